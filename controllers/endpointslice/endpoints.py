@@ -16,6 +16,7 @@ from machinery.model.k8s.discovery_v1 import (
     EndpointConditions,
     EndpointHints,
     EndpointPort,
+    EndpointSlice,
     ForNode,
     ForZone,
 )
@@ -23,6 +24,8 @@ from machinery.model.pods import is_ready, is_terminal, is_terminating
 
 Ports: TypeAlias = tuple[tuple[str, str, int, str], ...]  # name, protocol, port, appProtocol
 Grouped: TypeAlias = dict[Ports, list[Endpoint]]
+_MODE: Final = "service.kubernetes.io/topology-mode"
+_OLDER_MODE: Final = "service.kubernetes.io/topology-aware-hints"  # counts first where it is there
 _SAME_NODE: Final = "PreferSameNode"
 _NEAR: Final = frozenset({"PreferClose", "PreferSameZone", _SAME_NODE})
 
@@ -67,10 +70,16 @@ def endpoint_of(service: Service, pod: Pod, addresses: list[str], zone: str) -> 
     )
 
 
+def wants_shares(obj: Service | EndpointSlice) -> bool:
+    """Whether a Service asks for hints by share, or a slice was written when it did: slices have its annotations."""
+    notes = obj.metadata.annotations
+    return notes.get(_OLDER_MODE, notes.get(_MODE)) in {"Auto", "auto"}
+
+
 def _hints(service: Service, pod: Pod, zone: str) -> EndpointHints | None:
     """Return for whom an endpoint is meant, where its Service prefers what is near (KEP-4444, KEP-3015)."""
     preference = service.spec.trafficDistribution
-    if preference not in _NEAR:
+    if preference not in _NEAR or wants_shares(service):
         return None
     zones = [ForZone(name=zone)] if zone else []
     nodes = [ForNode(name=pod.spec.nodeName)] if pod.spec.nodeName and preference == _SAME_NODE else []

@@ -28,6 +28,7 @@ from machinery.model.volume_matching import class_of_claim
 
 _WAITING: Final = "waiting for a folder"  # claims, by their class
 _OF_NODE: Final = "folder of node"  # volumes, by the node that has their folder
+_FOR_NODE: Final = "waiting for a node"  # claims, by the node on which they are to have a folder
 
 
 def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
@@ -61,7 +62,9 @@ class Reader:
     """Reads the caches."""
 
     def __init__(self, caches: Caches) -> None:
-        self.claims = caches.ask(PERSISTENT_VOLUME_CLAIMS, indexes={_WAITING: _by_class_if_waiting})
+        self.claims = caches.ask(
+            PERSISTENT_VOLUME_CLAIMS, indexes={_WAITING: _by_class_if_waiting, _FOR_NODE: _by_selected_node}
+        )
         self.volumes = caches.ask(PERSISTENT_VOLUMES, indexes={_OF_NODE: _by_node})
         self.classes = caches.ask(STORAGE_CLASSES)
         self.nodes = caches.ask(NODES, fields=("metadata.labels",))
@@ -104,14 +107,15 @@ class Reader:
         waiting = self.claims.store.by_index(_WAITING, change.object.metadata.name)
         return [key_of(claim.metadata) for claim in waiting]
 
-    def of_node(self, change: Change[Node]) -> Iterable[Key]:
-        """Return the volumes of a node that comes or goes."""
+    def of_node(self, change: Change[Node]) -> Iterator[Key]:
+        """Return the volumes of a node that comes or goes, and the claims that wait for a folder of it."""
         if change.kind is EventType.MODIFIED:
-            return ()
-        return [
-            ("", each.metadata.name)
-            for each in self.volumes.store.by_index(_OF_NODE, change.object.metadata.name)
-        ]
+            return
+        name = change.object.metadata.name
+        for volume in self.volumes.store.by_index(_OF_NODE, name):
+            yield "", volume.metadata.name
+        for claim in self.claims.store.by_index(_FOR_NODE, name):
+            yield key_of(claim.metadata)
 
 
 def _waits(claim: PersistentVolumeClaim) -> bool:
@@ -125,6 +129,11 @@ def _is_folder(volume: PersistentVolume) -> bool:
 
 def _by_class_if_waiting(claim: PersistentVolumeClaim) -> Iterable[str]:
     return (class_of_claim(claim),) if _waits(claim) else ()
+
+
+def _by_selected_node(claim: PersistentVolumeClaim) -> Iterable[str]:
+    node = claim.metadata.annotations.get(SELECTED_NODE)
+    return (node,) if node and _waits(claim) else ()
 
 
 def _by_node(volume: PersistentVolume) -> Iterable[str]:

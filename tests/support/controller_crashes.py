@@ -1,8 +1,9 @@
 """One controller's process to which a chosen thing happens, over and over a course of events, and what comes out of it.
 
 It dies after a write: that has been carried out, its answer never arrives, and what the process does from then on has no
-effect, until a fresh one, with nothing in its memory, takes its place. Or what a watch brings comes late, while everything
-else goes on; or never, and everything is listed anew.
+effect, until a fresh one, with nothing in its memory, takes its place. Or an event of a watch is overtaken by the next one of
+another watch; or it comes late, when all that could be done without it has been done; or it never comes, nor do those behind
+it, and everything is listed anew after that while.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from apiserver.core.kinds import KINDS
 from controllers.core.controller import Build
 from machinery.client.waiting import event_within
 from machinery.model.errors import Expired, Unavailable
-from tests.support.controllers_cluster import Cluster, cluster_with
+from machinery.model.pods import is_ready
+from machinery.model.resources import PODS
+from tests.support.controllers_cluster import TABLE, Cluster, cluster_with
 
 _QUIET_S: Final = 3.0  # virtual: longer than what failed waits for its next try
 _LATE_S: Final = 2.0  # virtual: shorter than that
 _ROUNDS: Final = 100
+_SELDOM: Final = replace(TABLE, leader_lease_s=3000.0, leader_renew_deadline_s=2000.0, leader_retry_s=500.0)
+"""Nobody else wants the lease, and to renew it is most of what long quiet times would cost."""
 _BESIDE: Final = frozenset(
     {"events", "leases"}
 )  # written beside the work: no plan depends on whether they were
@@ -33,9 +38,10 @@ _NOT_COMPARED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """What happens once, and when: after so many writes, or to what a watch brings at the n-th time."""
+    """What happens once, and when: after so many writes, or to the n-th event that the process hears."""
 
     crash_after: int = 0
+    overtaken: int = 0
     late: int = 0
     lost: int = 0
 
@@ -53,13 +59,15 @@ class CrashWorld:
         self.heard = 0
         self.mishap = mishap
         self._died = asyncio.Event()
+        self._held = ""  # the kind of which an event waits to be overtaken
+        self._overtaken = asyncio.Event()
 
     def start(self) -> None:
         """Start a process."""
         api = self.cluster.start("a")
         self._died.clear()
         api.before_call, api.before_reply = self._before_call, self._before_reply
-        api.before_events = self._before_events
+        api.before_event = self._before_event
 
     async def live(self, for_s: float) -> None:
         """Advance the time; a process that dies is followed by a fresh one."""
@@ -76,6 +84,15 @@ class CrashWorld:
             if self.writes == before:
                 return
         raise AssertionError("the controllers do not come to rest")
+
+    async def run_pods(self) -> None:
+        """Be the kubelets, until every pod is Ready or gone."""
+        while True:
+            await self.settle()
+            pods = (await self.user.list(PODS)).items
+            if all(map(is_ready, pods)) and not await self.cluster.end_pods():
+                return
+            await self.cluster.kubelet()
 
     async def outcome(self) -> list[str]:
         """Describe every object that there is; of what differs from run to run (names, uids, times) only what it stands for."""
@@ -105,13 +122,20 @@ class CrashWorld:
             self._died.set()
             raise Unavailable("it is dead")
 
-    async def _before_events(self, _verb: str, plural: str, _name: str) -> None:
+    async def _before_event(self, _verb: str, plural: str, _name: str) -> None:
         if plural in _BESIDE:
             return
         self.heard += 1
-        if self.heard == self.mishap.late:
+        number = self.heard
+        if self._held and plural != self._held:
+            self._overtaken.set()
+        if number == self.mishap.overtaken:
+            self._held = plural
+            await event_within(self._overtaken, self.clock, _LATE_S)
+            self._held = ""
+        if number in {self.mishap.late, self.mishap.lost}:
             await self.clock.sleep(_LATE_S)
-        if self.heard == self.mishap.lost:
+        if number == self.mishap.lost:
             raise Expired("the history is compacted")
 
 
@@ -121,7 +145,7 @@ Course: TypeAlias = Callable[[CrashWorld], Awaitable[None]]
 @asynccontextmanager
 async def crash_world(table: Sequence[Build], mishap: Mishap = NONE) -> AsyncIterator[CrashWorld]:
     """Run a cluster with these controllers, to which this happens."""
-    async with cluster_with(table=table) as cluster:
+    async with cluster_with(table=table, intervals_=_SELDOM) as cluster:
         world = CrashWorld(cluster, mishap)
         world.start()
         yield world
@@ -140,7 +164,7 @@ class CrashPlay:
 
     def __init__(self, writes: int, heard: int, outcome: list[str]) -> None:
         self.writes = writes
-        self.heard = heard  # how often a watch brought something
+        self.heard = heard  # events
         self.outcome = outcome
 
 

@@ -23,6 +23,7 @@ from controllers.core.actions import (
     SlowStart,
     Write,
 )
+from controllers.core.documents import Document
 from controllers.core.moment import Moment
 from controllers.core.workloads import (
     DaemonSet,
@@ -126,6 +127,15 @@ def daemon_set(*, image: str = "app:1", **fields: Any) -> DaemonSet:
         **fields,
     )
     return DaemonSet(metadata=meta("web", "default", **metadata), spec=spec)
+
+
+def document(resource: Resource[Any], name: str, namespace: str = "", **fields: Any) -> Document:
+    """Return an object of which controllers know no more than that it has a spec and a status."""
+    metadata = {"name": name, "uid": f"uid-{name}", **fields.pop("metadata", {})}
+    if namespace:
+        metadata["namespace"] = namespace
+    known = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **fields}
+    return msgspec.convert(known, Document)
 
 
 def owner(obj: KubeObject, *, controller: bool = True, block: bool = True) -> OwnerReference:

@@ -12,7 +12,7 @@ from controllers.core.kinds import KINDS
 from controllers.table import CONTROLLERS
 from machinery.model.log import SILENT
 from machinery.model.pods import is_ready
-from machinery.model.profile import intervals
+from machinery.model.profile import Intervals, intervals
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
 from machinery.process import published_schemas
@@ -28,8 +28,11 @@ TABLE = intervals("default")
 class Cluster:
     """A server, a client for the test, and controllers processes that can be killed."""
 
-    def __init__(self, clock: VirtualClock, server: LocalRegistry, table: Sequence[Build]) -> None:
+    def __init__(
+        self, clock: VirtualClock, server: LocalRegistry, table: Sequence[Build], intervals_: Intervals
+    ) -> None:
         self._table = table
+        self._intervals = intervals_
         self.clock, self.server, self.user = clock, server, server.user
         self.apis: dict[str, ScriptedApi] = {}
         self.clocks: dict[str, SkewedClock] = {}
@@ -40,7 +43,7 @@ class Cluster:
         api = self.apis[name] = self.server.api(name)
         clock = self.clocks[name] = SkewedClock(self.clock, 0)
         settings = Settings(
-            TABLE,
+            self._intervals,
             KINDS,
             cluster_cidr="10.244.0.0/16",
             root_ca="PEM",
@@ -98,12 +101,14 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster_with(*names: str, table: Sequence[Build] = CONTROLLERS) -> AsyncIterator[Cluster]:
+async def cluster_with(
+    *names: str, table: Sequence[Build] = CONTROLLERS, intervals_: Intervals = TABLE
+) -> AsyncIterator[Cluster]:
     """Run a server, and controllers processes of these names."""
     clock = VirtualClock()
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
     async with local_registry(clock) as server:
-        cluster = Cluster(clock, server, table)
+        cluster = Cluster(clock, server, table, intervals_)
         for name in names:
             cluster.start(name)
         try:

@@ -45,8 +45,8 @@ class ScriptedApi(Api):
     """One client.
 
     `calls` remembers every call. `before_call` may raise, or wait, in place of the request; `before_reply` in place of
-    the answer to a write that has been carried out. Neither waits longer than the call's own deadline. `before_events`
-    may wait with what a watch brings, or raise in its place: then the watch has ended with that error.
+    the answer to a write that has been carried out. Neither waits longer than the call's own deadline. `before_event`
+    may wait with an event of a watch, or raise in its place: then the watch has ended with that error.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -73,13 +73,13 @@ class ScriptedApi(Api):
         self._script.before_reply = hook
 
     @property
-    def before_events(self) -> Hook | None:
-        """What happens to events of a watch that come together."""
-        return self._script.before_events
+    def before_event(self) -> Hook | None:
+        """What happens before an event of a watch is delivered; bookmarks are none."""
+        return self._script.before_event
 
-    @before_events.setter
-    def before_events(self, hook: Hook | None) -> None:
-        self._script.before_events = hook
+    @before_event.setter
+    def before_event(self, hook: Hook | None) -> None:
+        self._script.before_event = hook
 
 
 class _Script:
@@ -90,7 +90,7 @@ class _Script:
         self.calls: list[tuple[str, str, str]] = []
         self.before_call: Hook | None = None
         self.before_reply: Hook | None = None
-        self.before_events: Hook | None = None
+        self.before_event: Hook | None = None
 
     @property
     def answered_by(self) -> str:
@@ -115,9 +115,13 @@ class _Script:
         await self._ask(request, None)
         async with closing(self._transport.stream(request, type_)) as batches:
             async for batch in batches:
-                if self.before_events is not None:
-                    await self.before_events("watch", request.resource.plural, "")
-                yield batch
+                if self.before_event is None:
+                    yield batch
+                    continue
+                for event in batch:
+                    if event.object is not None:
+                        await self.before_event("watch", request.resource.plural, event.object.metadata.name)
+                    yield [event]
 
     async def aclose(self) -> None:
         await self._transport.aclose()

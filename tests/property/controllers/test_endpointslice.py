@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.endpointslice.plan import MOST
+from controllers.endpointslice.drafts import MOST
 from tests.support.endpointslices import addresses, applied, plan_for, pod, service
 from tests.support.examples import examples
 

@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from controllers.core.actions import Create, Patch
-from controllers.endpointslice.plan import MANAGED_BY, MANAGER, MOST, TRIGGER_TIME
+from controllers.endpointslice.drafts import MOST
+from controllers.endpointslice.plan import MANAGED_BY, MANAGER, TRIGGER_TIME
 from machinery.model.endpoints import SERVICE_NAME
 from machinery.model.k8s.core_v1 import (
     ContainerPort,

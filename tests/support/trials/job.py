@@ -1,25 +1,38 @@
-"""The Job controller's process dies after each single write: what comes out in the end is what comes out without."""
+"""Jobs: counted once, indexed, suspended, ended early, deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
 from controllers import garbage_collector, job
 from controllers.core.batch import JOBS, true_condition
-from controllers.core.controller import Build
 from controllers.job.pods import index_of
 from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import PODS
 from tests.support import jobs
-from tests.support.controller_crashes import CrashWorld, Mishap, play
-from tests.support.examples import sample
+from tests.support.controller_crashes import CrashWorld
+from tests.support.trials.trial import Trial
 
-Course = Callable[[CrashWorld], Awaitable[None]]
+
+async def a_batch_is_run(world: CrashWorld) -> None:
+    """Two completions, of which one fails once."""
+    await jobs.make(world, completions=2, parallelism=2)
+    first = True
+
+    def fails_once(_pod: Pod) -> str:
+        nonlocal first
+        first, was_first = False, first
+        return "Failed" if was_first else "Succeeded"
+
+    await jobs.run_until_quiet(world, fails_once)
+    found = await world.user.get(JOBS, "work", namespace="default")
+    assert (found.status.succeeded, found.status.failed) == (2, 1)
+    assert true_condition(found, "Complete")
+    assert not any(pod.metadata.finalizers for pod in (await world.user.list(PODS)).items)
 
 
 async def indexes_fail(world: CrashWorld) -> None:
@@ -97,24 +110,14 @@ async def a_job_goes(world: CrashWorld, policy: str) -> None:
     assert bool(left) == (policy == "Orphan")
 
 
-COURSES: dict[str, tuple[Course, tuple[Build, ...], int]] = {
-    "indexed": (indexes_fail, (job.build,), 12),
-    "suspended": (a_job_is_suspended, (job.build,), 12),
-    "success policy": (a_policy_ends_a_job, (job.build,), 9),
-    "deadline": (a_deadline_passes, (job.build,), 8),
-    "background": (partial(a_job_goes, policy="Background"), (job.build, garbage_collector.build), 5),
-    "foreground": (partial(a_job_goes, policy="Foreground"), (job.build, garbage_collector.build), 5),
-    "orphan": (partial(a_job_goes, policy="Orphan"), (job.build, garbage_collector.build), 5),
-}
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("name", COURSES)
-async def test_a_crash_after_any_write_changes_nothing_in_the_end(name: str) -> None:
-    """Same counts, same conditions, same pods."""
-    course, table, writes = COURSES[name]
-    faultless = await play(course, table)
-    assert faultless.writes >= writes
-    for crash_after in sample(range(1, faultless.writes + 1)):
-        crashed = await play(course, table, Mishap(crash_after=crash_after))
-        assert crashed.outcome == faultless.outcome, f"after a crash at write {crash_after}"
+TRIALS = (
+    Trial(a_batch_is_run, (job.build,), writes=12, quick=True),
+    Trial(indexes_fail, (job.build,), writes=12),
+    Trial(a_job_is_suspended, (job.build,), writes=12),
+    Trial(a_policy_ends_a_job, (job.build,), writes=9),
+    Trial(a_deadline_passes, (job.build,), writes=8),
+    *(
+        Trial(partial(a_job_goes, policy=policy), (job.build, garbage_collector.build), writes=5)
+        for policy in ("Background", "Foreground", "Orphan")
+    ),
+)
