@@ -25,6 +25,7 @@ from tests.support.controllers_cluster import TABLE, Cluster, cluster_with
 
 _QUIET_S: Final = 3.0  # virtual: longer than what failed waits for its next try
 _LATE_S: Final = 2.0  # virtual: shorter than that
+_TURN_S: Final = 0.05  # virtual, in which what overtakes an event is acted on
 _ROUNDS: Final = 100
 _SELDOM: Final = replace(TABLE, leader_lease_s=3000.0, leader_renew_deadline_s=2000.0, leader_retry_s=500.0)
 """Nobody else wants the lease, and to renew it is most of what long quiet times would cost."""
@@ -132,6 +133,7 @@ class CrashWorld:
         if number == self.mishap.overtaken:
             self._held = plural
             await event_within(self._overtaken, self.clock, _LATE_S)
+            await self.clock.sleep(_TURN_S)
             self._held = ""
         if number in {self.mishap.late, self.mishap.lost}:
             await self.clock.sleep(_LATE_S)

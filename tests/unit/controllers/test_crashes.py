@@ -177,6 +177,7 @@ async def test_a_controller_that_relies_on_when_it_hears_of_something_is_found(b
     """The check is shown a fault."""
 
     async def settings_change(world: CrashWorld) -> None:
+        await world.settle()
         await world.server.given(NAMESPACES, builders.namespace("space"))
         await world.server.given(CONFIG_MAPS, builders.config_map("settings", "space"))
         for value in ("b", "c"):
