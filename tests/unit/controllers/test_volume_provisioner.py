@@ -17,12 +17,17 @@ from controllers.core.actions import (
     Patch,
     Refusal,
 )
+from controllers.core.caches import Caches
+from controllers.core.controller import Settings, Watched
+from controllers.volume_provisioner import build
 from controllers.volume_provisioner.deleting import SeenVolume
 from controllers.volume_provisioner.making import SeenClaim, folders_of
 from controllers.volume_provisioner.plan import plan
 from machinery.model.k8s.core_v1 import TypedLocalObjectReference
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta
 from machinery.model.node_folders import Folders
+from machinery.model.profile import intervals
+from machinery.model.requests import EventType
 from machinery.model.resources import NODES, PERSISTENT_VOLUMES
 from machinery.model.storage import (
     BOUND_BY_CONTROLLER,
@@ -33,6 +38,7 @@ from machinery.model.storage import (
     SELECTED_NODE,
     STORAGE_PROVISIONER,
 )
+from machinery.model.store import Change
 from tests.support.builders import node
 from tests.support.claims import claim, reference, storage_class, volume
 from tests.support.controllers import CREATED, events, moment, writes
@@ -224,3 +230,16 @@ def test_a_volume_is_protected_while_its_folder_is_to_go_with_it(seen, finalizer
     assert [write.patch["metadata"]["finalizers"] for write in made if isinstance(write, Patch)] == (
         [] if finalizers is None else [finalizers]
     )
+
+
+@pytest.mark.parametrize("kind", [EventType.ADDED, EventType.MODIFIED, EventType.DELETED])
+def test_a_node_that_comes_late_wakes_the_claims_that_wait_for_it(kind: EventType):
+    """The claim may be seen before its node; what a node reports wakes nobody."""
+    watched = build(Caches(), Settings(intervals("default"), ())).watched
+    by_kind: dict[str, Watched[Any]] = {each.source.resource.kind: each for each in watched}
+    claims = by_kind["PersistentVolumeClaim"].source.store
+    claims.put(WAITING)
+    claims.put(claim("other", storage_class="standard"))
+    old, new = (None if kind is gone else HERE for gone in (EventType.ADDED, EventType.DELETED))
+    woken = [] if kind is EventType.MODIFIED else [("default", "data")]
+    assert list(by_kind["Node"].keys(Change(kind, old, new))) == woken
