@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from apiserver import resource_metrics, schemas
 from apiserver.access_log import AccessLog
 from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.metrics import AdmissionMetrics
+from apiserver.admission.namespaces import MissingNamespaces
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import WebClient
 from apiserver.aggregation.build import Aggregation, build_aggregation
@@ -29,9 +30,11 @@ from apiserver.bootstrap import Bootstrap
 from apiserver.compaction import Compaction
 from apiserver.component_statuses import ComponentStatuses
 from apiserver.config import ApiserverConfig
-from apiserver.configured_parts import Access, admission_settings, makers_of
+from apiserver.configured_parts import Access, makers_of
+from apiserver.core import bootstrap as core_bootstrap
 from apiserver.core import writes
 from apiserver.core.admission import Chain, chosen, make_chain
+from apiserver.core.admission.attributes import Plugin
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
@@ -167,8 +170,8 @@ def build(
     )
     write_record = WriteRecord(clock, log)
     known = _schemas(catalogue)
-    admission_metrics = AdmissionMetrics(process.metrics, clock)
-    chain = _chain(config, admission_metrics)
+    admission, admission_metrics = access.admission(), AdmissionMetrics(process.metrics, clock)
+    chain = _chain(config, admission_metrics, admission.plugins)
     kubelets = _kubelets(config, process, lookup)
     tunnels = ServiceTunnels(kubelets, process.tasks.create_task)
     web_client, dialer = WebClient(clock), ServiceDialer(catalogue, feed, tunnels)
@@ -194,6 +197,7 @@ def build(
             log=log,
             metrics=process.metrics,
             meter=admission_metrics,
+            as_whom=admission.as_whom,
         )
 
     dynamic = DynamicAdmission(catalogue, feed, chain.later, stages)
@@ -205,12 +209,16 @@ def build(
         clock,
         write_record,
         {served.SERVICES.group_resource: allocator},
-        admission_settings(config),
+        admission.settings,
         gate,
         rng,
         chain,
         dynamic,
         admission_metrics,
+        admission.image_policy,
+        MissingNamespaces(lambda name: bootstrap.create(core_bootstrap.namespace(name)))
+        if chain.provides_namespaces
+        else None,
     )
     metrics = resource_metrics.ResourceMetrics(
         catalogue, reads, NodeUsages(kubelets, process.tasks.create_task, clock, log), clock
@@ -264,8 +272,11 @@ def build(
     )
 
 
-def _chain(config: ApiserverConfig, metrics: AdmissionMetrics) -> Chain:
-    return make_chain(chosen(config.enable_admission_plugins, config.disable_admission_plugins), metrics)
+def _chain(
+    config: ApiserverConfig, metrics: AdmissionMetrics, configured_plugins: Collection[Plugin]
+) -> Chain:
+    on = chosen(config.enable_admission_plugins, config.disable_admission_plugins)
+    return make_chain(on, metrics, configured_plugins)
 
 
 def _kubelets(config: ApiserverConfig, process: Process, lookup: Lookup) -> Kubelets:

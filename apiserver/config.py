@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
@@ -10,6 +10,7 @@ from typing import Any
 
 from apiserver.aggregation.build import FrontProxyFiles
 from apiserver.core.admission import check_built, chosen
+from apiserver.core.admission.chain import NEED_CONFIGURATION
 from apiserver.rest.limits import Limits
 from machinery.model.tokens import ISSUER
 from machinery.process.config import (
@@ -84,7 +85,7 @@ class ApiserverConfig(ComponentConfig):
         10_000, help="most events that wait to be posted; what comes on top is lost, and counted"
     )
     admission_control_config_file: str = setting(
-        "", help="file with an AdmissionConfiguration, read once: Pod Security's defaults, what needs a quota"
+        "", help="file with an AdmissionConfiguration, read once: how plugins and webhooks are configured"
     )
     enable_admission_plugins: tuple[str, ...] = setting(
         (), help="admission plugins that are on besides the default ones"
@@ -152,10 +153,7 @@ class ApiserverConfig(ComponentConfig):
         self._check_audit()
         self._check_documents()
         self._check_addresses()
-        try:
-            chosen(self.enable_admission_plugins, self.disable_admission_plugins)
-        except ValueError as error:
-            raise ConfigError("enable_admission_plugins", str(error)) from error
+        self._check_admission()
         if self.max_requests_inflight < 1:
             raise ConfigError(
                 "max_requests_inflight", f"has to be 1 or more, not {self.max_requests_inflight}"
@@ -169,8 +167,17 @@ class ApiserverConfig(ComponentConfig):
         for field, read in (("authentication_config", _issuers), ("authorization_config", _authorizers)):
             if path := getattr(self, field):
                 _check_document(field, path, read)
+
+    def _check_admission(self) -> None:
+        try:
+            on = chosen(self.enable_admission_plugins, self.disable_admission_plugins)
+        except ValueError as error:
+            raise ConfigError("enable_admission_plugins", str(error)) from error
         if path := self.admission_control_config_file:
-            _check_document("admission_control_config_file", path, partial(_admission, path))
+            _check_document("admission_control_config_file", path, partial(_admission, path, on))
+        elif lacking := sorted(NEED_CONFIGURATION & on):
+            name = "enable_admission_plugins"
+            raise ConfigError(name, f"{lacking[0]} needs a configuration (--admission-control-config-file)")
 
     def _check_audit(self) -> None:
         """Check that there is a policy where there is a log, and that it makes sense."""
@@ -267,11 +274,16 @@ def _issuers(document: Any) -> object:
     return read_authentication(document, compile_mapping, ISSUER)
 
 
-def _admission(path: str, document: Any) -> object:
+def _admission(path: str, on: Collection[str], document: Any) -> object:
     from apiserver.configured_files import beside
-    from apiserver.core.configured.admission import read_admission
+    from apiserver.core.admission_configured import read_admission
 
-    return read_admission(document, beside(path), check_built)
+    found = read_admission(document, beside(path), check_built)
+    if lacking := found.lacks(on):
+        raise ValueError(f"plugins: the admission plugin {lacking!r} is on, and has no configuration")
+    if found.image_policy is not None:
+        _check_document("admission_control_config_file", found.image_policy.kubeconfig_file, _remote)
+    return found
 
 
 def _authorizers(document: Any) -> object:

@@ -6,7 +6,7 @@ process runs is read again (`apiserver.reloading`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from apiserver.authentication import Authenticator
 from apiserver.config import ApiserverConfig
 from apiserver.core.admission import Settings, check_built
+from apiserver.core.admission.attributes import Plugin
+from apiserver.core.admission.event_rates import limiting
 from apiserver.gate import Gate
 from apiserver.node_references import NodeReferences
 from apiserver.rbac_cache import RbacCache
@@ -24,7 +26,10 @@ from machinery.model.tokens import ISSUER
 from machinery.process.run import Process
 
 if TYPE_CHECKING:
+    from apiserver.admission.image_policy import ImagePolicy
+    from apiserver.admission.webhook_call import AsWhom
     from apiserver.audit.trail import Trail
+    from apiserver.core.configured.image_policy import ImagePolicySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,16 @@ def makers_of(config: ApiserverConfig, process: Process) -> Makers:
 
     trail = configured_trail(config, process)
     return Makers(AuditedGate, partial(AuditedAuthenticator, trail), AuditedRegistry, trail)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How admission is configured, and what follows from that."""
+
+    settings: Settings
+    plugins: tuple[Plugin, ...] = ()  # those that are configured, in the place of others
+    image_policy: ImagePolicy | None = None
+    as_whom: Mapping[str, AsWhom] = field(default_factory=dict)  # webhooks are called, by their plugin
 
 
 @dataclass(slots=True)
@@ -104,23 +119,45 @@ class Access:
 
         self._follow(self.config.authentication_config, use)
 
+    def admission(self) -> Admission:
+        """Return how admission is configured.
+
+        Raises:
+            ValueError: the file makes no sense.
+            OSError: it cannot be read.
+        """
+        config, process = self.config, self.process
+        toleration_s = intervals(config.profile).default_toleration_s
+        if not (path := config.admission_control_config_file):
+            return Admission(Settings(default_toleration_s=toleration_s))
+        from apiserver.configured_files import beside, read_document  # seldom needed
+        from apiserver.core.admission_configured import read_admission
+
+        found = read_admission(read_document(path), beside(path), check_built, toleration_s)
+        plugins = (limiting(found.event_limits, process.clock.monotonic_wall),) if found.event_limits else ()
+        image_policy = _image_policy(found.image_policy, config, process)
+        if image_policy is not None:
+            self.closing.append(image_policy.aclose)
+        as_whom = {name: users.of for name, users in found.known_users.items()}
+        return Admission(found.settings, plugins, image_policy, as_whom)
+
     def _follow(self, path: str, use: Callable[[str], None]) -> None:
         use(path)
         self.reloaded.append(ReloadedFile(path, use, self.process.log))
 
 
-def admission_settings(config: ApiserverConfig) -> Settings:
-    """Return how admission is configured.
+def _image_policy(
+    settings: ImagePolicySettings | None, config: ApiserverConfig, process: Process
+) -> ImagePolicy | None:
+    if settings is None or "ImagePolicyWebhook" not in config.enable_admission_plugins:
+        return None
+    from apiserver.admission.image_policy import ImagePolicy  # seldom needed
+    from apiserver.core.configured.documents import BadDocument
+    from apiserver.remotes import RemoteServer
 
-    Raises:
-        ValueError: the file makes no sense.
-        OSError: it cannot be read.
-    """
-    toleration_s = intervals(config.profile).default_toleration_s
-    if not (path := config.admission_control_config_file):
-        return Settings(default_toleration_s=toleration_s)
-    from apiserver.configured_files import beside, read_document  # seldom needed
-    from apiserver.core.configured.admission import read_admission
-
-    found = read_admission(read_document(path), beside(path), check_built)
-    return Settings(toleration_s, found.pod_security, found.limited)
+    path = settings.kubeconfig_file
+    try:
+        server = RemoteServer.of_kubeconfig(path)
+    except BadDocument as error:
+        raise ValueError(f"{path}: {error}") from error
+    return ImagePolicy(settings, server, process.clock, process.log)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from apiserver.configured_files import read_document
-from apiserver.core.configured.kubeconfig import Material, Remote, read_kubeconfig
+from apiserver.core.configured.kubeconfig import Credentials, Material, Remote, read_kubeconfig
 from machinery.model.errors import DeadlineExceeded, InternalError, TooManyRequests, Unavailable
 
 if TYPE_CHECKING:
@@ -115,15 +115,25 @@ class RemoteServer:
         return self._session
 
     def _headers(self) -> dict[str, str]:
-        remote = self._remote
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "kubarium"}
-        if remote.token_file:
-            headers["Authorization"] = f"Bearer {Path(remote.token_file).read_text().strip()}"
-        elif remote.token:
-            headers["Authorization"] = f"Bearer {remote.token}"
-        elif remote.basic is not None:
-            headers["Authorization"] = "Basic " + b64encode(":".join(remote.basic).encode()).decode()
+        if value := authorization_of(self._remote.credentials):
+            headers["Authorization"] = value
         return headers
+
+
+def authorization_of(credentials: Credentials) -> str:
+    """Return the value of the header Authorization; "" where there is none. A token's file is read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if credentials.token_file:
+        return f"Bearer {Path(credentials.token_file).read_text().strip()}"
+    if credentials.token:
+        return f"Bearer {credentials.token}"
+    if credentials.basic is not None:
+        return "Basic " + b64encode(":".join(credentials.basic).encode()).decode()
+    return ""
 
 
 async def _bounded(response: aiohttp.ClientResponse, url: str) -> bytes:
@@ -143,10 +153,19 @@ def _context(remote: Remote) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not remote.is_verified:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if remote.certificate:
-        with _as_file(remote.certificate) as certificate, _as_file(remote.key) as key:
-            context.load_cert_chain(certificate, key)
+    show_certificate(context, remote.credentials)
     return context
+
+
+def show_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
+    """Show a client certificate, where there is one.
+
+    Raises:
+        OSError: a file cannot be read, or (ssl.SSLError) holds no key or certificate.
+    """
+    if credentials.certificate:
+        with _as_file(credentials.certificate) as certificate, _as_file(credentials.key) as key:
+            context.load_cert_chain(certificate, key)
 
 
 @contextmanager

@@ -174,6 +174,7 @@ class Kubelet:
             host_ip=config.node_ip,
             boot_id=self.machine.system.boot_id,
             node=self.node.own,
+            handlers=self.node.handlers,
         )
         self.plugin_handlers: dict[str, PluginHandler] = {}  # by the type of the plugins that they take
         self.plugins = PluginRegistry(config.root, self.plugin_handlers, clock, log)
@@ -312,7 +313,7 @@ class Kubelet:
             self.files,
             self.events,
             clock,
-            RuntimeHandlers(self.api),
+            RuntimeHandlers(self.api, self.node.handlers),
             is_draining=self._is_draining,
         )
         providers = Providers(

@@ -20,11 +20,13 @@ from kubelet.cgroups import Cgroups
 from kubelet.core import node_watch
 from kubelet.core.admission import Abilities
 from kubelet.core.node_status import (
+    Features,
     Machine,
     RuntimeState,
     Usage,
     compute_conditions,
     compute_status,
+    handler_features,
     network_is_ready,
     new_boot_id,
     new_node,
@@ -144,6 +146,10 @@ class Node:
             keeps_groups_apart=self._watch.runtime.keeps_groups_apart,
         )
 
+    def handlers(self) -> Mapping[str, Features]:
+        """Return what the runtime's handlers can do; nothing before it has answered."""
+        return self._watch.runtime.handlers
+
     def pulse(self) -> None:
         """Look at once: the runtime has come back, or gone."""
         self._pulse.set()
@@ -247,6 +253,7 @@ class Node:
             runtime_problems(answer.status),
             runtime_notes(answer.status),
             keeps_groups_apart=answer.features.supplemental_groups_policy,
+            handlers=handler_features(answer.runtime_handlers),
         )
 
     async def _learn_driver(self) -> None:

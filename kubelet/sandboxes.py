@@ -12,9 +12,9 @@ from kubelet.cgroups import Cgroups
 from kubelet.core import labels
 from kubelet.core.cri_config import sandbox_config
 from kubelet.core.instructions import Problem
-from kubelet.core.network_files import Dns, dns_config, missing_cluster_dns, pod_hostname, read_resolv_conf
+from kubelet.core.network_files import Dns, dns_config, kernel_hostname, missing_cluster_dns, read_resolv_conf
 from kubelet.finishing import finish
-from kubelet.pod_files import PodFiles
+from kubelet.pod_files import CLUSTER_DOMAIN, PodFiles
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
 from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
@@ -54,15 +54,15 @@ class Sandboxes:
         except VolumeProblem as problem:
             return Problem("ContainerCreating", str(problem))
         await self.cgroups.ensure_pod(pod)
-        config = self._configs[pod.metadata.uid] = self._describe(pod, attempt)
-        if len(self._configs) > _CONFIGS:
-            self._configs.popitem(last=False)
         if dns_config(pod, self._host_dns())[1]:
             self.events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
         try:
+            config = self._configs[pod.metadata.uid] = self._describe(pod, attempt)
+            if len(self._configs) > _CONFIGS:
+                self._configs.popitem(last=False)
             handler = await self.handlers.of(pod)
             sandbox_id = await finish(self.runtime.run_sandbox(config, handler), self.is_draining)
-        except (ApiError, HandlerProblem) as error:
+        except (ApiError, HandlerProblem, ValueError) as error:
             message = f"Failed to create pod sandbox: {error}"
             self.events.record(pod, WARNING, "FailedCreatePodSandBox", message)
             return Problem("ContainerCreating", message)
@@ -82,7 +82,7 @@ class Sandboxes:
             log_directory=self.files.log_directory(pod),
             cgroup_parent=self.cgroups.pod_parent(pod),
             dns=dns,
-            hostname=pod_hostname(pod),
+            hostname=kernel_hostname(pod, CLUSTER_DOMAIN),
             labels=labels.sandbox_labels(pod),
             annotations=labels.sandbox_annotations(
                 pod, seen_text=self.clock.timescale.format_micro(self.clock.now())

@@ -8,6 +8,8 @@
     webhooks        who is asked about a request, and what the answers do to it
     webhook_call    how a webhook's configuration says that it is called
     web_client, service_dialer    HTTPS to a URL, or to a Service through the node of its pod
+    image_policy    a server that is asked about the images of pods, where one is configured
+    namespaces      those that come into being with their first object, where that is on
     evaluation      expressions that ask the authorizer, or cost much
     quota           what a write takes of its namespace's ResourceQuotas: compared and set before the object is stored
 

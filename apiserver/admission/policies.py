@@ -178,21 +178,20 @@ class PolicyStage:
     async def _verdict(self, use: Use, subject: Subject, evaluation: Evaluation) -> Verdict:
         compiled = await self._compile(use.policy)
         if use.problem:
-            return policies.failed(compiled, use.problem)
+            return policies.failed(compiled, use.problem, policies.INVALID_ERROR)
         variables = await self._variables(use, subject, evaluation)
         judge = partial(policies.judge, compiled, variables, use.params)
         try:
             return await evaluation.run(judge, POLICY_BUDGET)
         except BudgetExceededError:
-            return policies.failed(compiled, OUT_OF_BUDGET)
+            return policies.failed(compiled, OUT_OF_BUDGET, policies.BUDGET_ERROR)
 
     def _count(self, use: Use, verdict: Verdict, took_s: float) -> None:
         """Count what a policy has found, by what is done about it."""
         actions = ["Deny"] if use.problem else spec(use.binding or {}).get("validationActions") or ["Deny"]
         for denial in verdict.denials:
-            error = "invalid_error" if denial.is_error else "no_error"
             for action in actions:
-                self._metrics.checked(use.policy.name, use.binding_name, error, action.lower(), took_s)
+                self._metrics.checked(use.policy.name, use.binding_name, denial.error, action.lower(), took_s)
 
     def _note(
         self,

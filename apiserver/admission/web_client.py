@@ -15,11 +15,14 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from machinery.model.clock import Clock
+
+if TYPE_CHECKING:
+    from apiserver.core.configured.kubeconfig import Credentials
 
 LARGEST_ANSWER: Final = 6 * 1024 * 1024  # bytes: the patch of the largest object, twice
 _LARGEST_HEAD: Final = 64 * 1024
@@ -39,6 +42,7 @@ _DIAL_ERRORS: Final = {
 }
 
 
+_Key: TypeAlias = "tuple[str, int, bytes, Credentials | None]"
 _STATUS_TEXTS: Final = {
     401: "the server has asked for the client to provide credentials",
     403: "the server does not allow access to the requested resource",
@@ -62,11 +66,12 @@ class Server:
     port: int
     ca: bytes = b""  # PEM; b"" for the machine's own
     dial: Callable[[], Awaitable[socket.socket]] | None = None
+    credentials: Credentials | None = None
 
     @property
-    def key(self) -> tuple[str, int, bytes]:
+    def key(self) -> _Key:
         """What connections to it are kept under."""
-        return self.host, self.port, hashlib.sha256(self.ca).digest()
+        return self.host, self.port, hashlib.sha256(self.ca).digest(), self.credentials
 
     @property
     def authority(self) -> str:
@@ -121,8 +126,8 @@ class WebClient:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._idle: dict[tuple[str, int, bytes], list[_Connection]] = {}
-        self._contexts: OrderedDict[bytes, ssl.SSLContext] = OrderedDict()
+        self._idle: dict[_Key, list[_Connection]] = {}
+        self._contexts: OrderedDict[tuple[bytes, Credentials | None], ssl.SSLContext] = OrderedDict()
 
     async def post(self, server: Server, path: str, body: bytes, within_s: float) -> bytes:
         """Return the body of an answer with a status of 2xx; `within_s` are wall seconds.
@@ -156,7 +161,8 @@ class WebClient:
     async def _post(self, server: Server, path: str, body: bytes) -> bytes:
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {server.authority}\r\nContent-Type: application/json\r\n"
-            f"Accept: application/json, */*\r\nUser-Agent: kube-apiserver-admission\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Accept: application/json, */*\r\nUser-Agent: kube-apiserver-admission\r\n"
+            f"{_authorization(server)}Content-Length: {len(body)}\r\n\r\n"
         )
         request = head.encode("latin-1") + body
         connection = self._kept(server)
@@ -187,7 +193,7 @@ class WebClient:
         return body
 
     async def _connect(self, server: Server) -> _Connection:
-        context = await self._context(server.ca)
+        context = await self._context(server)
         if server.dial is None:
             reader, writer = await asyncio.open_connection(
                 server.host, server.port, ssl=context, limit=2 * _READ
@@ -203,11 +209,12 @@ class WebClient:
             raise
         return _Connection(reader, writer)
 
-    async def _context(self, ca: bytes) -> ssl.SSLContext:
-        found = self._contexts.get(ca)
+    async def _context(self, server: Server) -> ssl.SSLContext:
+        key = (server.ca, server.credentials)
+        found = self._contexts.get(key)
         if found is None:
-            found = await asyncio.to_thread(_make_context, ca)
-            self._contexts[ca] = found
+            found = await asyncio.to_thread(_make_context, *key)
+            self._contexts[key] = found
             if len(self._contexts) > _CONTEXTS:
                 self._contexts.popitem(last=False)
         return found
@@ -263,7 +270,17 @@ def status_text(status: int, body: bytes) -> str:
     return f"the server responded with the status code {status} but did not return more information"
 
 
-def _make_context(ca: bytes) -> ssl.SSLContext:
+def _authorization(server: Server) -> str:
+    """Return the header line that says who calls; "" where nothing does."""
+    if server.credentials is None:
+        return ""
+    from apiserver.remotes import authorization_of  # seldom needed
+
+    value = authorization_of(server.credentials)
+    return f"Authorization: {value}\r\n" if value else ""
+
+
+def _make_context(ca: bytes, credentials: Credentials | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
@@ -271,6 +288,10 @@ def _make_context(ca: bytes) -> ssl.SSLContext:
         context.load_verify_locations(cadata=ca.decode("ascii", "replace"))
     else:
         context.load_default_certs()
+    if credentials is not None:
+        from apiserver.remotes import show_certificate  # seldom needed
+
+        show_certificate(context, credentials)
     return context
 
 

@@ -7,18 +7,34 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, Server, WebClient
 from apiserver.core.values import Json
 
+if TYPE_CHECKING:
+    from apiserver.core.configured.kubeconfig import Credentials
+
+AsWhom: TypeAlias = "Callable[[str], Credentials | None]"
+"""Return as whom a server is called, by host:port; None: as nobody."""
 _HTTPS: Final = 443
 
 
+def as_nobody(_target: str) -> None:
+    """Show nothing to any server."""
+
+
 async def post(
-    config: Json, body: bytes, timeout_s: float, client: WebClient, dialer: ServiceDialer
+    config: Json,
+    body: bytes,
+    timeout_s: float,
+    client: WebClient,
+    dialer: ServiceDialer,
+    as_whom: AsWhom = as_nobody,
 ) -> bytes:
     """Post a document; returns what is answered within so many wall seconds.
 
@@ -26,6 +42,8 @@ async def post(
         CallFailed: nobody answers, or not with success; the text has the URL.
     """
     server, host, path = _server(config, dialer)
+    if credentials := as_whom(server.authority):
+        server = replace(server, credentials=credentials)
     path = f"{path}{'&' if '?' in path else '?'}timeout={timeout_s:.0f}s"
     try:
         return await client.post(server, path, body, timeout_s)

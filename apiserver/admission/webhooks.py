@@ -20,6 +20,7 @@ from apiserver.admission.forms import Forms
 from apiserver.admission.metrics import CALLS_S, MATCHES_S
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, WebClient
+from apiserver.admission.webhook_call import AsWhom, as_nobody
 from apiserver.aside import aside
 from apiserver.audit_notes import PATCHES, annotate, is_noted
 from apiserver.core.admission.attributes import forbidden
@@ -128,8 +129,10 @@ class Webhooks:
         clock: Clock,
         log: EventLog,
         metrics: Metrics,
+        as_whom: AsWhom = as_nobody,
     ) -> None:
         self._mutates = plural == MUTATING
+        self._as_whom = as_whom
         self._stage = "admit" if self._mutates else "validating"
         self._found = Configurations(catalogue, feed, matching.GROUP, [plural], read_hooks)
         self._forms = forms
@@ -363,7 +366,7 @@ class Webhooks:
         review = reviews.review(version, uid, occasion, form, *shown)
         timeout_s = hook.spec.get("timeoutSeconds") or _TIMEOUT_S
         config, body = hook.spec.get("clientConfig") or {}, msgspec.json.encode(review)
-        answered = await webhook_call.post(config, body, timeout_s, self._client, self._dialer)
+        answered = await webhook_call.post(config, body, timeout_s, self._client, self._dialer, self._as_whom)
         read = reviews.read_answer
         return await aside(len(answered), lambda: read(answered, version, uid, mutates=self._mutates))
 

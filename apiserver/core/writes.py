@@ -32,10 +32,16 @@ from machinery.model.kinds import KindNames, Subresource
 
 _OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _REPEATED_OWNERS: Final = (
-    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject "
-    "such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
+    ".metadata.ownerReferences contains duplicate entries{}; API server dedups owner references in 1.20+, and may reject "
+    "such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}"
 )
 _TYPE_AND_METADATA: Final = frozenset({"apiVersion", "kind", "metadata"})
+
+
+def repeated_owners_warning(uids: Sequence[str], *, is_admitted: bool) -> str:
+    """Return that owners were dropped, when an object was sent, or when admission had made it."""
+    when = " after mutating admission happens" if is_admitted else ""
+    return _REPEATED_OWNERS.format(when, ", ".join(uids))
 
 
 class FieldValidation(Enum):
@@ -97,10 +103,11 @@ def read(
     name: str = "",
     validation: FieldValidation = FieldValidation.WARN,
     document: Document = OBJECT,
+    is_patched: bool = False,
 ) -> Read:
     """Bring a client's object into stored form, with its defaults.
 
-    `namespace` and `name` are the request's ("" for none: a create has no name); the object has to agree.
+    Of an object that was patched, owners are told as those that admission has made. `namespace` and `name` are the request's ("" for none: a create has no name); the object has to agree.
 
     Raises:
         BadRequest: it does not fit the schema, or not the request.
@@ -120,7 +127,7 @@ def read(
         obj, warnings = _read_by_rules(schemas, kind, kind.rules.read, raw, validation, document)
     obj["metadata"] = _placed(kind, obj.get("metadata") or {}, namespace, name)
     if repeated := metadata.drop_repeated_owners(obj["metadata"]):
-        warnings = (*warnings, _REPEATED_OWNERS + ", ".join(repeated))
+        warnings = (*warnings, repeated_owners_warning(repeated, is_admitted=is_patched))
     if resets_owners(raw):
         obj["metadata"]["managedFields"] = []
     if missing := kind.rules.unbuilt(obj):

@@ -85,6 +85,9 @@ class Admitting:
         for key in self._parts.chain.needs(attributes, obj, old):
             looked_up[key], listed = await self._look_up(key)
             weight += listed
+        missing = self._parts.missing_namespaces
+        if missing is not None and (made := await missing.provide(attributes, obj, old, looked_up)):
+            looked_up[made], _ = await self._look_up(made)
         settings = self._parts.settings
         result = await aside(weight, self._parts.chain.admit, attributes, obj, old, looked_up, settings)
         return Admitted(result, looked_up, weight)
@@ -108,6 +111,9 @@ class Admitting:
         warnings = await aside(admitted.weight, chain.validate, attributes, obj, old, looked_up, settings)
         for demand in chain.demands(attributes, obj, old):
             await self._insist(attributes, obj, demand)
+        if self._parts.image_policy is not None:
+            asking = self._parts.image_policy.validate(attributes, obj)
+            await self._measured(VALIDATE, attributes, asking, plugin="ImagePolicyWebhook")
         warnings = (*admitted.warnings, *warnings) if admitted.warnings else warnings
         dynamic = self._parts.dynamic
         if dynamic is not None and not dynamic.is_idle and dynamic.validates(attributes):

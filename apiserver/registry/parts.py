@@ -6,7 +6,7 @@ import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from apiserver.admission.dynamic import DynamicAdmission
 from apiserver.admission.metrics import AdmissionMetrics
@@ -25,6 +25,10 @@ from apiserver.write_record import WriteRecord
 from machinery.model import names
 from machinery.model.clock import Clock
 from machinery.model.quota.usage import Moment
+
+if TYPE_CHECKING:
+    from apiserver.admission.image_policy import ImagePolicy
+    from apiserver.admission.namespaces import MissingNamespaces
 
 
 class Guard(Protocol):
@@ -74,6 +78,8 @@ class Parts:
     chain: Chain = DEFAULT_CHAIN
     dynamic: DynamicAdmission | None = None
     admission_metrics: AdmissionMetrics | None = None
+    image_policy: ImagePolicy | None = None
+    missing_namespaces: MissingNamespaces | None = None
 
     def now(self) -> str:
         """Return the time as objects carry it."""

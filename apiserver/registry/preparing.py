@@ -185,7 +185,7 @@ class Preparing:
                 obj = await aside(weight, writes.canonical, kind, obj)
             await self._parts.guard.admit_grant(draft.request.user, kind, obj, old)
             admitted = draft.admitted
-            said = () if kind.rules.warnings is None else kind.rules.warnings(obj, old)
+            said = await aside(weight, kind.rules.warnings, obj, old) if kind.rules.warnings else ()
             valid = await self._admitting.validate(draft.attributes, admitted.admitted, obj, old)
         except ApiError:
             await claims.drop()

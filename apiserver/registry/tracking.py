@@ -17,7 +17,9 @@ from apiserver.core.apply.trackers import Trackers
 from apiserver.core.apply.update import known, with_managed
 from apiserver.core.apply.validation import managed_fields_causes
 from apiserver.core.kind import Kind
+from apiserver.core.metadata import drop_repeated_owners
 from apiserver.core.values import Json, metadata
+from apiserver.core.writes import repeated_owners_warning
 from apiserver.registry.parts import Parts
 from apiserver.request import Request
 from machinery.model.errors import BadRequest
@@ -131,15 +133,25 @@ def _check_kind(config: Json, kind: Kind) -> None:
 
 
 def after_admission(before: Json, admitted: Json) -> tuple[Json, tuple[str, ...]]:
-    """Return an admitted object with managedFields that make sense: its own, or those from before; and a warning then."""
-    given, entries = metadata(before).get("managedFields"), metadata(admitted).get("managedFields")
+    """Return an admitted object whose metadata makes sense, and warnings where admission's does not.
+
+    Its managedFields are its own, or those from before; an owner that admission has named twice is there once.
+    """
+    meta = metadata(admitted)
+    given, entries = metadata(before).get("managedFields"), meta.get("managedFields")
+    warnings: tuple[str, ...] = ()
+    if meta.get("ownerReferences") is not metadata(before).get("ownerReferences"):
+        meta = dict(meta)
+        if repeated := drop_repeated_owners(meta):
+            warnings = (repeated_owners_warning(repeated, is_admitted=True),)
+            admitted = {**admitted, "metadata": meta}
     if entries is given or entries == given:
-        return admitted, ()
+        return admitted, warnings
     causes = managed_fields_causes(entries or ())
     if not causes:
-        return admitted, ()
+        return admitted, warnings
     text = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
-    return with_managed(admitted, given or []), (_INVALID + text,)
+    return with_managed(admitted, given or []), (_INVALID + text, *warnings)
 
 
 def says_the_same(new: Json, old: Json) -> bool:

@@ -187,6 +187,7 @@ class Writes:
             name=request.name,
             validation=validation,
             document=document,
+            is_patched=True,
         )
         return _in_version(kind, writes.Read({**untouched, **read.obj, **untouched}, read.warnings))
 

@@ -63,13 +63,20 @@ def admit(
     """
     capacity = read_allocatable(allocatable)
     return (
-        _too_many(pod)
+        _for_another_system(pod)
+        or _too_many(pod)
         or _out_of_pods(taken, capacity)
         or _out_of_resources(pod, taken, capacity)
         or _misplaced(pod, labels)
         or _out_of_ports(pod, taken)
         or _unable(pod, abilities)
     )
+
+
+def _for_another_system(pod: Pod) -> Rejection | None:
+    if pod.spec.os is None or pod.spec.os.name in {"", "linux"}:
+        return None
+    return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
 
 
 def _too_many(pod: Pod) -> Rejection | None:

@@ -28,6 +28,7 @@ from machinery.model.k8s.core_v1 import (
     ContainerStatus,
     Pod,
     ResourceRequirements,
+    VolumeMount,
     VolumeMountStatus,
 )
 
@@ -207,6 +208,13 @@ def _common(container: Container, run: ObservedContainer, inputs: StatusInputs) 
     }
 
 
+def _recursion(mount: VolumeMount) -> str:
+    """Return how far a mount is read-only: all of it where it insists on that, since without it nothing starts."""
+    if not mount.readOnly:
+        return ""
+    return "Enabled" if mount.recursiveReadOnly == "Enabled" else "Disabled"
+
+
 def _declared(container: Container, applied: ResourceRequirements | None = None) -> dict[str, Any]:
     """Return what is allocated to a container, and what it has: `applied`, where that is another thing."""
     allocated = container.resources or ResourceRequirements()
@@ -219,7 +227,7 @@ def _declared(container: Container, applied: ResourceRequirements | None = None)
                 name=mount.name,
                 mountPath=mount.mountPath,
                 readOnly=mount.readOnly,
-                recursiveReadOnly="Disabled" if mount.readOnly else "",
+                recursiveReadOnly=_recursion(mount),
             )
             for mount in container.volumeMounts
         ],

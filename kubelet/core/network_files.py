@@ -15,6 +15,7 @@ MAX_SERVERS: Final = 3
 MAX_SEARCHES: Final = 32
 MAX_SEARCH_LENGTH: Final = 2048
 _HOSTNAME_LENGTH: Final = 63
+_KERNEL_HOSTNAME_LENGTH: Final = 64
 _ALIASES_TITLE: Final = "\n# Entries added by HostAliases."
 _LOCAL_LINES: Final = (
     "# Kubernetes-managed hosts file.",
@@ -82,6 +83,24 @@ def pod_domain(pod: Pod, cluster_domain: str) -> str:
     if not pod.spec.subdomain or pod.spec.hostnameOverride:
         return ""
     return f"{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"
+
+
+def kernel_hostname(pod: Pod, cluster_domain: str) -> str:
+    """Return the host name that the kernel tells: the short one, or the whole one where the pod asks for it.
+
+    Raises:
+        ValueError: the whole one is too long for a kernel.
+    """
+    name, domain = pod_hostname(pod), pod_domain(pod, cluster_domain)
+    if not pod.spec.setHostnameAsFQDN or not domain:
+        return name
+    whole = f"{name}.{domain}"
+    if len(whole) > _KERNEL_HOSTNAME_LENGTH:
+        raise ValueError(
+            f"Failed to construct FQDN from pod hostname and cluster domain, FQDN {whole} is too long"
+            f" ({_KERNEL_HOSTNAME_LENGTH} characters is the max, {len(whole)} characters requested)"
+        )
+    return whole
 
 
 def hosts_file(pod_ips: Sequence[str], hostname: str, domain: str, aliases: Iterable[HostAlias]) -> str:

@@ -6,8 +6,8 @@ https://kubernetes.io/docs/reference/node/node-status/
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,9 @@ from machinery.model.k8s.core_v1 import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeFeatures,
+    NodeRuntimeHandler,
+    NodeRuntimeHandlerFeatures,
     NodeSpec,
     NodeStatus,
     NodeSystemInfo,
@@ -88,6 +91,16 @@ class RuntimeNote:
     message: str
 
 
+class Features(NamedTuple):
+    """What a handler of the runtime can do for a pod that asks for it."""
+
+    has_recursive_read_only: bool = False
+    has_user_namespaces: bool = False
+
+
+NO_FEATURES: Final = Features()
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeState:
     """What the container runtime said last, and whether it can still be relied on."""
@@ -96,6 +109,7 @@ class RuntimeState:
     problems: tuple[str, ...] = ("container runtime status check may not have completed yet",)
     notes: tuple[RuntimeNote, ...] = ()
     keeps_groups_apart: bool = False  # it knows supplementalGroupsPolicy
+    handlers: Mapping[str, Features] = field(default_factory=dict)  # by their names; "" is the default one
 
     @property
     def is_ready(self) -> bool:
@@ -127,6 +141,14 @@ def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
         elif not condition.status:
             problems.append(f"{words}: {type_}=false reason:{condition.reason} message:{condition.message}")
     return tuple(problems)
+
+
+def handler_features(handlers: Iterable[cri.RuntimeHandler]) -> dict[str, Features]:
+    """Return what each handler of the runtime can do."""
+    return {
+        each.name: Features(each.features.recursive_read_only_mounts, each.features.user_namespaces)
+        for each in handlers
+    }
 
 
 def runtime_notes(status: cri.RuntimeStatus) -> tuple[RuntimeNote, ...]:
@@ -214,6 +236,17 @@ def compute_status(
             osImage=system.os_image,
             systemUUID=system.system_uuid,
         ),
+        features=NodeFeatures(supplementalGroupsPolicy=runtime.keeps_groups_apart),
+        runtimeHandlers=[
+            NodeRuntimeHandler(
+                name=name,
+                features=NodeRuntimeHandlerFeatures(
+                    recursiveReadOnlyMounts=each.has_recursive_read_only,
+                    userNamespaces=each.has_user_namespaces,
+                ),
+            )
+            for name, each in sorted(runtime.handlers.items())
+        ],
     )
 
 

@@ -21,7 +21,7 @@ from kubelet.core.volumes import fs_group
 from kubelet.node_usage import read_disk
 from kubelet.volumes import host_path, local
 from kubelet.volumes.ownership import give_volume_to_group
-from kubelet.volumes.problem import UnresolvedClaim, VolumeProblem
+from kubelet.volumes.problem import NoPlugin, UnresolvedClaim, VolumeProblem
 from machinery.client.api import Api
 from machinery.model.errors import ApiError
 from machinery.model.k8s.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume
@@ -177,7 +177,7 @@ def _path(found: PersistentVolume) -> str:
         text = "kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: "
         text += f"driver name {spec.csi.driver} not found in the list of registered CSI drivers"
         raise VolumeProblem(text, step=_DEVICE, about=name)
-    raise VolumeProblem(f"volumes of kind {_kind(found)} are not built in Kubarium", about=name)
+    raise NoPlugin(name)
 
 
 def _kind(volume: PersistentVolume) -> str:

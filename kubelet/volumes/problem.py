@@ -25,10 +25,23 @@ class VolumeProblem(Exception):  # noqa: N818 - it is what an event says
         return f'{self.step} for volume "{self.about or volume}" : {self.message}'
 
 
-class UnresolvedClaim(VolumeProblem):
-    """It is not known, or not decided yet, which volume a claim stands for."""
+class Unprocessed(VolumeProblem):
+    """Nothing can be begun with a volume."""
 
     def event(self, volume: str) -> str:
         """Return the message of the event, about a volume of a pod by its name there."""
         named = f"unmounted volumes=[{volume}], unattached volumes=[], failed to process volumes=[{volume}]"
         return f"Unable to attach or mount volumes: {named}: {self.message}"
+
+
+class UnresolvedClaim(Unprocessed):
+    """It is not known, or not decided yet, which volume a claim stands for."""
+
+
+class NoPlugin(Unprocessed):
+    """This kubelet knows nothing of volumes of that kind; `name` is that of the volume."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'failed to get Plugin from volumeSpec for volume "{name}" err=no volume plugin matched'
+        )

@@ -20,6 +20,7 @@ from kubelet.containment import contained
 from kubelet.core.claims import is_used
 from kubelet.core.environment import TooLargeError, expand, unknown_names
 from kubelet.core.field_values import Addresses
+from kubelet.core.node_status import Features
 from kubelet.core.volumes import (
     BUILT,
     CLAIMED,
@@ -39,7 +40,7 @@ from kubelet.volumes.atomic_writer import write_atomically
 from kubelet.volumes.claimed import ClaimedVolumes
 from kubelet.volumes.keyed import config_map_files, secret_files
 from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_at, unmount_below
-from kubelet.volumes.problem import VolumeProblem
+from kubelet.volumes.problem import NoPlugin, VolumeProblem
 from kubelet.volumes.sources import Sources
 from kubelet.volumes.sub_path import resolve
 from machinery.client.api import Api
@@ -62,6 +63,8 @@ _SUB_PATHS: Final = "volume-subpaths/*/*/*"
 _WRITTEN: Final = ("configMap", "secret", "downwardAPI", "projected")
 _IN_MEMORY: Final = ("secret", "projected")
 _AT_ONCE: Final = 8  # volumes of one pod that are set up at the same time
+_ENABLED: Final = "Enabled"
+_MEDIA: Final = ("", "Memory")  # nodes have no huge pages to mount
 _SHOWN: Final = 256  # characters of a name or an expression in a message
 _PROPAGATION: Final = {
     "": cri.PROPAGATION_PRIVATE,
@@ -87,6 +90,7 @@ class Volumes:
         host_ip: str = "",
         boot_id: str = "",
         node: Callable[[], Node | None] = lambda: None,
+        handlers: Callable[[], Mapping[str, Features]] = dict,
     ) -> None:
         self._pods = root_dir / "pods"
         self._pods.mkdir(parents=True, exist_ok=True)
@@ -95,6 +99,7 @@ class Volumes:
         self._log = log
         self._allocatable = allocatable
         self._boot_id = boot_id
+        self._handlers = handlers
         self._host_ips = (host_ip,) if host_ip else ()
         self._sources = Sources(api, objects, clock)
         self.claimed = ClaimedVolumes(api, self._pods, node)
@@ -148,8 +153,10 @@ class Volumes:
         """Return a container's volume mounts. `images`: the references of those volumes that are images, by their names.
 
         Raises:
-            VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows.
+            VolumeProblem: a subPath leads out of its volume, or names a variable that nobody knows; or a mount has to be
+                read-only with all that is mounted in it, and the runtime does not know how.
         """
+        self._check_recursion(container)
         read_only = {volume.name for volume in pod.spec.volumes if _is_read_only(volume)}
         references = {each.name: each.image.reference for each in pod.spec.volumes if each.image}
         return [
@@ -158,6 +165,16 @@ class Volumes:
             else self._mount(pod, container, index, mount, volumes, env, read_only=mount.name in read_only)
             for index, mount in enumerate(container.volumeMounts)
         ]
+
+    def _check_recursion(self, container: Container) -> None:
+        """Check that the runtime, by every handler, can do what some mounts insist on."""
+        for mount in container.volumeMounts:
+            if mount.recursiveReadOnly != _ENABLED:
+                continue
+            known = self._handlers().values()
+            if not known or not all(each.has_recursive_read_only for each in known):
+                text = f'volume "{mount.name}" requested recursive read-only mode, but it is not supported by the runtime'
+                raise VolumeProblem(f"failed to resolve recursive read-only mode: {text}")
 
     def devices(self, pod: Pod, container: Container, volumes: Mapping[str, str]) -> list[cri.Device]:
         """Return the devices of a container: the volumes that it has as such.
@@ -197,7 +214,7 @@ class Volumes:
     async def _set_up(self, pod: Pod, volume: Volume, room: Room) -> str:
         kind = kind_of(volume) or "emptyDir"
         if kind not in BUILT:
-            raise VolumeProblem(f"volumes of kind {kind} are not built")
+            raise NoPlugin(volume.name)
         try:
             return await self._set_up_kind(pod, volume, kind, room)
         except (ValueError, OSError) as error:
@@ -210,7 +227,10 @@ class Volumes:
             return await self.claimed.set_up(pod, volume)
         folder = self._folder(pod, volume)
         if kind == "emptyDir":
-            wants_memory = volume.emptyDir is not None and volume.emptyDir.medium == "Memory"
+            medium = volume.emptyDir.medium if volume.emptyDir is not None else ""
+            if medium not in _MEDIA:
+                raise VolumeProblem(f'unknown storage medium "{medium}"')
+            wants_memory = medium == "Memory"
             empty_dir.set_up(
                 folder,
                 pod,
@@ -289,6 +309,7 @@ class Volumes:
             host_path=path,
             readonly=bool(mount.readOnly) or read_only,
             propagation=_PROPAGATION[mount.mountPropagation],
+            recursive_read_only=mount.recursiveReadOnly == _ENABLED,
         )
 
     def _remove(self, folder: Path) -> None:
@@ -342,6 +363,7 @@ def _image_mount(mount: VolumeMount, image_ref: str, reference: str, env: Mappin
         container_path=_container_path(mount),
         readonly=True,
         propagation=_PROPAGATION[mount.mountPropagation],
+        recursive_read_only=mount.recursiveReadOnly == _ENABLED,
         image=cri.ImageSpec(image=image_ref, user_specified_image=reference),
         image_sub_path=_sub_path(mount, env),
     )

@@ -13,6 +13,7 @@ from hollow.core.lifetime import State
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import POD_UID
 from kubelet.core import pictures
+from kubelet.core.node_status import Features
 from kubelet.runtime import Runtime
 from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
 from machinery.model.k8s import served
@@ -458,3 +459,14 @@ async def test_a_sandbox_is_made_by_the_handler_of_its_runtime_class(node: Rig):
     with pytest.raises(HandlerProblem, match='RuntimeClass "isolated" not found'):
         await RuntimeHandlers(node.api).of(pod(runtimeClassName="isolated"))
     assert await RuntimeHandlers(node.api).of(pod()) == ""
+
+
+async def test_a_pod_gets_users_of_its_own_only_where_the_runtime_has_them(node: Rig):
+    """It waits otherwise, and an event says why; so does one whose whole name is no host name."""
+    await node.create(pod("web", hostUsers=False))
+    await node.create(pod("l" * 60, subdomain="s", setHostnameAsFQDN=True))
+    for name, why in (("web", "does not support user namespaces"), ("l" * 60, "64 characters is the max")):
+        await node.until_told(name, "FailedCreatePodSandBox")
+        assert any(why in message for _, message in await node.events(name))
+    able = {"": Features(has_user_namespaces=True)}
+    assert await RuntimeHandlers(node.api, lambda: able).of(pod(hostUsers=False)) == ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubelet.core.node_status import Features
 from kubelet.volumes import VolumeProblem, Volumes
 from machinery.model.k8s.core_v1 import Container, Pod, Volume
 from tests.support.builders import node, pod
@@ -36,6 +37,7 @@ class VolumeWorld:
         self.events: Any = KeptEvents()
         self.log = KeptWarnings()
         self.api = server.api("kubelet")
+        self.handlers: dict[str, Features] = {}
         self.volumes = self.restarted()
 
     def restarted(self, boot_id: str = "") -> Volumes:
@@ -49,6 +51,7 @@ class VolumeWorld:
             allocatable=lambda: {"memory": "8Gi"},
             boot_id=boot_id,
             node=lambda: node("node-1", labels={"kubernetes.io/hostname": "node-1"}),
+            handlers=lambda: self.handlers,
         )
 
     async def problem(self, one: Pod) -> str:

@@ -128,6 +128,9 @@ class Settings:
     default_toleration_s: int = 300  # cluster seconds; `default_toleration_s` of machinery.model.profile
     pod_security: PodSecuritySettings = field(default_factory=PodSecuritySettings)
     limited: tuple[Limited, ...] = ()  # what nobody may take who has no quota for it
+    node_selectors: Mapping[str, str] = field(default_factory=dict)  # PodNodeSelector, by namespace
+    default_tolerations: tuple[Json, ...] = ()  # PodTolerationRestriction, where a namespace says nothing
+    allowed_tolerations: tuple[Json, ...] = ()
 
 
 def about(*kinds: KindNames) -> frozenset[tuple[str, str]]:

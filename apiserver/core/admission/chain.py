@@ -30,11 +30,19 @@ from apiserver.core.admission.certificates import (
 from apiserver.core.admission.default_classes import DEFAULT_INGRESS_CLASS, DEFAULT_STORAGE_CLASS
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
 from apiserver.core.admission.device_admin_access import DEVICE_ADMIN_ACCESS
+from apiserver.core.admission.event_rates import EVENT_RATE_LIMIT
 from apiserver.core.admission.extended_resources import EXTENDED_RESOURCE_TOLERATION
 from apiserver.core.admission.external_ips import DENY_EXTERNAL_IPS
 from apiserver.core.admission.limit_ranger import LIMIT_RANGER
-from apiserver.core.admission.namespace_lifecycle import IMMORTAL_NAMESPACES, NAMESPACE_LIFECYCLE
+from apiserver.core.admission.namespace_lifecycle import (
+    IMMORTAL_NAMESPACES,
+    NAMESPACE_AUTO_PROVISION,
+    NAMESPACE_EXISTS,
+    NAMESPACE_LIFECYCLE,
+)
+from apiserver.core.admission.namespace_tolerations import POD_TOLERATIONS
 from apiserver.core.admission.node_restriction import NODE_RESTRICTION
+from apiserver.core.admission.node_selectors import POD_NODE_SELECTOR
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
 from apiserver.core.admission.owner_references import OWNER_REFERENCES
 from apiserver.core.admission.pod_security import POD_SECURITY
@@ -46,9 +54,13 @@ from apiserver.core.admission.tally import Meter, Tally, count
 from apiserver.core.admission.topology_labels import POD_TOPOLOGY_LABELS
 from apiserver.core.values import Json
 
+ALWAYS_ADMIT: Final = Plugin("AlwaysAdmit")  # has no effect, in Kubernetes as well
 ORDERED: Final[tuple[Plugin, ...]] = (
+    ALWAYS_ADMIT,
+    NAMESPACE_AUTO_PROVISION,
     NAMESPACE_LIFECYCLE,
     IMMORTAL_NAMESPACES,
+    NAMESPACE_EXISTS,
     HARD_ANTI_AFFINITY,
     LIMIT_RANGER,
     SERVICE_ACCOUNT,
@@ -56,9 +68,12 @@ ORDERED: Final[tuple[Plugin, ...]] = (
     TAINT_NODES_BY_CONDITION,
     ALWAYS_PULL_IMAGES,
     POD_SECURITY,
+    POD_NODE_SELECTOR,
     PRIORITY,
     ONE_DEFAULT_PRIORITY,
     DEFAULT_TOLERATIONS,
+    POD_TOLERATIONS,
+    EVENT_RATE_LIMIT,
     EXTENDED_RESOURCE_TOLERATION,
     DEFAULT_STORAGE_CLASS,
     STORAGE_PROTECTION,
@@ -76,6 +91,7 @@ ORDERED: Final[tuple[Plugin, ...]] = (
 """All plugins that there are; webhooks, policies and quotas wait for something, and come after them (`apiserver.admission`)."""
 
 LATER: Final = (
+    "ImagePolicyWebhook",
     "MutatingAdmissionPolicy",
     "MutatingAdmissionWebhook",
     "ValidatingAdmissionPolicy",
@@ -85,27 +101,25 @@ LATER: Final = (
 """The names of what comes after the plugins, in order."""
 
 _OPTIONAL: Final = (
+    ALWAYS_ADMIT,
     ALWAYS_PULL_IMAGES,
     DENY_EXTERNAL_IPS,
+    EVENT_RATE_LIMIT,
     EXTENDED_RESOURCE_TOLERATION,
     HARD_ANTI_AFFINITY,
+    NAMESPACE_AUTO_PROVISION,
+    NAMESPACE_EXISTS,
     OWNER_REFERENCES,
+    POD_NODE_SELECTOR,
+    POD_TOLERATIONS,
 )
-OFF_BY_DEFAULT: Final = frozenset(plugin.name for plugin in _OPTIONAL)
+OFF_BY_DEFAULT: Final = frozenset({"ImagePolicyWebhook", *(plugin.name for plugin in _OPTIONAL)})
+NEED_CONFIGURATION: Final = frozenset({"EventRateLimit", "ImagePolicyWebhook"})
+"""Those that can do nothing without a configuration."""
 UNBUILT: Final = frozenset(
-    {
-        "AlwaysAdmit",
-        "AlwaysDeny",
-        "ClusterTrustBundleAttest",
-        "EventRateLimit",
-        "ImagePolicyWebhook",
-        "NamespaceAutoProvision",
-        "NamespaceExists",
-        "PodNodeSelector",
-        "PodTolerationRestriction",
-    }
+    {"AlwaysDeny", "ClusterTrustBundleAttest", "NodeDeclaredFeatureValidator", "PodGroupWorkloadExists"}
 )
-"""Plugins that Kubernetes has, and that are off there by default, too."""
+"""Plugins of Kubernetes that nothing here would come to be with, or that are about kinds that are not served."""
 NAMES: Final = tuple(dict.fromkeys((*(plugin.name for plugin in ORDERED), *LATER)))
 
 
@@ -179,6 +193,7 @@ class Chain:
         plugins = tuple(plugins)
         meter = meter or _Unmeasured()
         self._now = meter.now
+        self._provides_namespaces = any(plugin.name == NAMESPACE_AUTO_PROVISION.name for plugin in plugins)
         self.later = frozenset(later)  # the names of what is on after the plugins
         self._everywhere = _Group((plugin for plugin in plugins if plugin.about is None), meter)
         resources = frozenset[tuple[str, str]]().union(*(plugin.about or () for plugin in plugins))
@@ -192,7 +207,12 @@ class Chain:
     @property
     def counts_quotas(self) -> bool:
         """Whether writes are charged to quotas."""
-        return LATER[-1] in self.later
+        return "ResourceQuota" in self.later
+
+    @property
+    def provides_namespaces(self) -> bool:
+        """Whether a namespace that is missing is created with the first object in it."""
+        return self._provides_namespaces
 
     def _group(self, attributes: Attributes) -> _Group:
         return self._about.get(attributes.resource, self._everywhere)
@@ -280,9 +300,13 @@ class Chain:
             before_s = after_s
 
 
-def make_chain(on: Collection[str], meter: Meter | None = None) -> Chain:
-    """Return the chain of the plugins with these names; a meter is told how long each of them takes."""
-    plugins = (plugin for plugin in ORDERED if plugin.name in on)
+def make_chain(on: Collection[str], meter: Meter | None = None, configured: Collection[Plugin] = ()) -> Chain:
+    """Return the chain of the plugins with these names; a meter is told how long each of them takes.
+
+    A plugin that is `configured` comes in the place of the one with its name.
+    """
+    instead = {plugin.name: plugin for plugin in configured}
+    plugins = (instead.get(plugin.name, plugin) for plugin in ORDERED if plugin.name in on)
     return Chain(plugins, [name for name in LATER if name in on], meter)
 
 

@@ -5,7 +5,6 @@ https://kubernetes.io/docs/concepts/containers/runtime-class/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from apiserver.core.admission.attributes import (
@@ -17,10 +16,10 @@ from apiserver.core.admission.attributes import (
     about,
     forbidden,
 )
+from apiserver.core.admission.merged_tolerations import merge_tolerations
 from apiserver.core.values import Json, spec
 from machinery.model import amounts
 from machinery.model.k8s import served
-from machinery.model.taints import NO_EXECUTE
 
 _REJECTED: Final = "pod rejected:"
 
@@ -89,33 +88,6 @@ def _scheduled(attributes: Attributes, pod: Json, scheduling: Json) -> Json:
     )
     changed = {"nodeSelector": merged, "tolerations": tolerations}
     return {**pod, "spec": {**own, **{name: value for name, value in changed.items() if value}}}
-
-
-def merge_tolerations(tolerations: Sequence[Json]) -> list[Json]:
-    """Return tolerations, without those that another one of them covers."""
-    merged: list[Json] = []
-    for index, each in enumerate(tolerations):
-        if not any(_covers(other, each) for other in (*merged, *tolerations[index + 1 :])):
-            merged.append(each)
-    return merged
-
-
-def _covers(one: Json, other: Json) -> bool:
-    if one == other:
-        return True
-    operator, key = one.get("operator", ""), one.get("key", "")
-    if key != other.get("key", "") and not (not key and operator == "Exists"):
-        return False
-    effect, other_effect = one.get("effect", ""), other.get("effect", "")
-    if effect and effect != other_effect:
-        return False
-    if effect == NO_EXECUTE and one.get("tolerationSeconds") is not None:
-        other_s = other.get("tolerationSeconds")
-        if other_s is None or other_s > one["tolerationSeconds"]:
-            return False
-    if operator in {"", "Equal"}:
-        return other.get("operator") == "Equal" and other.get("value", "") == one.get("value", "")
-    return bool(operator == "Exists")
 
 
 def _validate(

@@ -4,8 +4,9 @@ In the order of use:
 
 documents       a document of a known kind, each field of which is known
 kubeconfig      whom the apiserver calls, and how it shows who it is
-admission       AdmissionConfiguration: what plugins are configured with
+image_policy    whom ImagePolicyWebhook asks
 authorization   AuthorizationConfiguration: the authorizers, in order
 
+AdmissionConfiguration, which is about what stands above all of this, is `apiserver.core.admission_configured`.
 The files are read by `apiserver.configured_files`.
 """

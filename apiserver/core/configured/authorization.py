@@ -153,7 +153,9 @@ def _ttl_s(text: str, path: str, *, is_remembered: bool) -> float:
 
 def _kubeconfig(connection: _Connection, path: str) -> str:
     if connection.type == "InClusterConfig":
-        raise BadDocument(f"{path}.type: InClusterConfig is not built: use KubeConfigFile")
+        raise BadDocument(
+            f"{path}.type: InClusterConfig is for other servers than kube-apiserver: use KubeConfigFile"
+        )
     if not connection.kube_config_file.startswith("/"):
         raise BadDocument(f"{path}.kubeConfigFile: must be an absolute path")
     return connection.kube_config_file

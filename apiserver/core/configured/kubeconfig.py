@@ -1,4 +1,4 @@
-"""Whom the apiserver calls: the cluster and the user of a kubeconfig's current context.
+"""Whom the apiserver calls, and as whom: the cluster and the user of a kubeconfig's current context, or users by name.
 
 https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from apiserver.core.configured.documents import BadDocument, Configured, convert
+
+_HTTPS: Final = ":443"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,17 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Who a server is shown to call."""
+
+    certificate: Material = Material()
+    key: Material = Material()
+    token: str = ""
+    token_file: str = ""  # read for each call
+    basic: tuple[str, str] | None = None  # user name and password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
     """A server, and how it is called."""
 
@@ -32,11 +46,30 @@ class Remote:
     authority: Material = Material()
     server_name: str = ""
     is_verified: bool = True
-    certificate: Material = Material()
-    key: Material = Material()
-    token: str = ""
-    token_file: str = ""  # read for each call
-    basic: tuple[str, str] | None = None  # user name and password
+    credentials: Credentials = Credentials()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUsers:
+    """As whom several servers are called, by their names."""
+
+    by_name: Mapping[str, Credentials]
+    other: Credentials | None  # of the current context
+
+    def of(self, target: str) -> Credentials | None:
+        """Return the credentials for `host:port`, most exact first: the name, `*.` of what it ends with, `*`; None: none.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
+        """
+        names = [target]
+        if target.endswith(_HTTPS):
+            names.append(target.removesuffix(_HTTPS))
+        for name in names:
+            steps = name.split(".")
+            for each in (name, *("*." + ".".join(steps[index:]) for index in range(1, len(steps)))):
+                if each in self.by_name:
+                    return self.by_name[each]
+        return self.by_name.get("*", self.other)
 
 
 class _Cluster(Configured, frozen=True, kw_only=True):
@@ -83,6 +116,31 @@ def read_kubeconfig(document: Any) -> Remote:
         ),
         server_name=cluster.tls_server_name,
         is_verified=not cluster.insecure_skip_tls_verify,
+        credentials=_credentials(user),
+    )
+
+
+def read_users(document: Any) -> KnownUsers:
+    """Read the users of a kubeconfig, and which of them its current context means.
+
+    Raises:
+        BadDocument: a field is wrong, or the context is not there.
+    """
+    if not isinstance(document, dict):
+        raise BadDocument("this is no kubeconfig")
+    found: dict[str, Credentials] = {}
+    for entry in document.get("users") or ():
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
+            raise BadDocument("users: each has a name")
+        found[name] = _credentials(convert(_kebab(_entry(document, "users", "user", name)), _User))
+    if not document.get("current-context"):
+        return KnownUsers(found, None)
+    return KnownUsers(found, found.get(_context(document).user))
+
+
+def _credentials(user: _User) -> Credentials:
+    return Credentials(
         certificate=_material("client-certificate", user.client_certificate_data, user.client_certificate),
         key=_material("client-key", user.client_key_data, user.client_key),
         token=user.token,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from apiserver.core.custom import formats
 from apiserver.core.custom.conditions import with_condition
 from apiserver.core.custom.definition_rules import (
     check_definition,
@@ -11,13 +13,16 @@ from apiserver.core.custom.definition_rules import (
     check_status_change,
 )
 from apiserver.core.custom.schema_rules import CheckRules, no_rules
+from apiserver.core.custom.structure import subschemas
 from apiserver.core.deletion import Deletion, Mark, Wanted, by_finalizers
+from apiserver.core.field_errors import quoted
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table.table import NAME, Column, Table
 from apiserver.core.table.table import name as name_of
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.clock import Timescale
 
+_OF_NUMBERS: Final = {"integer": ("int32", "int64"), "number": ("float", "double")}
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"  # the finalizer: its objects go first
 STORAGE_PREFIX: Final = "/registry/apiextensions.k8s.io/customresourcedefinitions"
 
@@ -43,7 +48,26 @@ def definition_kind_rules(*, check_rules: CheckRules = no_rules) -> Rules:
         storage_prefix=STORAGE_PREFIX,
         plan_deletion=plan_deletion,
         table=TABLE,
+        warnings=format_warnings,
     )
+
+
+def format_warnings(new: Json, old: Json | None) -> tuple[str, ...]:
+    """Return which formats are no check, as nobody knows them; those that were there before are not told again."""
+    known = {*_unknown_formats(old or {})}
+    found = dict.fromkeys(name for name in _unknown_formats(new) if name not in known)
+    return tuple(f"unrecognized format {quoted(name)}" for name in sorted(found))
+
+
+def _unknown_formats(definition: Json) -> Iterator[str]:
+    for version in spec(definition).get("versions") or ():
+        for each in subschemas((version.get("schema") or {}).get("openAPIV3Schema") or {}):
+            if (name := each.get("format")) and not _is_known(each.get("type") or "", name):
+                yield name
+
+
+def _is_known(type_: str, name: str) -> bool:
+    return formats.is_known(name) if type_ in {"", "string"} else name in _OF_NUMBERS.get(type_, ())
 
 
 def default_definition(definition: Json) -> Json:

@@ -26,6 +26,10 @@ from machinery.cel import (
 from machinery.cel.admission import admission_environment, with_variables
 from machinery.cel.types import Type
 
+NO_ERROR: Final = "no_error"  # how checks are counted, by what became of an expression
+COMPILE_ERROR: Final = "compile_error"
+INVALID_ERROR: Final = "invalid_error"
+BUDGET_ERROR: Final = "out_of_budget"
 OUT_OF_BUDGET: Final = (
     "validation failed due to running out of cost budget, no further validation rules will be run"
 )
@@ -51,7 +55,7 @@ class Expression:
             Unanswered: the authorizer has to be asked.
         """
         if self.program is None:
-            raise Failed(f"compilation error: compilation failed: {self.problem}")
+            raise Failed(f"compilation error: compilation failed: {self.problem}", COMPILE_ERROR)
         try:
             return self.program(variables, budget)
         except BudgetExceededError as error:
@@ -63,7 +67,11 @@ class Expression:
 
 
 class Failed(Exception):  # noqa: N818 - it names an outcome
-    """An expression has no value; the text is what users are told."""
+    """An expression has no value; the text is what users are told, `kind` is how it is counted."""
+
+    def __init__(self, text: str, kind: str = INVALID_ERROR) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +218,7 @@ class Denial:
     message: str
     reason: str = "Invalid"
     index: int = 0  # of the validation
-    is_error: bool = False
+    error: str = NO_ERROR  # why it could not be evaluated, as it is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +240,7 @@ def judge(policy: Compiled, variables: Mapping[str, Any], params: Json | None, b
     bound = bound_variables(policy, variables, params, budget)
     conditioned = matched(policy, bound, budget)
     if conditioned.error:
-        return failed(policy, conditioned.error)
+        return failed(policy, conditioned.error, INVALID_ERROR)
     if not conditioned.is_match:
         return Verdict()
     denials = [
@@ -244,9 +252,9 @@ def judge(policy: Compiled, variables: Mapping[str, Any], params: Json | None, b
     return Verdict(tuple(denials), tuple(annotations), tuple(errors))
 
 
-def failed(policy: Compiled, why: str) -> Verdict:
-    """Return what follows where a policy cannot be evaluated at all."""
-    return Verdict((Denial(why, is_error=True),)) if policy.fails_closed else Verdict()
+def failed(policy: Compiled, why: str, error: str) -> Verdict:
+    """Return what follows where a policy cannot be evaluated at all; `error` is how that is counted."""
+    return Verdict((Denial(why, error=error),)) if policy.fails_closed else Verdict()
 
 
 def _validated(policy: Compiled, index: int, bound: Mapping[str, Any], budget: Budget) -> Denial | None:
@@ -254,7 +262,7 @@ def _validated(policy: Compiled, index: int, bound: Mapping[str, Any], budget: B
     try:
         value = expression.value(bound, budget)
     except Failed as error:
-        return Denial(str(error), index=index, is_error=True) if policy.fails_closed else None
+        return Denial(str(error), index=index, error=error.kind) if policy.fails_closed else None
     if value is True:
         return None
     message = _said(policy.messages[index], bound, budget) or str(rule.get("message") or "").strip()

@@ -1,4 +1,4 @@
-"""PersistentVolumes, of the sources that a node of a cluster without a cloud can mount.
+"""PersistentVolumes.
 
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 """
@@ -13,6 +13,13 @@ from apiserver.core.byte_amounts import fraction_warnings
 from apiserver.core.csi import driver_name_causes
 from apiserver.core.podspec.affinity import node_selector_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
+from apiserver.core.podspec.remote_volumes import (
+    IN_PERSISTENT_VOLUMES,
+    Check,
+    default_remote,
+    persistent_initiator_causes,
+    remote_warnings,
+)
 from apiserver.core.podspec.volumes import host_path_causes
 from apiserver.core.podspec.warnings import term_warnings
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, with_old_status
@@ -28,30 +35,6 @@ _SECRETS: Final = (
     "nodePublishSecretRef",
     "nodeExpandSecretRef",
 )
-_UNBUILT: Final = frozenset(
-    {
-        "awsElasticBlockStore",
-        "azureDisk",
-        "azureFile",
-        "cephfs",
-        "cinder",
-        "fc",
-        "flexVolume",
-        "flocker",
-        "gcePersistentDisk",
-        "glusterfs",
-        "iscsi",
-        "photonPersistentDisk",
-        "portworxVolume",
-        "quobyte",
-        "rbd",
-        "scaleIO",
-        "storageos",
-        "vsphereVolume",
-    }
-)
-
-
 _OLD_ANNOTATIONS: Final = {
     "volume.beta.kubernetes.io/storage-class": 'deprecated since v1.8; use "storageClassName" attribute instead',
     "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
@@ -65,13 +48,8 @@ def _default(obj: Json) -> Json:
     own.setdefault("volumeMode", "Filesystem")
     if "hostPath" in own:
         own["hostPath"].setdefault("type", "")
+    default_remote(own)
     return obj
-
-
-def _unbuilt(obj: Json) -> str:
-    for name in sorted(_UNBUILT & {*spec(obj)}):
-        return f"spec.{name} is not built: volumes may be hostPath, local, nfs or csi"
-    return ""
 
 
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
@@ -97,7 +75,7 @@ def _validate(obj: Json) -> list[Cause]:
     found += field_errors.one_of("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM_POLICIES)
     if "nodeAffinity" in own:
         found += _affinity_causes(own["nodeAffinity"], "spec.nodeAffinity")
-    found += _source_causes(own)
+    found += _source_causes(own, str(metadata(obj).get("name", "")))
     if "hostPath" in own and policy == "Recycle" and _is_root(own["hostPath"].get("path", "")):
         text = "may not be 'recycle' for a hostPath mount of '/'"
         found.append(field_errors.forbidden("spec.persistentVolumeReclaimPolicy", text))
@@ -125,24 +103,18 @@ def _affinity_causes(affinity: Json, path: str) -> list[Cause]:
     return node_selector_causes(affinity["required"], f"{path}.required.nodeSelectorTerms")
 
 
-def _source_causes(own: Json) -> list[Cause]:
+def _source_causes(own: Json, name: str) -> list[Cause]:
     given = [name for name in _SOURCES if name in own]
     if not given:
         return [field_errors.required("spec", "must specify a volume type")]
     first = given[0]
     found = _SOURCES[first](own[first], f"spec.{first}")
+    if first == "iscsi":
+        found += persistent_initiator_causes(own[first], name, f"spec.{first}")
     if first == "local" and "nodeAffinity" not in own:
         found.append(field_errors.required("spec.nodeAffinity", "Local volume requires node affinity"))
     text = "may not specify more than 1 volume type"
     return found + [field_errors.forbidden(f"spec.{name}", text) for name in given[1:]]
-
-
-def _nfs_causes(source: Json, path: str) -> list[Cause]:
-    place = source.get("path", "")
-    found = [field_errors.required(f"{path}.{name}") for name in ("server", "path") if not source.get(name)]
-    if not place.startswith("/"):
-        found.append(field_errors.invalid(f"{path}.path", place, "must be an absolute path"))
-    return found
 
 
 def _local_causes(source: Json, path: str) -> list[Cause]:
@@ -202,12 +174,33 @@ def _sources(own: Json, before: Json) -> Json:
     return sources
 
 
-_SOURCES: Final = {
-    "hostPath": host_path_causes,
-    "nfs": _nfs_causes,
-    "local": _local_causes,
-    "csi": _csi_causes,
-}
+_OWN: Final[dict[str, Check]] = {"hostPath": host_path_causes, "local": _local_causes, "csi": _csi_causes}
+_ORDER: Final = [
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+]
+_SOURCES: Final[dict[str, Check]] = {name: {**IN_PERSISTENT_VOLUMES, **_OWN}[name] for name in _ORDER}
+"""The sources, in the order in which Kubernetes looks for them."""
 
 
 def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
@@ -224,12 +217,12 @@ def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
     if own.get("persistentVolumeReclaimPolicy") == "Recycle":
         text = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
         found.append(f"spec.persistentVolumeReclaimPolicy: {text}")
+    found += remote_warnings(own, "spec", is_persistent=True)
     return (*found, *fraction_warnings(own.get("capacity"), "spec.capacity", "storage"))
 
 
 RULES: Final = Rules(
     default=_default,
-    unbuilt=_unbuilt,
     prepare=Prepare(create=_prepare_create, update=with_old_status, status=_prepare_status),
     validate=Validate(create=_validate, update=_validate_update),
     deletion_returns_object=True,

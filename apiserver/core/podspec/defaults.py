@@ -14,6 +14,7 @@ from math import ceil
 from typing import Final
 
 from apiserver.core.podspec.claimed_volumes import default_ephemeral
+from apiserver.core.podspec.remote_volumes import default_remote
 from apiserver.core.values import Json
 from machinery.model import quantity
 
@@ -159,6 +160,7 @@ def _default_volume(volume: Json) -> None:
         default_ephemeral(volume["ephemeral"])
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
+    default_remote(volume)
     for item in (volume.get("downwardAPI") or {}).get("items") or []:
         _default_source(item)
     _default_projections(volume)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors
-from apiserver.core.podspec.paths import descending_causes
+from apiserver.core.podspec.paths import containers_with_paths, descending_causes
 from apiserver.core.podspec.windows import windows_causes
 from apiserver.core.values import Json
 from machinery.model import sysctls
@@ -56,8 +56,32 @@ def container_security_causes(container: Json, spec: Json, path: str) -> list[Ca
         return []
     found = [*_id_causes(context, path), *_common_causes(context, spec, path)]
     if "procMount" in context:
-        found += field_errors.one_of(f"{path}.procMount", context["procMount"], _PROC_MOUNTS)
+        found += _proc_causes(context["procMount"], spec, f"{path}.procMount")
     return found + _escalation_causes(context, path)
+
+
+def host_users_causes(spec: Json, path: str) -> list[Cause]:
+    """Check that a pod with users of its own shares nothing else with its node."""
+    if spec.get("hostUsers") is not False:
+        return []
+    text = "when `hostUsers` is false"
+    found = [
+        field_errors.forbidden(f"{path}.{name}", text)
+        for name in ("hostNetwork", "hostPID", "hostIPC")
+        if spec.get(name)
+    ]
+    return found + [
+        field_errors.forbidden(f"{where}.volumeDevices", text)
+        for container, where in containers_with_paths(spec, path)
+        if container.get("volumeDevices") and "ephemeralContainers" not in where
+    ]
+
+
+def _proc_causes(kind: str, spec: Json, path: str) -> list[Cause]:
+    found = field_errors.one_of(path, kind, _PROC_MOUNTS)
+    if kind == "Unmasked" and spec.get("hostUsers") is not False:
+        found.append(field_errors.invalid(path, kind, "`hostUsers` must be false to use `Unmasked`"))
+    return found
 
 
 def _common_causes(context: Json, spec: Json, path: str) -> list[Cause]:

@@ -13,10 +13,11 @@ from apiserver.core.podspec.containers import container_list_causes
 from apiserver.core.podspec.device_claims import device_claim_causes
 from apiserver.core.podspec.dns import dns_causes
 from apiserver.core.podspec.resources import resource_causes
-from apiserver.core.podspec.security import pod_security_causes
+from apiserver.core.podspec.security import host_users_causes, pod_security_causes
 from apiserver.core.podspec.spread import spread_causes
 from apiserver.core.podspec.tolerations import toleration_causes
 from apiserver.core.podspec.volumes import volume_causes
+from apiserver.core.podspec.windows import host_process_causes, of_linux_causes
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -36,6 +37,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *dns_causes(spec, path),
         *metadata.validate_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector"),
         *pod_security_causes(spec, path),
+        *host_users_causes(spec, path),
         *affinity_causes(spec.get("affinity") or {}, f"{path}.affinity"),
         *_gate_causes(spec, path),
         *spread_causes(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints"),
@@ -45,6 +47,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *_preemption_causes(spec, path),
         *(resource_causes({"limits": spec["overhead"]}, f"{path}.overhead") if "overhead" in spec else ()),
         *_os_causes(spec, path),
+        *host_process_causes(spec, path),
     ]
 
 
@@ -116,4 +119,5 @@ def _os_causes(spec: Json, path: str) -> list[Cause]:
     name = spec["os"].get("name", "")
     if not name:
         return [field_errors.required(f"{path}.os.name", "cannot be empty")]
-    return field_errors.one_of(f"{path}.os", name, {"linux", "windows"})
+    found = field_errors.one_of(f"{path}.os", name, {"linux", "windows"})
+    return found + of_linux_causes(spec, path) if name == "windows" else found

@@ -1,4 +1,4 @@
-"""The rules of volumes, of the kinds that are built.
+"""The rules of volumes.
 
 https://kubernetes.io/docs/concepts/storage/volumes/
 """
@@ -11,6 +11,7 @@ from apiserver.core import field_errors
 from apiserver.core.podspec.claimed_volumes import claim_reference_causes, ephemeral_causes
 from apiserver.core.podspec.paths import no_backsteps_causes
 from apiserver.core.podspec.projections import projected_causes
+from apiserver.core.podspec.remote_volumes import IN_PODS, Check, initiator_causes
 from apiserver.core.podspec.volume_files import downward_file_causes, key_file_causes, mode_causes
 from apiserver.core.values import Json
 from machinery.model import names, quantity
@@ -44,6 +45,8 @@ def _source_causes(volume: Json, path: str) -> list[Cause]:
     if not given:
         return [field_errors.required(path, "must specify a volume type")]
     found = _SOURCES[given[0]](volume[given[0]], f"{path}.{given[0]}")
+    if given[0] == "iscsi":
+        found += initiator_causes(volume, path)
     text = "may not specify more than 1 volume type"
     return found + [field_errors.forbidden(f"{path}.{name}", text) for name in given[1:]]
 
@@ -97,7 +100,7 @@ def image_volume_causes(spec: Json, path: str) -> list[Cause]:
     ]
 
 
-_SOURCES: Final = {
+_OWN: Final[dict[str, Check]] = {
     "emptyDir": _empty_dir_causes,
     "hostPath": host_path_causes,
     "secret": _secret_causes,
@@ -108,3 +111,37 @@ _SOURCES: Final = {
     "persistentVolumeClaim": claim_reference_causes,
     "ephemeral": ephemeral_causes,
 }
+_ORDER: Final = [
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "flexVolume",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
+]
+_SOURCES: Final[dict[str, Check]] = {name: {**IN_PODS, **_OWN}[name] for name in _ORDER}
+"""The kinds of volumes, in the order in which Kubernetes looks for them: who has two hears of the second."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from apiserver.core.byte_amounts import fraction_warnings
 from apiserver.core.podspec.paths import containers_with_paths
+from apiserver.core.podspec.remote_volumes import remote_warnings
 from apiserver.core.values import Json, metadata, spec
 
 OLD_LABELS: Final = {
@@ -131,7 +132,9 @@ def _in_annotations(own: Json, annotations: Json, path: str) -> Iterator[str]:
 
 
 def _in_volumes(volumes: Sequence[Json], path: str) -> Iterator[str]:
-    """Return which files of projected volumes are where a token is."""
+    """Return which volumes nobody mounts any more, and which files of projected volumes are where a token is."""
+    for index, volume in enumerate(volumes):
+        yield from remote_warnings(volume, f"{path}[{index}]")
     sources = [
         (index, source)
         for index, volume in enumerate(volumes)

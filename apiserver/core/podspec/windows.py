@@ -1,4 +1,4 @@
-"""The rules of Windows options, which a pod may carry that runs on Linux: there they have no effect.
+"""The rules of Windows options, which a pod may carry that runs on Linux: there they have no effect; and of pods for Windows.
 
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-runasusername/
 """
@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.paths import containers_with_paths
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -22,6 +23,16 @@ _NETBIOS: Final = re.compile(r"""[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}""")
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ONLY_DOTS: Final = re.compile(r"[. ]+")
 _NOT_IN_USERS: Final = re.compile(r"""["/\\:;|=,+*?<>@\[\]]""")
+
+_LINUX_OF_PODS: Final = (
+    "appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls", "runAsUser",
+    "runAsGroup", "supplementalGroups", "supplementalGroupsPolicy",
+)  # fmt: skip
+_LINUX_OF_SPECS: Final = ("hostPID", "hostIPC", "shareProcessNamespace")
+_LINUX_OF_CONTAINERS: Final = (
+    "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
+    "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
+)  # fmt: skip
 
 
 def windows_causes(options: Json, spec: Json, path: str) -> list[Cause]:
@@ -38,6 +49,50 @@ def windows_causes(options: Json, spec: Json, path: str) -> list[Cause]:
     if user := options.get("runAsUserName"):
         found += field_errors.each_invalid(f"{path}.runAsUserName", user, _user_errors(user))
     return found
+
+
+def of_linux_causes(spec: Json, path: str) -> list[Cause]:
+    """Check that a pod for Windows asks for nothing that is only of Linux."""
+    text, where = "cannot be set for a windows pod", f"{path}.securityContext"
+    context = spec.get("securityContext") or {}
+    found = [field_errors.forbidden(f"{where}.{name}", text) for name in _LINUX_OF_PODS if name in context]
+    found += [field_errors.forbidden(f"{where}.{name}", text) for name in _LINUX_OF_SPECS if spec.get(name)]
+    if "hostUsers" in spec:
+        found.append(field_errors.forbidden(f"{where}.hostUsers", text))
+    return found + [
+        field_errors.forbidden(f"{at}.securityContext.{name}", text)
+        for container, at in containers_with_paths(spec, path)
+        for name in _LINUX_OF_CONTAINERS
+        if name in (container.get("securityContext") or {})
+    ]
+
+
+def host_process_causes(spec: Json, path: str) -> list[Cause]:
+    """Check containers that are processes of a Windows node: all of them are, or none."""
+    whole = _host_process(spec)
+    found, own = list[Cause](), list[bool]()
+    for container, at in containers_with_paths(spec, path):
+        said = _host_process(container)
+        if None not in {whole, said} and whole != said:
+            text = f"pod hostProcess value must be identical if both are specified, was {str(whole).lower()}"
+            where = f"{at}.securityContext.windowsOptions.hostProcess"
+            found.append(field_errors.invalid(where, said, text))
+        own.append(bool(whole if said is None else said))
+    if not any(own):
+        return found
+    if not all(own):
+        text = "If pod contains any hostProcess containers then all containers must be HostProcess containers"
+        found.append(field_errors.invalid(path, "", text))
+    if not spec.get("hostNetwork"):
+        text = "hostNetwork must be true if pod contains any hostProcess containers"
+        found.append(field_errors.invalid(f"{path}.hostNetwork", False, text))  # noqa: FBT003 - the value
+    return found
+
+
+def _host_process(holder: Json) -> bool | None:
+    options = (holder.get("securityContext") or {}).get("windowsOptions") or {}
+    said = options.get("hostProcess")
+    return None if said is None else bool(said)
 
 
 def _user_errors(name: str) -> list[str]:

@@ -55,7 +55,7 @@ def _is_terminating(pod: Json) -> bool:
     return deadline_s is not None and deadline_s >= 0
 
 
-def _is_best_effort(pod: Json) -> bool:
+def is_best_effort(pod: Json) -> bool:
     """Whether a pod asks for neither CPU nor memory."""
     if qos_class := (pod.get("status") or {}).get("qosClass"):
         return bool(qos_class == "BestEffort")
@@ -100,7 +100,7 @@ def _uses_other_namespaces(pod: Json) -> bool:
 _OF_PODS: Final[dict[str | None, Callable[[Json], bool]]] = {
     "Terminating": _is_terminating,
     "NotTerminating": lambda pod: not _is_terminating(pod),
-    "BestEffort": _is_best_effort,
-    "NotBestEffort": lambda pod: not _is_best_effort(pod),
+    "BestEffort": is_best_effort,
+    "NotBestEffort": lambda pod: not is_best_effort(pod),
     "CrossNamespacePodAffinity": _uses_other_namespaces,
 }

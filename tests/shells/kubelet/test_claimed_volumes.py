@@ -105,7 +105,7 @@ async def test_a_pod_waits_for_its_claim(world: VolumeWorld, data: Path, phase: 
         ({"spec__local": LocalVolumeSource(path="/dev/null")}, 'MountVolume.NewMounter initialization failed for volume "pv" : only directory and block device are supported'),
         ({"spec__hostPath": HostPathVolumeSource(path="/dev/null", type="Directory")}, 'MountVolume.SetUp failed for volume "pv" : hostPath type check failed: /dev/null is not a directory'),
         ({"spec__hostPath": HostPathVolumeSource(path="/"), "spec__mountOptions": ["ro"]}, 'MountVolume.MountOptionSupport check failed for volume "pv" : Mount options are not supported for this volume type'),
-        ({"spec__nfs": NFSVolumeSource(server="s", path="/")}, 'MountVolume.SetUp failed for volume "pv" : volumes of kind nfs are not built in Kubarium'),
+        ({"spec__nfs": NFSVolumeSource(server="s", path="/")}, 'Unable to attach or mount volumes: unmounted volumes=[disk], unattached volumes=[], failed to process volumes=[disk]: failed to get Plugin from volumeSpec for volume "pv" err=no volume plugin matched'),
         ({"spec__csi": CSIPersistentVolumeSource(driver="d.example", volumeHandle="h")}, 'MountVolume.MountDevice failed for volume "pv" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name d.example not found in the list of registered CSI drivers'),
     ],
 )  # fmt: skip

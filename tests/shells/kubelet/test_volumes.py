@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kubelet.core.node_status import Features
 from kubelet.core.volumes import File
 from kubelet.pod_files import PodFiles
 from kubelet.volumes import VolumeProblem
@@ -115,7 +116,12 @@ def test_what_a_killed_writer_left_is_taken_away(tmp_path: Path):
 async def test_a_kind_that_is_not_built_says_so(world: VolumeWorld):
     """Nothing is approximated."""
     remote = Volume(name="disk", nfs=NFSVolumeSource(server="s", path="/"))
-    assert await world.problem(pod_with(remote)) == "volumes of kind nfs are not built"
+    assert (
+        await world.problem(pod_with(remote))
+        == 'failed to get Plugin from volumeSpec for volume "disk" err=no volume plugin matched'
+    )
+    strange = Volume(name="disk", emptyDir=EmptyDirVolumeSource(medium="Tape"))
+    assert await world.problem(pod_with(strange)) == 'unknown storage medium "Tape"'
 
 
 async def test_the_token_is_bound_to_the_pod_and_renewed(world: VolumeWorld):
@@ -252,6 +258,24 @@ async def test_fs_group_owns_the_files(world: VolumeWorld):
     before = Path(paths["config"], "..data").readlink()
     await world.volumes.refresh(one)
     assert Path(paths["config"], "..data").readlink() == before
+
+
+async def test_a_mount_that_has_to_be_read_only_throughout_needs_a_runtime_that_can(world: VolumeWorld):
+    """Where it can, it is asked to; what is wanted if possible is only the mount itself."""
+    boxes = [
+        container(
+            volumeMounts=[VolumeMount(name="disk", mountPath="/d", readOnly=True, recursiveReadOnly=how)]
+        )
+        for how in ("Enabled", "IfPossible")
+    ]
+    one = pod_with(Volume(name="disk", emptyDir=EmptyDirVolumeSource()), boxes=boxes)
+    paths = await world.volumes.mount(one)
+    text = 'recursive read-only mode: volume "disk" requested recursive read-only mode, but it is not supported by the runtime'
+    with pytest.raises(VolumeProblem, match=text):
+        world.volumes.mounts(one, boxes[0], paths, {})
+    world.handlers = {"": Features(has_recursive_read_only=True)}
+    asked = [world.volumes.mounts(one, box, paths, {})[0].recursive_read_only for box in boxes]
+    assert asked == [True, False]
 
 
 @pytest.mark.parametrize(

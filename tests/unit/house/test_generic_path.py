@@ -17,7 +17,7 @@ PARTICULAR = (
     "core/emptiness.py", "core/apply/topology.py", "core/openapi_enums.py",  # tables of Go types
     "core/custom/*", "custom_resources/*", "aggregation/*", "core/aggregation/*", "core/autoscaling_v1.py", "core/event_versions.py", "core/flow_rules.py",
     "admission/*", "core/admission/*", "core/hooks/*", "core/pod_security/*",
-    "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/audit/*",
+    "core/authz/*", "core/authn*.py", "core/access_reviews.py", "core/token_requests.py", "core/configured/*", "core/admission_configured.py", "core/audit/*",
     "core/flow/schemas.py", "core/flow/suggested.py", "core/flow/configuration.py", "flow_objects.py",  # which requests belong together, as Kubernetes suggests
     "core/disruption.py", "registry/disruption.py",
     "core/bootstrap*.py", "core/bootstrap_rbac/*", "bootstrap.py", "presence.py", "allocation.py",

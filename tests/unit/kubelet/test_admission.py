@@ -12,6 +12,7 @@ from machinery.model.k8s.core_v1 import (
     NodeSelectorRequirement,
     NodeSelectorTerm,
     Pod,
+    PodOS,
     PodSecurityContext,
     SecurityContext,
     Sysctl,
@@ -151,6 +152,14 @@ def test_the_nodes_owner_allows_more_of_them():
     assert admit(setting("net.core.somaxconn", "kernel.msgmax"), Taken(), NODE, {}, able) is None
     assert admit(setting("net.core.rmem_max"), Taken(), NODE, {}, able).reason == "SysctlForbidden"
     assert admit(setting("kernel.msgmax", hostIPC=True), Taken(), NODE, {}, able).reason == "SysctlForbidden"
+
+
+def test_a_pod_of_another_system_is_refused():
+    """Nodes run Linux."""
+    text = "Failed to admit pod as the OS field doesn't match node OS"
+    found = admit(pod(os=PodOS(name="windows")), Taken(), NODE, {}, ABLE)
+    assert found == Rejection("PodOSNotSupported", text)
+    assert admit(pod(os=PodOS(name="linux")), Taken(), NODE, {}, ABLE) is None
 
 
 def test_groups_of_the_image_need_a_runtime_that_leaves_them_out():

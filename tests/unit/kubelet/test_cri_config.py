@@ -14,6 +14,7 @@ from kubelet.core.network_files import (
     dns_config,
     host_network_hosts_file,
     hosts_file,
+    kernel_hostname,
     missing_cluster_dns,
     pod_hostname,
     read_resolv_conf,
@@ -273,6 +274,18 @@ def test_host_names_are_cut_to_what_linux_takes():
     """63 characters, and no dash at the end."""
     assert pod_hostname(pod("x" * 62 + "-y")) == "x" * 62
     assert pod_hostname(pod(hostname="db-0")) == "db-0"
+
+
+def test_a_pod_may_want_its_whole_name_as_its_host_name():
+    """Which has to fit into a kernel; without a subdomain there is none."""
+    asking = pod("web", subdomain="db", setHostnameAsFQDN=True)
+    assert kernel_hostname(asking, "cluster.local") == "web.db.default.svc.cluster.local"
+    assert kernel_hostname(pod("web", subdomain="db"), "cluster.local") == "web"
+    assert kernel_hostname(pod("web", setHostnameAsFQDN=True), "cluster.local") == "web"
+    long = pod("w" * 40, subdomain="db", setHostnameAsFQDN=True)
+    text = r"FQDN w+\.db\.default\.svc\.cluster\.local is too long \(64 characters is the max, 69 characters requested\)"
+    with pytest.raises(ValueError, match=text):
+        kernel_hostname(long, "cluster.local")
 
 
 def test_the_hosts_file():

@@ -27,7 +27,7 @@ from apiserver.core.admission import (
 )
 from apiserver.core.admission.chain import NAMES
 from apiserver.core.admission.device_admin_access import LABEL
-from apiserver.core.admission.runtime_class import merge_tolerations
+from apiserver.core.admission.merged_tolerations import merge_tolerations
 from apiserver.core.values import Json
 from machinery.model.errors import Forbidden, Invalid
 from machinery.model.kinds import KindNames
@@ -173,7 +173,7 @@ def test_a_runtime_class_brings_its_overhead_its_nodes_and_its_tolerations():
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
-        ([{"key": "a", "operator": "Exists"}, {"key": "a", "operator": "Exists"}], [1]),
+        ([{"key": "a", "operator": "Exists"}, {"key": "b"}, {"key": "a", "operator": "Exists"}], [0, 1]),
         ([{"operator": "Exists"}, {"key": "a", "operator": "Equal", "value": "x"}], [0]),
         ([{"key": "a", "operator": "Equal", "value": "x"}, {"key": "a", "operator": "Exists"}], [1]),
         (
@@ -193,7 +193,7 @@ def test_a_runtime_class_brings_its_overhead_its_nodes_and_its_tolerations():
     ],
 )
 def test_tolerations_that_another_one_covers_are_left_out(given, kept):
-    """Of equal ones the last stays."""
+    """Of equal ones the first stays."""
     assert merge_tolerations(given) == [given[index] for index in kept]
 
 

@@ -144,15 +144,15 @@ KUBECONFIG = {
 def test_a_kubeconfig_says_whom_and_as_whom() -> None:
     """By its current context; one cluster and one user need none."""
     found = read_kubeconfig(KUBECONFIG)
-    assert (found.url, found.server_name, found.token_file) == ("https://k", "n", "/t")
-    assert (found.authority, found.certificate, found.key) == (
+    assert (found.url, found.server_name, found.credentials.token_file) == ("https://k", "n", "/t")
+    assert (found.authority, found.credentials.certificate, found.credentials.key) == (
         Material(pem=b"PEM"),
         Material(file="/c"),
         Material(file="/k"),
     )
     alone = {"clusters": KUBECONFIG["clusters"][:1], "users": [{"name": "u", "user": {"token": "secret"}}]}
     found = read_kubeconfig(alone)
-    assert (found.url, found.token) == ("https://other", "secret")
+    assert (found.url, found.credentials.token) == ("https://other", "secret")
 
 
 @pytest.mark.parametrize(

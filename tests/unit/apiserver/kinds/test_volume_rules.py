@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from apiserver.core.kinds import KINDS
 from apiserver.core.values import Json
-from machinery.model.errors import NotImplementedHere
 from tests.support.served_kinds import (
     complaints,
     created,
     merged,
-    read,
     row,
     status_complaints,
     update_complaints,
@@ -80,16 +79,29 @@ def test_the_parameters_of_a_class_are_bounded(faulty: Json, said: list[str]) ->
     assert complaints(faulty) == said
 
 
-@pytest.mark.parametrize("name", ["rbd", "awsElasticBlockStore", "iscsi"])
-def test_a_volume_of_a_source_that_is_not_built_is_not_there(name: str) -> None:
-    """A 501 that names it."""
-    source = {
-        "rbd": {"monitors": ["m"], "image": "i"},
-        "awsElasticBlockStore": {"volumeID": "v"},
-        "iscsi": {"targetPortal": "t", "iqn": "i", "lun": 0},
+def test_a_source_without_a_driver_here_is_stored_with_its_defaults() -> None:
+    """As in Kubernetes; what nobody mounts any more is warned of."""
+    disk = {"diskName": "d", "diskURI": "https://d"}
+    assert created(other(azureDisk=disk))["spec"]["azureDisk"] == {
+        **disk,
+        "cachingMode": "ReadWrite",
+        "kind": "Shared",
+        "fsType": "ext4",
+        "readOnly": False,
     }
-    with pytest.raises(NotImplementedHere, match=rf"^spec\.{name} is not built"):
-        read(other(**{name: source[name]}))
+    target = {"targetPortal": "t", "iqn": "iqn.2015-02.example.com:test", "lun": 0}
+    assert created(other(iscsi=target))["spec"]["iscsi"] == {**target, "iscsiInterface": "default"}
+    rbd = created(other(rbd={"monitors": ["m"], "image": "i"}))
+    assert rbd["spec"]["rbd"] == {
+        "monitors": ["m"],
+        "image": "i",
+        "pool": "rbd",
+        "user": "admin",
+        "keyring": "/etc/ceph/keyring",
+    }
+    assert KINDS["", "persistentvolumes"].rules.warnings(rbd, None) == (
+        "spec.rbd: deprecated in v1.28, non-functional in v1.31+",
+    )
 
 
 def test_a_claim_says_in_both_fields_where_its_data_comes_from() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver.registry.tracking import after_admission
 from apiserver.storage.interface import Outcome
 from machinery.model.errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
 from machinery.model.requests import PatchType
@@ -117,6 +118,22 @@ async def test_clients_are_warned_beside_what_is_stored(bench: RegistryBench) ->
     assert repeated.endswith("please fix your requests; duplicate UID(s) observed: u")
     assert empty == 'spec.imagePullSecrets[0].name: invalid empty name ""'
     assert (await bench.get("pods", "p"))["metadata"]["ownerReferences"] == [owner]
+    other = {**owner, "uid": "v"}
+    patch = msgspec.json.encode({"metadata": {"ownerReferences": [other, other]}})
+    request = bench.request("patch", "pods", "p", body=patch, patch_type=PatchType.MERGE)
+    [repeated] = (await bench.registry.patch(request)).warnings
+    assert "contains duplicate entries after mutating admission happens; " in repeated
+
+
+def test_owners_that_admission_names_twice_are_there_once() -> None:
+    """The client is warned; owners that are its own are not looked at again."""
+    owner = {"uid": "u"}
+    before = {"metadata": {"ownerReferences": [owner]}}
+    mutated = {"metadata": {"ownerReferences": [owner, owner]}}
+    kept, [warning] = after_admission(before, mutated)
+    assert kept["metadata"]["ownerReferences"] == [owner]
+    assert warning.endswith("duplicate UID(s) observed: u")
+    assert after_admission(mutated, mutated) == (mutated, ())
 
 
 async def test_a_lease_needs_the_version_that_it_replaces(bench: RegistryBench) -> None:

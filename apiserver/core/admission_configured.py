@@ -7,11 +7,19 @@ https://kubernetes.io/docs/concepts/policy/resource-quotas/#limit-priority-class
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
-from apiserver.core.configured.documents import BadDocument, Configured, read
+import msgspec
+
+from apiserver.core.admission import Settings
+from apiserver.core.admission.chain import NEED_CONFIGURATION
+from apiserver.core.admission.event_rates import Limit
+from apiserver.core.admission.node_selectors import read_selector
+from apiserver.core.configured.documents import BadDocument, Configured, convert, read
+from apiserver.core.configured.image_policy import ImagePolicySettings, read_image_policy
+from apiserver.core.configured.kubeconfig import KnownUsers, read_users
 from apiserver.core.pod_security.policy import (
     LEVELS,
     MODES,
@@ -21,15 +29,20 @@ from apiserver.core.pod_security.policy import (
     Policy,
     read_version,
 )
+from apiserver.core.podspec.tolerations import toleration_causes
+from apiserver.core.values import Json
 from machinery.model import names
+from machinery.model.k8s.core_v1 import Toleration
 from machinery.model.quota.limited import Limited
 
-T = TypeVar("T")
 _GROUP: Final = "apiserver.config.k8s.io"
 _VERSIONS: Final = tuple(f"{_GROUP}/{version}" for version in ("v1", "v1alpha1"))
 _POD_SECURITY: Final = tuple(
     f"pod-security.admission.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")
 )
+_EVENT_LIMITS: Final = ("eventratelimit.admission.k8s.io/v1alpha1",)
+_TOLERATIONS: Final = ("podtolerationrestriction.admission.k8s.io/v1alpha1",)
+_BUCKETS: Final = 4096
 _WEBHOOKS: Final = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 
 
@@ -37,8 +50,15 @@ _WEBHOOKS: Final = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 class AdmissionConfigured:
     """What follows from the documents."""
 
-    pod_security: PodSecuritySettings
-    limited: tuple[Limited, ...]  # what nobody may take who has no quota for it
+    settings: Settings
+    event_limits: tuple[Limit, ...] = ()
+    image_policy: ImagePolicySettings | None = None
+    known_users: Mapping[str, KnownUsers] = field(default_factory=dict)  # of webhooks, by their plugin
+
+    def lacks(self, on: Collection[str]) -> str:
+        """Return the first plugin that is on and has no configuration, although it needs one; "" where there is none."""
+        has = {"EventRateLimit": bool(self.event_limits), "ImagePolicyWebhook": self.image_policy is not None}
+        return next((name for name in sorted(NEED_CONFIGURATION) if name in on and not has[name]), "")
 
 
 class _Plugin(Configured, frozen=True, kw_only=True):
@@ -100,12 +120,32 @@ class _Webhook(Configured, frozen=True, kw_only=True):
     kube_config_file: str = ""
 
 
+class _EventLimit(Configured, frozen=True, kw_only=True):
+    type: Literal["Server", "Namespace", "User", "SourceAndObject"]
+    qps: int
+    burst: int
+    cache_size: int = 0
+
+
+class _EventLimits(Configured, frozen=True, kw_only=True):
+    limits: tuple[_EventLimit, ...] = ()
+
+
+class _NodeSelectors(Configured, frozen=True, kw_only=True):
+    pod_node_selector_plugin_config: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class _Tolerations(Configured, frozen=True, kw_only=True):
+    default: tuple[Toleration, ...] = ()
+    whitelist: tuple[Toleration, ...] = ()
+
+
 def read_admission(
-    document: Any, load: Callable[[str], Any], check_plugin: Callable[[str], None]
+    document: Any, load: Callable[[str], Any], check_plugin: Callable[[str], None], toleration_s: int = 300
 ) -> AdmissionConfigured:
     """Read the document; `load` reads the file of a plugin that has one, by its path as it is written.
 
-    `check_plugin` raises ValueError where there is no plugin of a name.
+    `check_plugin` raises ValueError where there is no plugin of a name; `toleration_s` is `Settings.default_toleration_s`.
 
     Raises:
         BadDocument: a field is wrong, or there is no such plugin.
@@ -122,8 +162,18 @@ def read_admission(
         except ValueError as error:
             raise BadDocument(f"{path}.name: {error}") from error
         found[plugin.name] = _read_plugin(plugin, path, load)
+    default, allowed = found.get("PodTolerationRestriction") or ((), ())
+    settings = Settings(
+        toleration_s,
+        found.get("PodSecurity") or PodSecuritySettings(),
+        found.get("ResourceQuota") or (),
+        found.get("PodNodeSelector") or {},
+        default,
+        allowed,
+    )
+    known_users = {name: found[name] for name in _WEBHOOKS if found.get(name) is not None}
     return AdmissionConfigured(
-        found.get("PodSecurity") or PodSecuritySettings(), found.get("ResourceQuota") or ()
+        settings, found.get("EventRateLimit") or (), found.get("ImagePolicyWebhook"), known_users
     )
 
 
@@ -138,7 +188,7 @@ def _read_plugin(plugin: _Plugin, path: str, load: Callable[[str], Any]) -> Any:
     if reader is None:
         raise BadDocument(f"{path}: the admission plugin {name!r} takes no configuration")
     try:
-        return reader(document)
+        return reader(document, load)
     except BadDocument as error:
         raise BadDocument(f"{where}: {error}") from error
 
@@ -166,12 +216,12 @@ def _check_listed(exempt: _Exemptions) -> None:
         "namespaces": exempt.namespaces,
         "runtimeClasses": exempt.runtime_classes,
     }
-    for field, values in lists.items():
+    for name, values in lists.items():
         for index, value in enumerate(values):
             if not value:
-                raise BadDocument(f"exemptions.{field}[{index}]: may not be empty")
+                raise BadDocument(f"exemptions.{name}[{index}]: may not be empty")
             if value in values[:index]:
-                raise BadDocument(f"exemptions.{field}[{index}]: {value!r} is there twice")
+                raise BadDocument(f"exemptions.{name}[{index}]: {value!r} is there twice")
 
 
 def _level_version(defaults: _Defaults, mode: str) -> LevelVersion:
@@ -208,14 +258,66 @@ def _scope(scope: _Scope, path: str) -> dict[str, Any]:
     return {"scopeName": scope.scope_name, "operator": scope.operator, "values": list(scope.values)}
 
 
-def _webhook(document: Any) -> None:
-    found = read(document, _Webhook, "WebhookAdmissionConfiguration", _VERSIONS)
-    if found.kube_config_file:
-        raise BadDocument("kubeConfigFile: credentials for the servers of webhooks are not built")
+def _webhook(document: Any, load: Callable[[str], Any]) -> KnownUsers | None:
+    path = read(document, _Webhook, "WebhookAdmissionConfiguration", _VERSIONS).kube_config_file
+    if not path:
+        return None
+    if not path.startswith("/"):
+        raise BadDocument(f"kubeConfigFile: {path!r} must be an absolute file path")
+    try:
+        return read_users(load(path))
+    except BadDocument as error:
+        raise BadDocument(f"kubeConfigFile: {path}: {error}") from error
 
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "PodSecurity": _pod_security,
-    "ResourceQuota": _quota,
+def _event_limits(document: Any) -> tuple[Limit, ...]:
+    listed = read(document, _EventLimits, "Configuration", _EVENT_LIMITS).limits
+    if not listed:
+        raise BadDocument("limits: must not be empty")
+    for index, each in enumerate(listed):
+        for name, value in (("burst", each.burst), ("qps", each.qps)):
+            if value <= 0:
+                raise BadDocument(f"limits[{index}].{name}: must be positive, not {value}")
+        if each.cache_size < 0:
+            raise BadDocument(f"limits[{index}].cacheSize: must not be negative, not {each.cache_size}")
+    return tuple(Limit(each.type, each.qps, each.burst, each.cache_size or _BUCKETS) for each in listed)
+
+
+def _node_selectors(document: Any) -> dict[str, str]:
+    if not isinstance(document, dict):
+        raise BadDocument("this is no configuration of PodNodeSelector")
+    found = convert(document, _NodeSelectors).pod_node_selector_plugin_config
+    for namespace, text in found.items():
+        try:
+            read_selector(text)
+        except ValueError as error:
+            raise BadDocument(f"podNodeSelectorPluginConfig.{namespace}: {error}") from error
+    return found
+
+
+def _tolerations(document: Any) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
+    found = read(document, _Tolerations, "Configuration", _TOLERATIONS)
+    both = {
+        name: [msgspec.to_builtins(each) for each in getattr(found, name)]
+        for name in ("default", "whitelist")
+    }
+    for name, listed in both.items():
+        if wrong := toleration_causes(listed, name):
+            raise BadDocument(f"{wrong[0].field}: {wrong[0].message}")
+    return tuple(both["default"]), tuple(both["whitelist"])
+
+
+def _alone(reader: Callable[[Any], Any]) -> Callable[[Any, Callable[[str], Any]], Any]:
+    """Read what names no other file."""
+    return lambda document, _load: reader(document)
+
+
+_READERS: Final[Mapping[str, Callable[[Any, Callable[[str], Any]], Any]]] = {
+    "EventRateLimit": _alone(_event_limits),
+    "ImagePolicyWebhook": _alone(read_image_policy),
+    "PodNodeSelector": _alone(_node_selectors),
+    "PodSecurity": _alone(_pod_security),
+    "PodTolerationRestriction": _alone(_tolerations),
+    "ResourceQuota": _alone(_quota),
     **dict.fromkeys(_WEBHOOKS, _webhook),
 }
