@@ -8,7 +8,9 @@ of the whole follows from those of the parts (CRC-32 is linear; the method is th
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 _HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # no name, no time, fast, from anywhere
@@ -32,6 +34,15 @@ def part(content: bytes, *, level: int = 1) -> Part:
     compressor = zlib.compressobj(level=level, wbits=-zlib.MAX_WBITS)
     deflated = compressor.compress(content) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return Part(deflated, zlib.crc32(content), len(content), _power(len(content)))
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Return parts that stand behind each other as one."""
+    crc = size = 0
+    for each in parts:
+        crc = _times(each.shift, crc) ^ each.crc
+        size += each.size
+    return Part(b"".join([each.deflated for each in parts]), crc, size, _power(size))
 
 
 def join(head: bytes, middle: Part, tail: bytes) -> bytes:
@@ -64,10 +75,17 @@ def _times(left: int, right: int) -> int:
 
 def _power(size: int) -> int:
     """Return x^(8 * size)."""
-    power, square = _ONE, 1 << 23  # x^8
-    while size:
-        if size & 1:
+    power = _ONE
+    for bit, square in enumerate(_squares()):
+        if size >> bit & 1:
             power = _times(square, power)
-        square = _times(square, square)
-        size >>= 1
     return power
+
+
+@cache
+def _squares() -> tuple[int, ...]:
+    """Return x^8, x^16, x^32 and so on: one for each bit of a size."""
+    found = [1 << 23]  # x^8
+    while len(found) < _SIZE.bit_length():
+        found.append(_times(found[-1], found[-1]))
+    return tuple(found)

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from apiserver.request import ListReply, SharedItems
+from apiserver.request import ListReply
 from apiserver.rest import envelopes, gzip_parts, protobuf_answers
+from apiserver.rest.gzip_runs import Runs
 from apiserver.rest.negotiation import META_V1BETA1
 from apiserver.rest.protobuf_answers import Elements
 from apiserver.rest.protobuf_messages import MEDIA_TYPE
@@ -16,20 +17,22 @@ from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, repl
 _FORM: Final = "rest-gzip"
 
 
-async def list_reply(answer: ListReply, *, accepts_gzip: bool) -> Reply:
+async def list_reply(answer: ListReply, runs: Runs, *, accepts_gzip: bool) -> Reply:
     """Answer with a list as JSON."""
-    if not accepts_gzip and answer.items.size_bytes > answer.items.LARGEST:
+    items = answer.items
+    if accepts_gzip and is_worth_compressing(items.size_bytes):
+        kept: gzip_parts.Part | None = items.kept(_FORM)
+        part = kept or await _part(answer, _FORM, [item.json for item in items], b",", runs)
+        body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
+        return reply(body, encoding="gzip")
+    if items.size_bytes > items.LARGEST:
         return reply(_large(answer))
-    items = envelopes.list_items(answer)
-    if not (accepts_gzip and is_worth_compressing(len(items))):
-        return reply(b"".join((envelopes.list_head(answer), items, envelopes.LIST_TAIL)))
-    part = await _part(answer.items, _FORM, items)
-    body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
-    return reply(body, encoding="gzip")
+    written = (envelopes.list_head(answer), envelopes.list_items(answer), envelopes.LIST_TAIL)
+    return reply(b"".join(written))
 
 
 async def protobuf_list_reply(
-    answer: ListReply, elements: Elements, *, metadata_version: str, accepts_gzip: bool
+    answer: ListReply, elements: Elements, runs: Runs, *, metadata_version: str, accepts_gzip: bool
 ) -> Reply:
     """Answer with a list as protobuf; where `metadata_version` is none (""), of whole objects.
 
@@ -46,7 +49,7 @@ async def protobuf_list_reply(
     head = head_of(answer, size)
     if not (accepts_gzip and is_worth_compressing(size)):
         return reply(b"".join((head, *messages, protobuf_answers.LIST_TAIL)), content_type=MEDIA_TYPE)
-    part = await _part(answer.items, f"{form}-gzip", b"".join(messages))
+    part = await _part(answer, f"{form}-gzip", messages, b"", runs)
     body = gzip_parts.join(head, part, protobuf_answers.LIST_TAIL)
     return reply(body, content_type=MEDIA_TYPE, encoding="gzip")
 
@@ -61,13 +64,19 @@ async def _messages(answer: ListReply, form: str, elements: Elements) -> Sequenc
     if items.repeats(form):
         joined = b"".join(messages)
         items.keep(form, joined, len(joined))
-        return (joined,)
     return messages
 
 
-async def _part(items: SharedItems, form: str, content: bytes) -> gzip_parts.Part:
-    """Return the items compressed, which is kept where they are asked for repeatedly."""
-    part: gzip_parts.Part = items.kept(form) or await _compressed(content)
+async def _part(
+    answer: ListReply, form: str, written: Sequence[bytes], separator: bytes, runs: Runs
+) -> gzip_parts.Part:
+    """Return the items, as they are written, compressed, which is kept where they are asked for repeatedly."""
+    items = answer.items
+    part: gzip_parts.Part | None = items.kept(form)
+    if part is None and answer.is_cached and len(written) == len(items):
+        part = await runs.part(items, written, separator)
+    elif part is None:
+        part = await _compressed(separator.join(written))
     if items.repeats(form):
         items.keep(form, part, len(part.deflated))
     return part

@@ -11,6 +11,7 @@ from functools import partial
 from apiserver.aside import aside
 from apiserver.request import Item, ListReply, ObjectReply
 from apiserver.rest import envelopes, protobuf_answers
+from apiserver.rest.gzip_runs import Runs
 from apiserver.rest.lists import list_reply, protobuf_list_reply
 from apiserver.rest.long_lists import LongList, long_list
 from apiserver.rest.negotiation import Encoding, Form, Offer, Shape, negotiate
@@ -57,6 +58,7 @@ class ObjectAnswers:
         self._tables = tables
         self._whole = Elements()
         self._metadata = Elements(is_metadata=True)
+        self._runs = Runs()
 
     def elements(self, shape: Shape) -> Elements:
         """Return the objects that were written in a shape as protobuf."""
@@ -75,12 +77,13 @@ class ObjectAnswers:
             return await protobuf_list_reply(
                 answer,
                 self.elements(form.shape),
+                self._runs,
                 metadata_version="" if form.shape is Shape.WHOLE else form.meta_version,
                 accepts_gzip=accepts_gzip,
             )
         is_pretty = asked.is_pretty or form.is_pretty
         if form[:2] == (Encoding.JSON, Shape.WHOLE) and not is_pretty:
-            return await list_reply(answer, accepts_gzip=accepts_gzip)
+            return await list_reply(answer, self._runs, accepts_gzip=accepts_gzip)
         found = await self._long_list(asked, form, answer)
         if form.encoding is Encoding.YAML:
             return reply(await found.yaml(), content_type=form.encoding.value)

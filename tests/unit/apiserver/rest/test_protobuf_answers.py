@@ -15,6 +15,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from apiserver.objects import CachedObject
 from apiserver.request import ListReply, SharedEvent, SharedItems
 from apiserver.rest import protobuf_answers
+from apiserver.rest.gzip_runs import Runs
 from apiserver.rest.lists import protobuf_list_reply
 from apiserver.rest.negotiation import META_V1BETA1
 from apiserver.rest.protobuf_answers import Elements, element, metadata_element, object_body
@@ -53,7 +54,9 @@ def jsons(page: ListReply) -> list[bytes]:
 
 async def listed(items: SharedItems, elements: Elements, **options: Any) -> Any:
     page = ListReply("v1", "ConfigMap", items, 9, "more", 3)
-    found = await protobuf_list_reply(page, elements, metadata_version="", accepts_gzip=False, **options)
+    found = await protobuf_list_reply(
+        page, elements, Runs(), metadata_version="", accepts_gzip=False, **options
+    )
     assert found.body.startswith(MAGIC)
     envelope = read(f"{RUNTIME}.Unknown", found.body[len(MAGIC) :])
     assert (envelope.typeMeta.apiVersion, envelope.typeMeta.kind) == ("v1", "ConfigMapList")
@@ -174,7 +177,9 @@ async def test_metadata_has_an_older_version():
     page, elements = ListReply("v1", "ConfigMap", cached("a", "b"), 9), Elements(is_metadata=True)
     made = protobuf_answers.in_version(elements.get(page.items[0].json), META_V1BETA1)
     alone = read(f"{RUNTIME}.Unknown", object_body(made)[len(MAGIC) :])
-    reply = await protobuf_list_reply(page, elements, metadata_version=META_V1BETA1, accepts_gzip=True)
+    reply = await protobuf_list_reply(
+        page, elements, Runs(), metadata_version=META_V1BETA1, accepts_gzip=True
+    )
     listed = read(f"{RUNTIME}.Unknown", reply.body[len(MAGIC) :])
     assert (alone.typeMeta.apiVersion, listed.typeMeta.apiVersion) == (META_V1BETA1, META_V1BETA1)
     items = [
