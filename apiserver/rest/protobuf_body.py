@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from apiserver.rest.protobuf_messages import (
     message_of,
     message_pool,
 )
+from apiserver.rest.protobuf_reader import Readers, Unusual
 from machinery.model.errors import BadRequest
 
 _ZERO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -41,7 +43,7 @@ def protobuf_to_json(data: bytes) -> bytes:
         envelope = _parsed(UNKNOWN, data[len(MAGIC) :])
         meta = _object(envelope.typeMeta)
         api_version, kind = meta.get("apiVersion", ""), meta.get("kind", "")
-        obj = _object(_parsed(message_of(api_version, kind), envelope.raw))
+        obj = _read(message_of(api_version, kind), envelope.raw)
     except _NoTextError as error:
         raise BadRequest(f"couldn't read the body as protobuf: {error.path} is no UTF-8") from error
     except DecodeError as error:
@@ -51,14 +53,26 @@ def protobuf_to_json(data: bytes) -> bytes:
     return msgspec.json.encode({"apiVersion": api_version, "kind": kind, **obj})
 
 
+def _read(name: str, data: bytes) -> Any:
+    """Return the object that a message is; where there is something unusual in it, field by field."""
+    try:
+        return _readers.read(_parsed(name, data))
+    except (Unusual, _NoTextError, UnicodeDecodeError):
+        return _object(_parsed(name, data))
+
+
 def _parsed(name: str, data: bytes) -> Any:
+    return _message_class(name).FromString(data)
+
+
+@lru_cache(maxsize=256)
+def _message_class(name: str) -> Any:
     from google.protobuf.message_factory import GetMessageClass
 
     try:
-        descriptor = message_pool().FindMessageTypeByName(name)
+        return GetMessageClass(message_pool().FindMessageTypeByName(name))
     except KeyError as error:
         raise BadRequest(f"there is no protobuf form of {name}") from error
-    return GetMessageClass(descriptor).FromString(data)
 
 
 def _object(message: Any) -> Any:
@@ -147,9 +161,12 @@ def _micro_time(message: Any) -> str | None:
 
 def _moment(message: Any, form: str) -> str | None:
     """Write a time; Go's zero time, the first moment of year 1, is null in JSON."""
-    if not message.HasField("seconds"):
-        return None
-    since = timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
+    return _written(message.seconds, message.nanos, form) if message.HasField("seconds") else None
+
+
+@lru_cache(maxsize=1024)
+def _written(seconds: int, nanoseconds: int, form: str) -> str | None:
+    since = timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + since
     return f"{moment.year:04}-{moment.strftime(form)}" if moment != _ZERO_TIME else None
 
@@ -195,3 +212,4 @@ _SPECIAL: Final[dict[str, Callable[[Any], Any]]] = {
     "k8s.io.api.authorization.v1.ExtraValue": _items,
     "k8s.io.api.certificates.v1.ExtraValue": _items,
 }
+_readers: Final = Readers(_SPECIAL)
