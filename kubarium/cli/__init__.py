@@ -102,6 +102,9 @@ def parser() -> argparse.ArgumentParser:
             subs, "recommend", commands.recommend, "say what containers should request, by what they use"
         )
     )
+    _explain(
+        _command(subs, "explain", commands.explain, "say what lets a connection through or stops it, and why")
+    )
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
     use = _command(
         subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
@@ -143,6 +146,30 @@ def _recommend(sub: argparse.ArgumentParser) -> None:
         "-o", "--output", choices=("table", "json", "yaml"), default="table",
         help="for people (default), or for programs",
     )  # fmt: skip
+
+
+def _explain(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("what", choices=("netpol",), metavar="WHAT", help="netpol: what NetworkPolicies say")
+    for flag, end in (("--from", "source"), ("--to", "target")):
+        sub.add_argument(
+            flag, dest=end, required=True, metavar="END",
+            help="pod/NAME, NAMESPACE/NAME of a pod, or an IPv4 address",
+        )  # fmt: skip
+    sub.add_argument(
+        "--port", required=True, metavar="PORT",
+        help="the port of the target, after a Service has led to it: 80, 53/udp, or a name",
+    )  # fmt: skip
+    sub.add_argument(
+        "-n", "--namespace", default="default", metavar="NAMESPACE",
+        help="of the pods without one (default: default)",
+    )  # fmt: skip
+    sub.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="for people (default), or for programs",
+    )
 
 
 def _command(

@@ -6,6 +6,7 @@ What cannot be done ends with a KubariumError, whose words are for the user.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence, Sized
@@ -332,6 +333,27 @@ def recommend(options: argparse.Namespace) -> int:
         recommendations.write_state(options.state, notes)
     print(recommended.written(notes.recommendations(), options.output), end="")
     return 0
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Say whether NetworkPolicies let a connection through, and why; 1 where they do not.
+
+    Raises:
+        KubariumError: an end or the port makes no sense, is not there, or the cluster does not answer.
+    """
+    from kubarium import explanations  # seldom needed
+    from kubarium.core.connections import read_door, read_end
+
+    try:
+        source = read_end(options.source, options.namespace)
+        target = read_end(options.target, options.namespace)
+        door = read_door(options.port)
+    except ValueError as error:
+        raise KubariumError(str(error)) from error
+    cluster = Cluster(options.name)
+    found = explanations.explain_policies(cluster.spec, cluster.layout, source, target, door)
+    print(json.dumps(found.document(), indent=2) if options.output == "json" else "\n".join(found.lines()))
+    return 0 if found.is_allowed else 1
 
 
 def kubeconfig(options: argparse.Namespace) -> int:

@@ -1,0 +1,86 @@
+"""`kubarium explain`: asks the apiserver for what an explanation is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from kubarium.core.connections import Door, End, Explanation, explain
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec
+from kubarium.errors import KubariumError
+from kubarium.waiting import connect
+from machinery.client.api import Api
+from machinery.model.errors import ApiError, NotFound
+from machinery.model.k8s.core_v1 import Pod
+from machinery.model.network_policies import Party, pod_of, policy_of
+from machinery.model.requests import Selection
+from machinery.model.resources import NAMESPACES, NETWORK_POLICIES, NODES, PODS
+
+_PATIENCE_S: Final = 30.0  # wall seconds for one answer
+
+
+def explain_policies(
+    spec: ClusterSpec, layout: Layout[Path], source: End, target: End, door: Door
+) -> Explanation:
+    """Say whether NetworkPolicies let a connection through, and why.
+
+    Raises:
+        KubariumError: there is no such pod, it has no address yet, or the apiserver does not answer.
+    """
+    try:
+        return asyncio.run(_explain_policies(spec, layout, source, target, door))
+    except NotFound as error:
+        raise KubariumError(str(error)) from error
+    except ValueError as error:
+        raise KubariumError(str(error)) from error
+    except (TimeoutError, OSError, ApiError) as error:
+        raise KubariumError(f'cluster "{spec.name}" does not say what its policies are: {error}') from error
+
+
+async def _explain_policies(
+    spec: ClusterSpec, layout: Layout[Path], source: End, target: End, door: Door
+) -> Explanation:
+    api = connect(spec, layout)
+    try:
+        one, other = await _party(api, source), await _party(api, target)
+        pods = [each.pod for each in (one, other) if each.pod]
+        own = {pod.namespace for pod in pods}
+        policies = [
+            policy_of(policy)
+            for namespace in sorted(own)
+            for policy in (
+                await api.list(NETWORK_POLICIES, Selection(namespace=namespace), timeout_s=_PATIENCE_S)
+            ).items
+        ]
+        namespaces = {
+            name: (await api.get(NAMESPACES, name, timeout_s=_PATIENCE_S)).metadata.labels for name in own
+        }
+        nodes = {pod.node for pod in pods}
+        addresses = {
+            name: [
+                each.address for each in (await api.get(NODES, name, timeout_s=_PATIENCE_S)).status.addresses
+            ]
+            for name in nodes
+        }
+    finally:
+        await api.aclose()
+    return explain(one, other, door, policies=policies, namespaces=namespaces, node_addresses=addresses)
+
+
+async def _party(api: Api, end: End) -> Party:
+    """Find who is meant; an address may be a pod's."""
+    if end.ip:
+        having = Selection(field_selector=f"status.podIP={end.ip}")
+        found = [pod_of(pod) for pod in (await api.list(PODS, having, timeout_s=_PATIENCE_S)).items]
+        return Party(end.ip, next((pod for pod in found if pod), None))
+    pod = await api.get(PODS, end.pod, namespace=end.namespace, timeout_s=_PATIENCE_S)
+    return Party(_address(pod), pod_of(pod))
+
+
+def _address(pod: Pod) -> str:
+    for each in pod.status.podIPs:
+        if ":" not in each.ip:
+            return each.ip
+    raise ValueError(f"pod {pod.metadata.namespace}/{pod.metadata.name} has no IPv4 address yet")
