@@ -119,7 +119,7 @@ def build(
         log=log,
         is_own_past=lambda holder: is_own_past(holder, identity),
     )
-    leading = limited(fenced(api, elector.fence), REQUESTS_AT_ONCE)
+    leading = limited(fenced(api, elector.fence, elector.held), REQUESTS_AT_ONCE)
     managers = [
         Manager(
             controller,

@@ -69,7 +69,7 @@ def build(
             log=log,
             is_own_past=lambda holder: is_own_past(holder, identity),
         )
-    leading = limited(fenced(api, elector.fence) if elector else api, config.requests)
+    leading = limited(fenced(api, elector.fence, elector.held) if elector else api, config.requests)
     woken = asyncio.Event()
 
     def tell_unreadable(pod: Pod, error: Exception) -> None:

@@ -7,7 +7,7 @@ the elector writes it before it leads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from machinery.client.api import Api
@@ -21,20 +21,27 @@ _READS: Final = frozenset({"Get", "List", "Watch"})
 _UNFENCED: Final = frozenset({str(EVENTS), str(LEASES)})
 
 
-def fenced(api: Api, fence: Callable[[], Fence]) -> Api:
+async def _at_once() -> None:
+    """Hold no write back."""
+
+
+def fenced(api: Api, fence: Callable[[], Fence], held: Callable[[], Awaitable[None]] = _at_once) -> Api:
     """Return an `Api` whose writes carry a fence, asked for at each of them (`LeaderElector.fence`).
 
-    Its writes raise `Deposed` once the lease is not held any more as the fence says, beside what they raise anyway.
+    Before each it waits for `held`, as `LeaderElector.held` while the leadership is in doubt. Its writes raise `Deposed` once the lease is not held any more as the fence says, beside what they raise anyway.
     """
-    return api.over(lambda transport: _Fenced(transport, fence))
+    return api.over(lambda transport: _Fenced(transport, fence, held))
 
 
 class _Fenced:
     """Adds the fence. Implements `machinery.client.transport.Transport`."""
 
-    def __init__(self, transport: Transport, fence: Callable[[], Fence]) -> None:
+    def __init__(
+        self, transport: Transport, fence: Callable[[], Fence], held: Callable[[], Awaitable[None]]
+    ) -> None:
         self._transport = transport
         self._fence = fence
+        self._held = held
 
     @property
     def answered_by(self) -> str:
@@ -48,7 +55,7 @@ class _Fenced:
             Deposed: the lease is not held any more.
             ApiError: it was refused otherwise, or it is not known whether it was carried out.
         """
-        return await self._transport.call(self._with_fence(request), timeout_s)
+        return await self._transport.call(await self._with_fence(request), timeout_s)
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
         """Return the answer to a List, a DeleteCollection or a CreateEach.
@@ -57,7 +64,7 @@ class _Fenced:
             Deposed: the lease is not held any more.
             ApiError: it was refused otherwise, or it is not known whether it was carried out.
         """
-        return await self._transport.page(self._with_fence(request), timeout_s)
+        return await self._transport.page(await self._with_fence(request), timeout_s)
 
     def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[Sequence[WatchEvent[T]]]:
         """Yield the batches of a Watch.
@@ -71,7 +78,8 @@ class _Fenced:
         """End every call and the connection."""
         await self._transport.aclose()
 
-    def _with_fence(self, request: ApiRequest) -> ApiRequest:
+    async def _with_fence(self, request: ApiRequest) -> ApiRequest:
         if request.method in _READS or str(request.resource) in _UNFENCED:
             return request
+        await self._held()
         return request._replace(fence=self._fence())

@@ -1,9 +1,13 @@
 """Leader election over a Lease, with client-go's semantics.
 
 Nobody compares timestamps: a candidate takes a lease over when it has *seen* no change of it for the whole lease
-duration, by its own monotonic clock. The leader stops by itself when it could not renew for `renew_deadline_s`,
+duration, by its own monotonic clock. The leader writes nothing more when it could not renew for `renew_deadline_s`,
 counted from before the request that last succeeded. As the deadline is shorter than the duration, the old leader
 has stopped before another one can begin, whatever the clocks show, as long as they run equally fast.
+
+Where client-go's leader ends its process then, here it is only in doubt: what leads goes on to see and think, and its
+writes wait (`held`). If it can renew after all, and nobody else has held the lease since, it goes on where it was: a machine
+that is too busy, or an apiserver that is away, costs no new start. Otherwise the leadership is lost.
 
 Where client-go polls, a candidate here watches the lease: it sees each renewal when it is written, and so takes the
 lease over when the holder's duration is over, and at once when it is released. It asks before it writes, whatever
@@ -45,7 +49,7 @@ _RELEASE_TIMEOUT_S: Final = 2.0  # wall seconds; a lease that is not released ex
 
 
 class LeadershipLost(Exception):  # noqa: N818 - it says what happened
-    """The lease could not be renewed in time, or somebody else holds it. The process ends and starts afresh."""
+    """Somebody else holds the lease, or has held it. The process ends and starts afresh."""
 
 
 @dataclass(slots=True)
@@ -96,12 +100,18 @@ class LeaderElector:
         )
         self._fence: Fence | None = None  # of the lease as we last wrote it
         self._renewed_s = float("-inf")  # monotonic, before the request that last succeeded
+        self._renewal = asyncio.Event()  # the next one
         self._watch = LeaseWatch(api, see=self._see, retry_period_s=retry_period_s, clock=clock, log=log)
 
     @property
     def is_leading(self) -> bool:
         """Whether this candidate may act now: it holds the lease and renewed it in time."""
-        return self._clock.monotonic() < self._renewed_s + self._renew_deadline_s
+        return self._clock.monotonic() < self._deadline_s
+
+    async def held(self) -> None:
+        """Wait until this candidate may act: not at all, as long as it renews in time."""
+        while not self.is_leading:
+            await self._renewal.wait()
 
     def fence(self) -> Fence:
         """Return what a write carries, so that the store refuses it once the lease is held otherwise than now.
@@ -121,7 +131,7 @@ class LeaderElector:
         On the way out, cancelled or not, `lead()` has ended before the lease is released.
 
         Raises:
-            LeadershipLost: the lease was not renewed in time; `lead()` has been cancelled.
+            LeadershipLost: somebody else holds the lease, or has held it; `lead()` has been cancelled.
         """
         await self._acquire()
         self._log.info("leading", lease=self._name, identity=self.identity)
@@ -168,7 +178,7 @@ class LeaderElector:
         leading = asyncio.ensure_future(lead())
         keeping = [
             asyncio.ensure_future(self._keep_renewing()),
-            asyncio.ensure_future(self._watch_deadline()),
+            asyncio.ensure_future(self._say_doubts()),
         ]
         try:
             await asyncio.wait([leading, *keeping], return_when=asyncio.FIRST_COMPLETED)
@@ -183,18 +193,26 @@ class LeaderElector:
         raise LeadershipLost(f"{self.identity} could not keep the lease {self._namespace}/{self._name}")
 
     async def _keep_renewing(self) -> None:
-        """Renew again and again; returns when somebody else holds the lease."""
+        """Renew again and again; returns when somebody else holds the lease, or may have held it."""
         renewed = True
         while True:
             await self._clock.sleep(self._retry_period_s * (1 if renewed else _AGAIN_SHARE))
+            deadline_s, tenure = self._deadline_s, self._fence
             renewed = await self._try()
             if not renewed and self._held_by_another():
                 return
+            if renewed and self._fence != tenure and self._clock.monotonic() >= deadline_s:
+                return
 
-    async def _watch_deadline(self) -> None:
-        """Return when the deadline has passed without a renewal, also if a request hangs."""
-        while self.is_leading:
-            await self._clock.sleep(self._renewed_s + self._renew_deadline_s - self._clock.monotonic())
+    async def _say_doubts(self) -> None:
+        """Log when the deadline has passed without a renewal, also if a request hangs, and when that is over."""
+        while True:
+            await self._clock.sleep(max(0.0, self._deadline_s - self._clock.monotonic()))
+            if self.is_leading:
+                continue
+            self._log.warning("leadership_in_doubt", lease=self._name, identity=self.identity)
+            await self.held()
+            self._log.info("leadership_kept", lease=self._name, identity=self.identity)
 
     async def _try(self) -> bool:
         """Acquire or renew once; return whether we hold the lease now."""
@@ -207,6 +225,8 @@ class LeaderElector:
             return False
         if held:
             self._renewed_s = begun_s
+            self._renewal.set()
+            self._renewal = asyncio.Event()
         return held
 
     async def _acquire_or_renew(self) -> bool:
@@ -279,6 +299,10 @@ class LeaderElector:
             return False
         return self._clock.monotonic() < self._expires_s(self._observed)
 
+    @property
+    def _deadline_s(self) -> float:
+        return self._renewed_s + self._renew_deadline_s
+
     def _expires_s(self, observed: _Observed) -> float:
         return observed.at_s + self._duration_s(observed.spec)
 
@@ -320,7 +344,7 @@ class LeaderElector:
         """Return how long a request may take: of a leader's time a share, so that another one can follow it."""
         left_s = self._renew_deadline_s
         if self.is_leading:
-            left_s = (self._renewed_s + self._renew_deadline_s - self._clock.monotonic()) * _BUDGET_SHARE
+            left_s = (self._deadline_s - self._clock.monotonic()) * _BUDGET_SHARE
         return max(0.25, self._clock.timescale.wall(left_s))  # at least a little, on a fast clock
 
 

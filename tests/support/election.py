@@ -76,12 +76,17 @@ class Election:
         self.server = server
         self.profile: ProfileName = "default"
         self.jitter = 0.0
-        self.leading: set[str] = set()
+        self.at_work: set[str] = set()
         self.most = 0
         self.began_s: dict[str, float] = {}
         self.apis: dict[str, ScriptedApi] = {}
         self.clocks: dict[str, SkewedClock] = {}
         self.electors: dict[str, LeaderElector] = {}
+
+    @property
+    def leading(self) -> set[str]:
+        """Return who may act now."""
+        return {name for name in self.at_work if self.electors[name].is_leading}
 
     @property
     def lease_s(self) -> float:
@@ -122,12 +127,12 @@ class Election:
     async def lead(self, name: str) -> None:
         """Lead until cancelled."""
         self.began_s[name] = self.clock.now()
-        self.leading.add(name)
+        self.at_work.add(name)
         self.most = max(self.most, len(self.leading))
         try:
             await asyncio.Event().wait()
         finally:
-            self.leading.discard(name)
+            self.at_work.discard(name)
 
     async def crash(self, name: str, task: asyncio.Task[None]) -> None:
         """SIGKILL: nothing that it tries from here on has an effect."""

@@ -14,7 +14,7 @@ import pytest
 from apiserver.storage.etcd import EtcdStorage
 from kubarium.pki import Pki
 from machinery.client.api import Api
-from machinery.client.leader import LeaderElector, LeadershipLost
+from machinery.client.leader import LeaderElector
 from machinery.model import resources as kinds
 from machinery.model.errors import ApiError, InternalError, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Service, ServicePort, ServiceSpec
@@ -182,10 +182,8 @@ async def test_a_quota_that_is_reached_is_said_and_over_when_it_is_mended(pki: P
             await api.aclose()
 
 
-async def test_a_leader_that_a_frozen_etcd_deposed_leads_again_when_it_is_back(
-    pki: Pki, etcd: EtcdServer
-) -> None:
-    """It stops when its deadline is over; its next life waits for etcd only, and not for the lease that it held itself."""
+async def test_a_leader_goes_on_when_a_frozen_etcd_is_back(pki: Pki, etcd: EtcdServer) -> None:
+    """It holds its writes back when its deadline is over, and has lost nothing where nobody else could lead meanwhile."""
     async with _serving(pki, etcd) as served:
         api = served.connect("grpc")
         leading = asyncio.Event()
@@ -194,28 +192,30 @@ async def test_a_leader_that_a_frozen_etcd_deposed_leads_again_when_it_is_back(
             leading.set()
             await asyncio.get_running_loop().create_future()
 
-        first = asyncio.ensure_future(_candidate(api, "first").run(lead))
+        elector = _candidate(api, "first")
+        first = asyncio.ensure_future(elector.run(lead))
         await asyncio.wait_for(leading.wait(), 10)
         leading.clear()
+        fence = elector.fence()
         etcd.pause()
-        with pytest.raises(LeadershipLost):
-            await first
-        second = asyncio.ensure_future(_candidate(api, "second").run(lead))
-        stranger = asyncio.ensure_future(_candidate(api, "third", own=False).run(lead))
-        await stays(lambda: not leading.is_set(), for_s=0.5)
+        await until(lambda: not elector.is_leading)
+        stranger = asyncio.ensure_future(_candidate(api, "second").run(lead))
+        held = asyncio.ensure_future(elector.held())
+        await stays(lambda: not (leading.is_set() or held.done()), for_s=0.5)
         etcd.resume()
-        await asyncio.wait_for(leading.wait(), _LEASE_S / 3)  # the lease itself would last much longer
-        assert not second.done()
-        for task in (second, stranger):
+        await asyncio.wait_for(held, _LEASE_S / 3)
+        assert elector.fence() == fence
+        assert not first.done()
+        for task in (first, stranger):
             task.cancel()
-        await asyncio.gather(second, stranger, return_exceptions=True)
+        await asyncio.gather(first, stranger, return_exceptions=True)
         await api.aclose()
 
 
 _LEASE_S = 60.0
 
 
-def _candidate(api: Api, identity: str, *, own: bool = True) -> LeaderElector:
+def _candidate(api: Api, identity: str) -> LeaderElector:
     return LeaderElector(
         api,
         namespace="kube-system",
@@ -225,7 +225,6 @@ def _candidate(api: Api, identity: str, *, own: bool = True) -> LeaderElector:
         lease_duration_s=_LEASE_S,
         renew_deadline_s=2.0,
         retry_period_s=0.5,
-        is_own_past=lambda holder: own and holder == "first",
     )
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import re
 
 import pytest
@@ -54,16 +55,52 @@ async def test_a_deleted_lease_is_still_its_holders(either, watching):
 
 
 async def test_a_leader_that_cannot_renew_stops_before_another_begins(either):
-    """Cut off, it gives up after the renew deadline; the other one waits for the whole lease."""
+    """Cut off, it does nothing after the renew deadline; the other one waits for the whole lease. It ends when it learns of that."""
     first, second = await either.leader_and_standby()
     await either.clock.advance(1)
+    travel = either.apis["a"].before_call
     either.apis["a"].before_call = failing(Unavailable("cut off"))
     await either.clock.advance(3 * either.lease_s)
     assert either.leading == {"b"}
     assert either.most == 1
+    assert not first.done()
+    either.apis["a"].before_call = travel
     with pytest.raises(LeadershipLost):
         await first
+    assert either.leading == {"b"}
     await finish(second)
+
+
+async def test_a_leader_in_doubt_goes_on_when_nobody_has_led_since(either):
+    """What it has to write waits meanwhile."""
+    task = either.candidate("a")
+    await either.clock.advance(1)
+    travel, elector = either.apis["a"].before_call, either.electors["a"]
+    either.apis["a"].before_call = failing(Unavailable("away"))
+    await either.clock.advance(3 * either.lease_s)
+    assert not either.leading
+    waiting = asyncio.ensure_future(elector.held())
+    await either.clock.advance(either.lease_s)
+    assert not waiting.done()
+    fence = elector.fence()
+    either.apis["a"].before_call = travel
+    await waiting
+    assert (either.leading, elector.fence()) == ({"a"}, fence)
+    await finish(task)
+
+
+async def test_a_leader_in_doubt_does_not_go_on_after_another(either):
+    """Also where that one has gone again, so that the lease is to be had: what is known may be old."""
+    first, second = await either.leader_and_standby()
+    await either.clock.advance(1)
+    travel = either.apis["a"].before_call
+    either.apis["a"].before_call = failing(Unavailable("cut off"))
+    await either.clock.advance(3 * either.lease_s)
+    await finish(second)
+    assert (await either.lease()).spec.holderIdentity == ""
+    either.apis["a"].before_call = travel
+    with pytest.raises(LeadershipLost):
+        await first
 
 
 async def test_a_leader_that_was_frozen_knows_that_it_leads_no_more(either):
