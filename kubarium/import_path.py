@@ -16,7 +16,7 @@ from pathlib import Path
 from kubarium.errors import KubariumError
 
 _HERE = Path(__file__).parent
-PROGRAMS = ("apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy")
+PROGRAMS = ("apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy", "dns")
 
 
 def programs_folder() -> Path:

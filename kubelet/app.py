@@ -22,6 +22,7 @@ from kubelet.container_resizer import ContainerResizer
 from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.life import Surroundings
+from kubelet.core.network_files import ClusterDns
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
 from kubelet.environment import Environment
@@ -115,7 +116,7 @@ class Kubelet:
         self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
         self.cgroups = Cgroups(config.cgroup_root, log=log)
         self._usage = NodeUsageReader(self.cgroups, self.machine, config.root, clock)
-        self.files = PodFiles(config.root)
+        self.files = PodFiles(config.root, config.cluster_domain)
         self.node = Node(
             self._vital,
             self.runtime,
@@ -315,6 +316,7 @@ class Kubelet:
             clock,
             RuntimeHandlers(self.api, self.node.handlers),
             is_draining=self._is_draining,
+            cluster_dns=ClusterDns(self._config.cluster_dns, self._config.cluster_domain),
         )
         providers = Providers(
             images=self.images,

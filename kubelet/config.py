@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,6 +63,10 @@ class KubeletConfig(ComponentConfig):
         (),
         help="kernel parameters that pods may set beside the safe ones: net.core.somaxconn, kernel.msg*",
     )
+    cluster_dns: tuple[str, ...] = setting(
+        (), help="addresses of the cluster's DNS, which pods of the policy ClusterFirst ask; none if empty"
+    )
+    cluster_domain: str = setting("cluster.local", help="domain of the cluster's names; none if empty")
     cgroup_root: str = setting("", help="cgroup under which the node's pods live; empty: none is made")
     machine_id_file: str = setting("", help="file with the node's machine id; empty: the machine's")
     system_uuid_file: str = setting("", help="file with the node's system UUID; empty: the machine's")
@@ -127,6 +132,8 @@ class KubeletConfig(ComponentConfig):
             "kind": "KubeletConfiguration",
             "allowedUnsafeSysctls": list(self.allowed_unsafe_sysctls),
             "cgroupRoot": self.cgroup_root,
+            "clusterDNS": list(self.cluster_dns),
+            "clusterDomain": self.cluster_domain,
             "containerLogMaxFiles": self.container_log_max_files,
             "containerLogMaxSize": self.container_log_max_size,
             "containerRuntimeEndpoint": f"unix://{self.cri_socket}",
@@ -158,6 +165,9 @@ class KubeletConfig(ComponentConfig):
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))
         self._validate_logs()
+        for address in self.cluster_dns:
+            if not _is_address(address):
+                raise ConfigError("cluster_dns", f"{address!r} is no IP address")
         try:
             _ = self.image_verification
         except ValueError as error:
@@ -194,3 +204,11 @@ class KubeletConfig(ComponentConfig):
             raise ConfigError("container_log_max_size", str(error)) from error
         if self.container_log_max_files < MOST_FILES_LEFT_ALONE:
             raise ConfigError("container_log_max_files", "has to be greater than 1")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except OSError:
+        return False
+    return True

@@ -13,14 +13,14 @@ from machinery.pb import cri_pb2 as cri
 from machinery.process.trees import remove_tree
 
 HOSTS: Final = "/etc/hosts"  # of the machine, and of every container
-CLUSTER_DOMAIN: Final = "cluster.local"
 MESSAGE_LIMIT: Final = 4096  # bytes of a termination message that are shown
 
 
 class PodFiles:
     """Where the files of pods lie, and what the kubelet itself writes into them."""
 
-    def __init__(self, root_dir: Path) -> None:
+    def __init__(self, root_dir: Path, cluster_domain: str = "cluster.local") -> None:
+        self._cluster_domain = cluster_domain
         self._pods = root_dir / "pods"
         self._logs = root_dir / "logs"
 
@@ -59,7 +59,7 @@ class PodFiles:
             return None
         path = self.pod_dir(pod.metadata.uid) / "etc-hosts"
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = _hosts(pod, pod_ips).encode(errors="surrogateescape")
+        content = _hosts(pod, pod_ips, self._cluster_domain).encode(errors="surrogateescape")
         if not path.exists() or path.read_bytes() != content:  # written in place: it may be mounted already
             path.write_bytes(content)
             path.chmod(0o644)
@@ -91,10 +91,10 @@ class PodFiles:
         return self.pod_dir(pod_uid) / f"termination-{container}-{attempt}"
 
 
-def _hosts(pod: Pod, pod_ips: Sequence[str]) -> str:
+def _hosts(pod: Pod, pod_ips: Sequence[str], cluster_domain: str) -> str:
     if pod.spec.hostNetwork:
         return host_network_hosts_file(_read(HOSTS), pod.spec.hostAliases)
-    return hosts_file(pod_ips, pod_hostname(pod), pod_domain(pod, CLUSTER_DOMAIN), pod.spec.hostAliases)
+    return hosts_file(pod_ips, pod_hostname(pod), pod_domain(pod, cluster_domain), pod.spec.hostAliases)
 
 
 def _read(path: str) -> str:

@@ -12,9 +12,16 @@ from kubelet.cgroups import Cgroups
 from kubelet.core import labels
 from kubelet.core.cri_config import sandbox_config
 from kubelet.core.instructions import Problem
-from kubelet.core.network_files import Dns, dns_config, kernel_hostname, missing_cluster_dns, read_resolv_conf
+from kubelet.core.network_files import (
+    ClusterDns,
+    Dns,
+    PodDns,
+    kernel_hostname,
+    plan_dns,
+    read_resolv_conf,
+)
 from kubelet.finishing import finish
-from kubelet.pod_files import CLUSTER_DOMAIN, PodFiles
+from kubelet.pod_files import PodFiles
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
 from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
@@ -43,6 +50,7 @@ class Sandboxes:
     handlers: RuntimeHandlers
     _: KW_ONLY
     is_draining: Callable[[], bool]
+    cluster_dns: ClusterDns = field(default_factory=ClusterDns)
     _mounted: dict[str, Mapping[str, str]] = field(init=False, default_factory=dict)
     # of those that were made last, by pod uid: each of their containers is made with the same description
     _configs: OrderedDict[str, cri.PodSandboxConfig] = field(init=False, default_factory=OrderedDict)
@@ -54,10 +62,11 @@ class Sandboxes:
         except VolumeProblem as problem:
             return Problem("ContainerCreating", str(problem))
         await self.cgroups.ensure_pod(pod)
-        if dns_config(pod, self._host_dns())[1]:
-            self.events.record(pod, WARNING, "MissingClusterDNS", missing_cluster_dns(pod))
+        dns = self._plan_dns(pod)
+        for reason, message in dns.warnings:
+            self.events.record(pod, WARNING, reason, message)
         try:
-            config = self._configs[pod.metadata.uid] = self._describe(pod, attempt)
+            config = self._configs[pod.metadata.uid] = self._describe(pod, attempt, dns)
             if len(self._configs) > _CONFIGS:
                 self._configs.popitem(last=False)
             handler = await self.handlers.of(pod)
@@ -72,17 +81,21 @@ class Sandboxes:
     def config(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         """Return the description of a pod's sandbox."""
         known = self._configs.get(pod.metadata.uid)
-        return known if known and known.metadata.attempt == attempt else self._describe(pod, attempt)
+        if known and known.metadata.attempt == attempt:
+            return known
+        return self._describe(pod, attempt, self._plan_dns(pod))
 
-    def _describe(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
-        dns, _ = dns_config(pod, self._host_dns())
+    def _plan_dns(self, pod: Pod) -> PodDns:
+        return plan_dns(pod, self._host_dns(), self.cluster_dns)
+
+    def _describe(self, pod: Pod, attempt: int, dns: PodDns) -> cri.PodSandboxConfig:
         return sandbox_config(
             pod,
             attempt=attempt,
             log_directory=self.files.log_directory(pod),
             cgroup_parent=self.cgroups.pod_parent(pod),
-            dns=dns,
-            hostname=kernel_hostname(pod, CLUSTER_DOMAIN),
+            dns=dns.settings,
+            hostname=kernel_hostname(pod, self.cluster_dns.domain),
             labels=labels.sandbox_labels(pod),
             annotations=labels.sandbox_annotations(
                 pod, seen_text=self.clock.timescale.format_micro(self.clock.now())

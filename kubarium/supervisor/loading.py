@@ -18,7 +18,7 @@ _SHARED = (
     "machinery.client.grpc_transport",
 )
 # Who is forked first: what everything waits for; all others from one image of their own, which they share.
-_GROUPS = (("apiserver",), ("dockershim", "hollow", "kubelet", "controllers", "scheduler", "proxy"))
+_GROUPS = (("apiserver",), ("dockershim", "hollow", "kubelet", "controllers", "scheduler", "proxy", "dns"))
 
 
 def import_shared(until: Callable[[], bool] = lambda: False) -> None:

@@ -14,6 +14,9 @@ from machinery.model.k8s.core_v1 import HostAlias, Pod, PodDNSConfig, PodDNSConf
 MAX_SERVERS: Final = 3
 MAX_SEARCHES: Final = 32
 MAX_SEARCH_LENGTH: Final = 2048
+CLUSTER_FIRST: Final = "ClusterFirst"
+_NDOTS: Final = "ndots:5"
+_LONGEST_SEARCH: Final = 253
 _HOSTNAME_LENGTH: Final = 63
 _KERNEL_HOSTNAME_LENGTH: Final = 64
 _ALIASES_TITLE: Final = "\n# Entries added by HostAliases."
@@ -53,22 +56,50 @@ def read_resolv_conf(text: str) -> Dns:
     return Dns(tuple(servers), searches, tuple(dict.fromkeys(options)))
 
 
-def dns_config(pod: Pod, host: Dns) -> tuple[Dns, bool]:
-    """Return a pod's resolver settings, and whether it wanted a cluster DNS, which does not exist (yet)."""
-    policy = pod.spec.dnsPolicy or "ClusterFirst"
+@dataclass(frozen=True, slots=True)
+class ClusterDns:
+    """The cluster's DNS: its addresses, none where it has none, and its domain."""
+
+    servers: tuple[str, ...] = ()
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodDns:
+    """A pod's resolver settings, and what is to be said of them: reasons and messages of warnings."""
+
+    settings: Dns
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+def plan_dns(pod: Pod, host: Dns, cluster: ClusterDns) -> PodDns:
+    """Choose a pod's resolver settings by its policy, with its own added, as far as resolvers take them."""
+    policy = pod.spec.dnsPolicy or CLUSTER_FIRST
     wants_cluster = policy == "ClusterFirstWithHostNet" or (
-        policy == "ClusterFirst" and not pod.spec.hostNetwork
+        policy == CLUSTER_FIRST and not pod.spec.hostNetwork
     )
     base = Dns() if policy == "None" else host
-    return _limited(_merged(base, pod.spec.dnsConfig)), wants_cluster
+    warnings: list[tuple[str, str]] = []
+    if wants_cluster and cluster.servers:
+        base = Dns(cluster.servers, _cluster_searches(pod, host, cluster.domain), (_NDOTS,))
+    elif wants_cluster:
+        warnings.append(("MissingClusterDNS", _missing_cluster_dns(pod)))
+    settings, cut = _limited(_merged(base, pod.spec.dnsConfig))
+    return PodDns(settings, (*warnings, *(("DNSConfigForming", text) for text in cut)))
 
 
-def missing_cluster_dns(pod: Pod) -> str:
-    """Write the event for a pod that wanted a cluster DNS."""
+def _cluster_searches(pod: Pod, host: Dns, domain: str) -> tuple[str, ...]:
+    if not domain:
+        return host.searches
+    own = (f"{pod.metadata.namespace}.svc.{domain}", f"svc.{domain}", domain)
+    return tuple(dict.fromkeys((*own, *host.searches)))
+
+
+def _missing_cluster_dns(pod: Pod) -> str:
     meta = pod.metadata
     return (
         f'pod: "{meta.name}_{meta.namespace}({meta.uid})". kubelet does not have ClusterDNS IP configured and cannot '
-        f'create Pod using "{pod.spec.dnsPolicy or "ClusterFirst"}" policy. Falling back to "Default" policy.'
+        f'create Pod using "{CLUSTER_FIRST}" policy. Falling back to "Default" policy.'
     )
 
 
@@ -141,10 +172,29 @@ def _merged_options(base: Iterable[str], own: Iterable[PodDNSConfigOption]) -> t
     return tuple(options.values())
 
 
-def _limited(dns: Dns) -> Dns:
-    searches: list[str] = []
-    for search in dns.searches[:MAX_SEARCHES]:
-        if len(" ".join([*searches, search])) > MAX_SEARCH_LENGTH:
+def _limited(dns: Dns) -> tuple[Dns, list[str]]:
+    """Return what resolvers take of settings, and what to say where that is not all."""
+    cut: list[str] = []
+    servers, searches = dns.servers[:MAX_SERVERS], _limited_searches(dns.searches)
+    if servers != dns.servers:
+        cut.append(
+            "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: "
+            + " ".join(servers)
+        )
+    if searches != dns.searches:
+        cut.append(
+            "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: "
+            + " ".join(searches)
+        )
+    return Dns(servers, searches, dns.options), cut
+
+
+def _limited_searches(searches: tuple[str, ...]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for search in searches[:MAX_SEARCHES]:
+        if len(search) > _LONGEST_SEARCH:
+            continue  # some resolvers abort at it
+        if len(" ".join([*kept, search])) > MAX_SEARCH_LENGTH:
             break
-        searches.append(search)
-    return Dns(dns.servers[:MAX_SERVERS], tuple(searches), dns.options)
+        kept.append(search)
+    return tuple(kept)

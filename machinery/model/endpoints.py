@@ -76,6 +76,11 @@ def usable(backends: Sequence[Backend]) -> list[Backend]:
     return ready or [backend for backend in backends if backend.serving and backend.terminating]
 
 
+def is_ready(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is ready; one of which that is unknown counts as ready."""
+    return (endpoint.conditions or _NO_CONDITIONS).ready is not False
+
+
 def protocol_of(text: str) -> str:
     """Return a port's protocol, TCP where it says none."""
     return text or DEFAULT_PROTOCOL
@@ -83,7 +88,7 @@ def protocol_of(text: str) -> str:
 
 def _backend(endpoint: Endpoint, port: int) -> Backend:
     conditions, hints = endpoint.conditions or _NO_CONDITIONS, endpoint.hints
-    ready = conditions.ready is not False  # unknown counts as ready
+    ready = is_ready(endpoint)
     return Backend(
         ip=endpoint.addresses[0],
         port=port,

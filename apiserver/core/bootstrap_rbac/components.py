@@ -12,10 +12,13 @@ from typing import Any, Final, TypeAlias
 from apiserver.core.bootstrap_rbac.rows import (
     EVENTS,
     READ,
+    SYSTEM,
     account,
+    binding,
     cluster_binding,
     cluster_role,
     group,
+    role,
     user,
 )
 
@@ -189,6 +192,11 @@ OBJECTS: Final[tuple[Json, ...]] = (
     cluster_role("system:kube-aggregator", f"{READ} core endpoints,services"),
     cluster_role("system:kube-dns", "list,watch core endpoints,services"),
     cluster_role(
+        "kubarium:dns",
+        "list,watch core namespaces,services",
+        "list,watch discovery.k8s.io endpointslices",
+    ),
+    cluster_role(
         "system:heapster", f"{READ} core events,namespaces,nodes,pods", f"{READ} extensions deployments"
     ),
     cluster_binding("system:node"),  # to nobody, since the Node authorizer is there
@@ -199,6 +207,15 @@ OBJECTS: Final[tuple[Json, ...]] = (
     cluster_binding("system:kube-scheduler", user("system:kube-scheduler")),
     cluster_binding("system:volume-scheduler", user("system:kube-scheduler")),
     cluster_binding("system:kube-dns", account("kube-dns")),
+    cluster_binding("kubarium:dns", user("system:kube-dns"), account("kube-dns")),
+    role(
+        "kubarium:dns-announcer",
+        SYSTEM,
+        "create core services",
+        "patch core services kube-dns",
+        "create,delete,patch discovery.k8s.io endpointslices",
+    ),
+    binding("kubarium:dns-announcer", SYSTEM, user("system:kube-dns")),
     cluster_binding(
         "kubarium:apiserver-kubelet-client",
         user("kube-apiserver-kubelet-client"),

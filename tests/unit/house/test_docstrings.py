@@ -22,6 +22,7 @@ PRODUCT = (
     "dockershim",
     "hollow",
     "proxy",
+    "dns",
     "kubarium",
     "benchmarks",
     "tools",

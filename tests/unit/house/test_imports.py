@@ -10,7 +10,17 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[3]
-COMPONENTS = ("kubarium", "apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy")
+COMPONENTS = (
+    "kubarium",
+    "apiserver",
+    "scheduler",
+    "controllers",
+    "kubelet",
+    "dockershim",
+    "hollow",
+    "proxy",
+    "dns",
+)
 CORES = [*(f"{component}.core" for component in COMPONENTS), "machinery.model"]
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 

@@ -10,12 +10,13 @@ from kubelet.core.cgroups import MAX_BYTES, MAX_QUOTA_US
 from kubelet.core.cri_config import container_config, container_resources, sandbox_config
 from kubelet.core.environment import ProcessStrings
 from kubelet.core.network_files import (
+    ClusterDns,
     Dns,
-    dns_config,
+    PodDns,
     host_network_hosts_file,
     hosts_file,
     kernel_hostname,
-    missing_cluster_dns,
+    plan_dns,
     pod_hostname,
     read_resolv_conf,
 )
@@ -229,39 +230,96 @@ def test_who_must_not_be_root_is_not(user: int | None, image: Any, problem: str)
 HOST = Dns(("1.1.1.1",), ("lan",), ("ndots:1", "rotate"))
 
 
+CLUSTER = ClusterDns(("10.96.0.10",), "cluster.local")
+NO_CLUSTER_DNS = (
+    "MissingClusterDNS",
+    (
+        'pod: "web_default(uid-default-web)". kubelet does not have ClusterDNS IP configured and cannot create Pod'
+        ' using "ClusterFirst" policy. Falling back to "Default" policy.'
+    ),
+)
+NAMESERVERS = (
+    "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: "
+)
+OF_CLUSTER = Dns(
+    ("10.96.0.10",), ("default.svc.cluster.local", "svc.cluster.local", "cluster.local", "lan"), ("ndots:5",)
+)
+
+
 @pytest.mark.parametrize(
-    ("policy", "host_network", "servers", "wants_cluster"),
+    ("policy", "host_network", "cluster", "settings", "warnings"),
     [
-        ("", False, ("1.1.1.1",), True),
-        ("ClusterFirst", True, ("1.1.1.1",), False),
-        ("ClusterFirstWithHostNet", True, ("1.1.1.1",), True),
-        ("Default", False, ("1.1.1.1",), False),
-        ("None", False, (), False),
+        ("", False, CLUSTER, OF_CLUSTER, ()),
+        ("ClusterFirst", False, CLUSTER, OF_CLUSTER, ()),
+        ("ClusterFirst", True, CLUSTER, HOST, ()),
+        ("ClusterFirstWithHostNet", True, CLUSTER, OF_CLUSTER, ()),
+        ("Default", False, CLUSTER, HOST, ()),
+        ("None", False, CLUSTER, Dns(), ()),
+        (
+            "ClusterFirst",
+            False,
+            ClusterDns(("10.96.0.10",)),
+            Dns(("10.96.0.10",), ("lan",), ("ndots:5",)),
+            (),
+        ),
+        ("", False, ClusterDns(), HOST, (NO_CLUSTER_DNS,)),
+        ("ClusterFirst", True, ClusterDns(), HOST, ()),
+        ("ClusterFirstWithHostNet", True, ClusterDns(), HOST, (NO_CLUSTER_DNS,)),
+        ("Default", False, ClusterDns(), HOST, ()),
     ],
 )
-def test_dns_policies(policy: str, servers: tuple[str, ...], *, host_network: bool, wants_cluster: bool):
-    """Without a cluster DNS the node's own is taken, and who wanted the cluster's is told."""
-    dns, wants = dns_config(pod(dnsPolicy=policy, hostNetwork=host_network), HOST)
-    assert (dns.servers, wants) == (servers, wants_cluster)
+def test_dns_policies(
+    policy: str,
+    cluster: ClusterDns,
+    settings: Dns,
+    warnings: tuple[tuple[str, str], ...],
+    *,
+    host_network: bool,
+):
+    """The cluster's DNS with its search path, or the node's; who wanted the cluster's where there is none is told."""
+    assert plan_dns(pod(dnsPolicy=policy, hostNetwork=host_network), HOST, cluster) == PodDns(
+        settings, warnings
+    )
 
 
 def test_a_pods_own_dns_settings_are_added():
-    """Options by name, the pod's last; at most three servers."""
+    """Options by name, the pod's last; at most three servers, and what is left out is said."""
     own = PodDNSConfig(
         nameservers=["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"],
         searches=["x.y"],
         options=[PodDNSConfigOption(name="ndots", value="2"), PodDNSConfigOption(name="edns0")],
     )
-    dns, _ = dns_config(pod(dnsPolicy="Default", dnsConfig=own), HOST)
-    assert dns == Dns(("1.1.1.1", "2.2.2.2", "3.3.3.3"), ("lan", "x.y"), ("ndots:2", "rotate", "edns0"))
-
-
-def test_the_missing_cluster_dns_is_explained():
-    """In the words that users know."""
-    assert missing_cluster_dns(pod()) == (
-        'pod: "web_default(uid-default-web)". kubelet does not have ClusterDNS IP configured and cannot create Pod'
-        ' using "ClusterFirst" policy. Falling back to "Default" policy.'
+    assert plan_dns(pod(dnsPolicy="Default", dnsConfig=own), HOST, CLUSTER) == PodDns(
+        Dns(("1.1.1.1", "2.2.2.2", "3.3.3.3"), ("lan", "x.y"), ("ndots:2", "rotate", "edns0")),
+        (
+            (
+                "DNSConfigForming",
+                f"{NAMESERVERS}1.1.1.1 2.2.2.2 3.3.3.3",
+            ),
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("searches", "kept"),
+    [
+        ([f"d{index}" for index in range(40)], [f"d{index}" for index in range(32)]),
+        (["a", "b" * 254, "c"], ["a", "c"]),
+        (
+            [f"{index:02}{'x' * 198}" for index in range(12)],
+            [f"{index:02}{'x' * 198}" for index in range(10)],
+        ),
+        (["a", "b"], ["a", "b"]),
+    ],
+)
+def test_search_paths_are_cut_to_what_resolvers_take(searches: list[str], kept: list[str]):
+    """32 of them, none longer than a name, 2048 characters in all; what was applied is said."""
+    found = plan_dns(pod(dnsPolicy="None", dnsConfig=PodDNSConfig(searches=searches)), HOST, CLUSTER)
+    assert list(found.settings.searches) == kept
+    said = (
+        "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: "
+    )
+    assert found.warnings == ((("DNSConfigForming", said + " ".join(kept)),) if kept != searches else ())
 
 
 def test_resolv_conf_is_read_as_resolvers_do():
