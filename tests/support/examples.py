@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 T = TypeVar("T")
 
@@ -18,8 +19,12 @@ _FULL, _QUICK = 100, 20  # the first is what Hypothesis tries on its own
 
 
 def register_profiles() -> None:
-    """Make the profile `quick` known to Hypothesis."""
+    """Make the profile `quick` known to Hypothesis, which reads no source for constants that it might try then.
+
+    That takes more than a second of every process, and finds little in so few examples.
+    """
     settings.register_profile("quick", max_examples=_QUICK, deadline=None, print_blob=True)
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def examples(count: int) -> settings:

@@ -21,7 +21,7 @@ def small() -> Iterator[Cluster]:
     """A cluster of one simulated node, shared by the tests that leave it as it was."""
     need("etcd")
     with clusters() as start:
-        yield start("small", nodes=1, runtime="hollow")
+        yield start("small", nodes=1, runtime="hollow", time_scale=10)
 
 
 def test_two_clusters_side_by_side(start_cluster: StartCluster):

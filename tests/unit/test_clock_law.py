@@ -93,6 +93,7 @@ MACHINE_TIME = {
     "kubelet/probes.py": "a container's socket",
     "kubelet/tunnels.py": "the sockets of the runtime and of a container",
     "machinery/process/": "this process and its own socket; the clock itself",
+    "proxy/health.py": "clients' sockets",
 }
 """Who may ask `WALL` instead of a clock that is handed in, and what it waits for (ADR 0026)."""
 

@@ -91,7 +91,7 @@ def test_a_pod_is_stored_or_refused_with_reasons(random: Any) -> None:
         assert update(kind, stored, stored, CONTEXT) == stored
 
 
-@examples(200)
+@examples(60)
 @given(st.randoms(use_true_random=False))
 def test_the_standards_and_quotas_judge_every_pod_that_fits_the_schema(random: Any) -> None:
     """Whatever else is wrong with it."""

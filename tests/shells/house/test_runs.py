@@ -1,4 +1,4 @@
-"""`make test` runs the tests in three runs at a time (scripts/test); here with a program in pytest's place."""
+"""`make test` runs the tests in four runs at a time (scripts/test); here with a program in pytest's place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
-RUNS = ("clusters", "shells", "others")
+RUNS = ("clusters", "users", "shells", "others")
 
 Start = Callable[[str], subprocess.Popen[str]]
 
@@ -29,7 +29,8 @@ def start(tmp_path: Path) -> Start:
         shutil.copy(ROOT / "scripts" / "test", tmp_path / "scripts")
         program = tmp_path / ".venv" / "bin" / "python"
         which = (
-            'case "$*" in *tests/unit*) run=others ;; *tests/hollow*) run=shells ;; *) run=clusters ;; esac'
+            'case "$*" in *tests/unit*) run=others ;; *tests/hollow*) run=shells ;; *tests/clients*) run=users ;; '
+            "*) run=clusters ;; esac"
         )
         program.write_text(f"#!/bin/bash\n{which}\n{body}\n")
         program.chmod(0o755)
@@ -40,9 +41,10 @@ def start(tmp_path: Path) -> Start:
 
 
 @pytest.mark.parametrize(
-    ("codes", "code"), [((0, 0, 0), 0), ((1, 0, 0), 1), ((0, 3, 0), 3), ((0, 0, 2), 2), ((5, 0, 1), 1)]
+    ("codes", "code"),
+    [((0, 0, 0, 0), 0), ((1, 0, 0, 0), 1), ((0, 3, 0, 0), 3), ((0, 0, 0, 2), 2), ((5, 0, 1, 0), 1)],
 )
-def test_it_fails_where_one_of_them_does(start: Start, codes: tuple[int, int, int], code: int):
+def test_it_fails_where_one_of_them_does(start: Start, codes: tuple[int, int, int, int], code: int):
     """All are told of, one after the other, whatever becomes of them."""
     ends = "; ".join(f"[[ $run == {run} ]] && exit {each}" for run, each in zip(RUNS, codes, strict=True))
     with start(f'echo "$run says"; {ends}') as script:
@@ -67,7 +69,7 @@ def test_each_test_is_in_one_of_them():
     said = (ROOT / "scripts" / "test").read_text()
     runs = [
         re.findall(r"\S+", words)
-        for words in re.findall(r"^(?:clusters|shells|others)=\((.*)\)$", said, re.MULTILINE)
+        for words in re.findall(r"^(?:clusters|users|shells|others)=\((.*)\)$", said, re.MULTILINE)
     ]
     files = [
         path

@@ -7,7 +7,15 @@ import msgspec
 import pytest
 
 from controllers import deployment as deployments
-from controllers import endpointslice, garbage_collector, replicaset
+from controllers import (
+    endpointslice,
+    garbage_collector,
+    node_ipam,
+    node_lifecycle,
+    pod_gc,
+    replicaset,
+    taint_eviction,
+)
 from controllers.app import LEASE
 from controllers.core.workloads import DEPLOYMENTS, REPLICA_SETS
 from controllers.table import CONTROLLERS
@@ -35,6 +43,7 @@ LOOK_S = 0.2
 
 # To start all of them takes longer than most of these tests: where the others have no say they are left out.
 WORKLOADS = (deployments.build, replicaset.build, garbage_collector.build, endpointslice.build)
+OF_NODES = (node_lifecycle.build, taint_eviction.build, node_ipam.build, pod_gc.build)
 
 
 @pytest.fixture
@@ -45,6 +54,7 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
 
 
 of_workloads = pytest.mark.parametrize("cluster", [WORKLOADS], indirect=True, ids=["workloads"])
+of_nodes = pytest.mark.parametrize("cluster", [OF_NODES], indirect=True, ids=["nodes"])
 
 
 async def test_a_deployment_gets_its_pods(cluster: Cluster):
@@ -238,6 +248,7 @@ async def test_an_orphaning_owner_leaves_its_dependents(cluster: Cluster):
     assert {pod.metadata.ownerReferences[0].name for pod in pods} == {"web-2"}
 
 
+@of_nodes
 async def test_pods_of_a_node_that_was_deleted_are_collected(cluster: Cluster):
     """After the quarantine, with a live look at the node."""
     await cluster.server.given(NODES, builders.node("node-1"))
@@ -250,6 +261,7 @@ async def test_pods_of_a_node_that_was_deleted_are_collected(cluster: Cluster):
     assert await cluster.pods() == []
 
 
+@of_nodes
 async def test_a_controllers_process_that_was_stopped_takes_nobody_for_dead(cluster: Cluster):
     """Its caches stand still while the nodes beat: the live look tells."""
     await cluster.server.given(NODES, builders.node("node-1"))
@@ -269,6 +281,7 @@ async def test_a_controllers_process_that_was_stopped_takes_nobody_for_dead(clus
     await asyncio.gather(beating, return_exceptions=True)
 
 
+@of_nodes
 async def test_an_apiserver_that_was_away_makes_nobody_dead(cluster: Cluster):
     """Nobody could have beaten: when it is back, every node has its whole grace period again."""
     await cluster.server.given(NODES, builders.node("node-1"))
@@ -346,6 +359,7 @@ async def heartbeat(cluster: Cluster, *names: str) -> None:
         await cluster.clock.advance(10)
 
 
+@of_nodes
 async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Cluster):
     """Silence, Unknown after the grace period, taints at once, eviction 300 s later; the live node is left alone."""
     for name in ("node-1", "node-2"):
@@ -378,6 +392,7 @@ async def test_a_dead_nodes_pods_are_evicted_after_their_toleration(cluster: Clu
     await asyncio.gather(dead, alive, return_exceptions=True)
 
 
+@of_nodes
 async def test_nodes_get_ranges_of_their_own(cluster: Cluster):
     """Whatever arrives at once."""
     for number in range(5):

@@ -88,6 +88,7 @@ async def test_a_release_is_noticed_by_polling(either):
     await finish(second)
 
 
+@pytest.mark.deep
 async def test_a_refused_watch_is_seldom_asked_for(election):
     """Polling costs what it always did, and hardly more."""
     first, second = await election.leader_and_standby()

@@ -51,7 +51,8 @@ NOBODY = UserInfo("system:anonymous", groups=("system:unauthenticated",))
         (CONTROLLERS, "create", "rbac.authorization.k8s.io", "roles", "", False),
         (CONTROLLERS, "create", "", "pods/exec", "p", False),
         (PROXY, "watch", "discovery.k8s.io", "endpointslices", "", True),
-        (PROXY, "watch", "", "pods", "", False),
+        (PROXY, "watch", "", "pods", "", True),  # that policies concern
+        (PROXY, "watch", "", "secrets", "", False),
         (NOBODY, "list", "", "pods", "", False),
     ],
 )
