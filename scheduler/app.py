@@ -24,6 +24,7 @@ from machinery.process.run import Process
 from scheduler.binder import Binder
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.config import SchedulerConfig
+from scheduler.device_binder import DeviceBinder
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
 from scheduler.volume_binder import VolumeBinder
@@ -95,11 +96,19 @@ def build(
         timeout_s=config.bind_timeout_s,
         clock=clock,
     )
+    devices = DeviceBinder(
+        leading,
+        watch.snapshot.devices,
+        changed=lambda claim, frees: watch.device_claim_changed(claim, frees_devices=frees),
+        timeout_s=config.bind_timeout_s,
+        log=log,
+    )
     watch.on_storage = volumes.storage_changed
     loop = SchedulingLoop(
         watch,
         Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
         volumes,
+        devices,
         conditions,
         events,
         clock=clock,

@@ -26,9 +26,11 @@ from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
 from scheduler.core.hints import ClusterEvent, node_events
 from scheduler.core.owners import Owners
+from scheduler.core.plugins import dynamic_resources
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential
 from scheduler.core.queue import SchedulingQueue
 from scheduler.core.snapshot import Snapshot
+from scheduler.device_watch import DeviceWatch
 from scheduler.storage_watch import StorageWatch
 
 _BOUND_PODS: Final = Selection(field_selector="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed")
@@ -53,12 +55,23 @@ class ClusterWatch:
     ) -> None:
         self.snapshot = Snapshot()
         self.owners = Owners()
-        self.queue = SchedulingQueue()
+        self.queue = SchedulingQueue(self._may_enter)
+        self._waiting_for_claims: dict[
+            ClaimKey, dict[str, None]
+        ] = {}  # gated pods, by a claim that is missing
         self.pods: Informer[Pod] = Informer(api, PODS, _LIVE_PODS, clock=clock, keep=essential, log=log)
         self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, log=log)
         self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)
         self._replica_sets: Informer[ReplicaSet] = Informer(api, REPLICA_SETS, clock=clock, log=log)
         self._storage = StorageWatch(api, self.snapshot.storage, self.storage_happened, clock=clock, log=log)
+        self._devices = DeviceWatch(
+            api,
+            self.snapshot.devices,
+            self._devices_happened,
+            self.device_claim_changed,
+            clock=clock,
+            log=log,
+        )
         self._scheduler_name = scheduler_name
         self._clock = clock
         self._reader = PodReader()
@@ -81,6 +94,7 @@ class ClusterWatch:
         async with asyncio.TaskGroup() as group:
             for informer in (
                 *self._storage.informers,
+                *self._devices.informers,
                 self._nodes,
                 self._services,
                 self._replica_sets,
@@ -92,6 +106,7 @@ class ClusterWatch:
         """Wait until everything that is there has been seen."""
         for informer in (
             *self._storage.informers,
+            *self._devices.informers,
             self._nodes,
             self._services,
             self._replica_sets,
@@ -132,6 +147,33 @@ class ClusterWatch:
             self.queue.happened(event, self._clock.monotonic(), lambda pod: pod.uses(claim))
         self._on_change()
         self.on_storage()
+
+    def device_claim_changed(self, claim: ClaimKey, *, frees_devices: bool) -> None:
+        """Wake the pods that a change of a claim may help: its own, and all that wait for devices where some became free."""
+        for uid in self._waiting_for_claims.pop(claim, ()):
+            self.queue.look_again(uid)
+        if frees_devices:
+            self.queue.happened(ClusterEvent.DEVICE_CLAIM, self._clock.monotonic())
+        else:
+            self.queue.happened(
+                ClusterEvent.DEVICE_CLAIM,
+                self._clock.monotonic(),
+                lambda pod: pod.asks_for_devices_of(claim),
+            )
+        self._on_change()
+
+    def _devices_happened(self, event: ClusterEvent) -> None:
+        self.happened(event)
+
+    def _may_enter(self, pod: PodInfo) -> bool:
+        """Whether all of a pod's claims of devices are there; one that is missing lets it in when it comes."""
+        if not pod.device_claims or not dynamic_resources.missing_claim(pod, self.snapshot.devices):
+            return True
+        for each in pod.device_claims:
+            if each.object:
+                waiting = self._waiting_for_claims.setdefault((pod.namespace, each.object), {})
+                waiting[pod.uid] = None
+        return False
 
     # -- callbacks --
 

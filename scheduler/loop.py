@@ -25,11 +25,12 @@ from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.condition import FAULT, UNSCHEDULABLE
 from scheduler.core.hints import ClusterEvent
 from scheduler.core.messages import fault
-from scheduler.core.plugins import volume_binding
+from scheduler.core.plugins import dynamic_resources, volume_binding
 from scheduler.core.pod import PodInfo
 from scheduler.core.queue import QueuedPod
 from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
 from scheduler.core.storage import NO_VOLUMES
+from scheduler.device_binder import DeviceBinder, DevicesNotBound
 from scheduler.status_writer import StatusWriter
 from scheduler.volume_binder import VolumeBinder, VolumesNotBound
 
@@ -44,6 +45,7 @@ class SchedulingLoop:
         watch: ClusterWatch,
         binder: Binder,
         volumes: VolumeBinder,
+        devices: DeviceBinder,
         conditions: StatusWriter,
         events: EventRecorder,
         *,
@@ -58,6 +60,7 @@ class SchedulingLoop:
         self._watch = watch
         self._binder = binder
         self._volumes = volumes
+        self._devices = devices
         self._conditions = conditions
         self._events = events
         self._clock = clock
@@ -112,12 +115,12 @@ class SchedulingLoop:
             case Bind():
                 self._conditions.drop(pod)
                 watch.snapshot.assume(pod, decision.node)
-                if decision.volumes == NO_VOLUMES:
-                    bind = self._bind(item, decision)
-                else:
+                if decision.needs_more_than_a_node:
                     self._slots.release()
-                    watch.snapshot.storage.reserve(decision.volumes, decision.node)
-                    bind = self._bind_with_volumes(item, decision)
+                    self._reserve(decision)
+                    bind = self._bind_with_claims(item, decision)
+                else:
+                    bind = self._bind(item, decision)
                 tasks.create_task(bind, name=f"bind-{pod.key}")
             case Unschedulable():
                 self._slots.release()
@@ -125,6 +128,17 @@ class SchedulingLoop:
                 watch.queue.set_unschedulable(item, decision.plugins)
                 self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
                 self._tell(_cause(pod), UNSCHEDULABLE, decision.message)
+                if decision.deallocate is not None:
+                    tasks.create_task(self._devices.deallocate(decision.deallocate))
+
+    def _reserve(self, decision: Bind) -> None:
+        """Count what a pod's claims get as given away."""
+        snapshot = self._watch.snapshot
+        if decision.volumes != NO_VOLUMES:
+            snapshot.storage.reserve(decision.volumes, decision.node)
+        for each in decision.devices:
+            if each.allocation is not None:
+                snapshot.devices.reserve(each.claim, each.allocation)
 
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
         """Report to a pod that a plugin failed on it, and try it again later; the others go on."""
@@ -152,28 +166,38 @@ class SchedulingLoop:
         finally:
             self._slots.release()
 
-    async def _bind_pod(self, item: QueuedPod, decision: Bind, begun_s: float) -> None:
+    async def _bind_pod(self, item: QueuedPod, decision: Bind, begun_s: float) -> Outcome:
         result = await self._binder.bind(item.pod, decision.node)
         self._take(item, decision, result, begun_s)
+        return result.outcome
 
-    async def _bind_with_volumes(self, item: QueuedPod, decision: Bind) -> None:
+    async def _bind_with_claims(self, item: QueuedPod, decision: Bind) -> None:
         """Have a pod's claims bound, then the pod; what may take minutes holds no slot."""
         pod, begun_s = item.pod, self._clock.monotonic()
         with acting((_cause(pod),)):
             try:
-                await self._volumes.bind(pod, decision.volumes, decision.node)
+                await self._bind_claims(pod, decision)
             except VolumesNotBound as problem:
-                self._tell_not_bound(item, decision, str(problem))
+                self._tell_not_bound(item, decision, volume_binding.NAME, str(problem))
+            except DevicesNotBound as problem:
+                self._tell_not_bound(item, decision, dynamic_resources.NAME, str(problem))
             else:
-                await self._bind_pod(item, decision, begun_s)
+                outcome = await self._bind_pod(item, decision, begun_s)
+                if outcome is Outcome.REFUSED:
+                    await self._devices.unreserve(pod, decision.devices)
 
-    def _tell_not_bound(self, item: QueuedPod, decision: Bind, problem: str) -> None:
+    async def _bind_claims(self, pod: PodInfo, decision: Bind) -> None:
+        if decision.volumes != NO_VOLUMES:
+            await self._volumes.bind(pod, decision.volumes, decision.node)
+        await self._devices.bind(pod, decision.devices)
+
+    def _tell_not_bound(self, item: QueuedPod, decision: Bind, plugin: str, problem: str) -> None:
         pod = item.pod
-        self._log.warning("volumes_not_bound", pod=pod.key, node=decision.node, problem=problem)
+        self._log.warning("claims_not_bound", pod=pod.key, node=decision.node, plugin=plugin, problem=problem)
         self._attempts.add(1, "error")
         self._give_back(item, decision)
         if self._watch.is_there(pod):
-            self._tell(_cause(pod), FAULT, f'running PreBind plugin "{volume_binding.NAME}": {problem}')
+            self._tell(_cause(pod), FAULT, f'running PreBind plugin "{plugin}": {problem}')
 
     def _take(self, item: QueuedPod, decision: Bind, result: Result, begun_s: float) -> None:
         watch, pod, now_s = self._watch, item.pod, self._clock.monotonic()
@@ -199,14 +223,23 @@ class SchedulingLoop:
     def _give_back(self, item: QueuedPod, decision: Bind) -> None:
         """Count a pod nowhere, and its volumes as free; it is tried again later."""
         watch = self._watch
-        if decision.volumes != NO_VOLUMES:
-            watch.snapshot.storage.release(decision.volumes)
+        self._release(decision)
         if watch.snapshot.forget(item.pod.uid) is not None:
             watch.happened(ClusterEvent.POD_GONE)
         watch.queue.set_failed(
             item
         )  # if it is gone or somewhere else, the watch takes it out before it is due
         self._woken.set()
+
+    def _release(self, decision: Bind) -> None:
+        """Count as free what was given to a pod's claims and has not been written."""
+        snapshot = self._watch.snapshot
+        if decision.volumes != NO_VOLUMES:
+            snapshot.storage.release(decision.volumes)
+        for each in decision.devices:
+            meta = each.claim.metadata
+            snapshot.devices.release(each.claim)
+            self._watch.device_claim_changed((meta.namespace, meta.name), frees_devices=True)
 
     async def _confirm(self) -> None:
         """Ask about pods that were bound and that the watch has not shown on their node since."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scheduler.core.device_filter import DeviceFilter
 from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
@@ -54,7 +55,7 @@ class _Standing:
 
 
 class Evaluation:
-    """The verdicts about all nodes, for pods with these needs and this spreading in this namespace, and these volumes."""
+    """The verdicts about all nodes, for pods with these needs and this spreading in this namespace, these volumes and devices."""
 
     def __init__(
         self,
@@ -63,9 +64,11 @@ class Evaluation:
         spread: Spread,
         snapshot: Snapshot,
         volumes: VolumeFilter | None = None,
+        devices: DeviceFilter | None = None,
     ) -> None:
         self._needs = needs
         self._volumes = volumes
+        self._devices = devices
         self._spread = spread
         self._snapshot = snapshot
         hard_labels = [each.topology_key for each in spread.hard]
@@ -177,11 +180,16 @@ class Evaluation:
             self._reject(standing, node_ports.REJECTION)
         elif not node_resources_fit.fits(needs, node):
             self._reject(standing, node_resources_fit.explain(needs, node))
-        elif (volumes := self._volumes) is not None and (rejection := volumes.rejection(node)) is not None:
+        elif (rejection := self._claims_rejection(node)) is not None:
             self._reject(standing, rejection)
         else:
             own = node_resources_fit.least_allocated(needs, node) + balanced_allocation.balance(needs, node)
             self._enter(node.index, standing, traits, own + traits.images)
+
+    def _claims_rejection(self, node: NodeInfo) -> Rejection | None:
+        """Return why the pod's claims of volumes and devices keep it from a node."""
+        rejection = self._volumes.rejection(node) if self._volumes else None
+        return self._devices.rejection(node) if self._devices and rejection is None else rejection
 
     def _reject(self, standing: _Standing, rejection: Rejection) -> None:
         standing.rejection = rejection

@@ -11,6 +11,7 @@ from typing import Final
 from machinery.model.k8s.core_v1 import Node
 from scheduler.core import unbuilt
 from scheduler.core.plugins import (
+    dynamic_resources,
     node_affinity,
     node_name,
     node_ports,
@@ -41,10 +42,14 @@ class ClusterEvent(Enum):
     VOLUME = auto()
     STORAGE_CLASS = auto()
     CSI_NODE = auto()
+    DEVICE_CLAIM = auto()
+    DEVICE_CLASS = auto()
+    RESOURCE_SLICE = auto()
 
 
 _E: Final = ClusterEvent
 _OF_STORAGE: Final = frozenset({_E.CLAIM, _E.VOLUME, _E.STORAGE_CLASS, _E.CSI_NODE})
+_OF_DEVICES: Final = frozenset({_E.DEVICE_CLAIM, _E.DEVICE_CLASS, _E.RESOURCE_SLICE})
 HELPS: Final[dict[str, frozenset[ClusterEvent]]] = {
     NO_NODES_PLUGIN: frozenset({_E.NODE_ADDED}),
     node_unschedulable.NAME: frozenset({_E.NODE_ADDED, _E.NODE_TAINTS}),
@@ -53,11 +58,12 @@ HELPS: Final[dict[str, frozenset[ClusterEvent]]] = {
     node_affinity.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS}),
     node_ports.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE}),
     node_resources_fit.NAME: frozenset({_E.NODE_ADDED, _E.NODE_ALLOCATABLE, _E.POD_GONE}),
-    topology_spread.NAME: frozenset(_E) - {_E.NODE_ALLOCATABLE} - _OF_STORAGE,
+    topology_spread.NAME: frozenset(_E) - {_E.NODE_ALLOCATABLE} - _OF_STORAGE - _OF_DEVICES,
     volume_restrictions.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE, _E.CLAIM}),
     node_volume_limits.NAME: frozenset({_E.NODE_ADDED, _E.POD_GONE, _E.CLAIM, _E.CSI_NODE}),
     volume_binding.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS}) | _OF_STORAGE,
     volume_zone.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS, _E.CLAIM, _E.VOLUME, _E.STORAGE_CLASS}),
+    dynamic_resources.NAME: frozenset({_E.NODE_ADDED, _E.NODE_LABELS, _E.NODE_TAINTS}) | _OF_DEVICES,
     unbuilt.NAME: frozenset({_E.POD_GONE}),  # it may have been the one that repels
 }
 

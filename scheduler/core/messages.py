@@ -23,13 +23,15 @@ NOT_BUILT: Final = "Preemption of pods with lower priority is not built in Kubar
 NEVER: Final = "preemption: not eligible due to preemptionPolicy=Never."
 
 
-def unschedulable(nodes: int, rejections: Mapping[Rejection, int], preemption: str) -> str:
+def unschedulable(
+    nodes: int, rejections: Mapping[Rejection, int], preemption: str, claims: str = NO_CLAIMS
+) -> str:
     """Count the reasons: a node with several of them counts for each."""
     reasons: Counter[str] = Counter()
     for rejection, number in rejections.items():
         for reason in rejection.reasons:
             reasons[reason] += number
-    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {NO_CLAIMS}, {preemption}"
+    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {claims}, {preemption}"
 
 
 def no_node_looked_at(nodes: int, why: Sequence[str]) -> str:

@@ -64,8 +64,8 @@ class Needs:
 
 
 def spec_key(spec: PodSpec) -> bytes:
-    """Return the bytes in which two specs that mean the same to a scheduler do not differ."""
-    return _encode(msgspec.structs.replace(spec, nodeName="", schedulingGates=[]))
+    """Return the bytes in which two specs that mean the same to a scheduler do not differ, whatever their claims of devices are."""
+    return _encode(msgspec.structs.replace(spec, nodeName="", schedulingGates=[], resourceClaims=[]))
 
 
 def read_needs(spec: PodSpec, key: bytes) -> Needs:

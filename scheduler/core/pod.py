@@ -7,6 +7,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from machinery.model.device_claims import PodClaim as DeviceClaim
+from machinery.model.device_claims import pod_claims
 from machinery.model.fields import trimmer
 from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
@@ -65,7 +67,7 @@ class LabelSet:
 
 
 ClaimKey: TypeAlias = tuple[str, str]
-"""(namespace, name) of a PersistentVolumeClaim."""
+"""(namespace, name) of a PersistentVolumeClaim, or of a ResourceClaim."""
 
 
 class PodClaim(NamedTuple):
@@ -91,6 +93,7 @@ class PodInfo:
     labels: LabelSet
     owner: OwnerReference | None  # the one that manages it
     needs: Needs
+    device_claims: tuple[DeviceClaim, ...] = ()
 
     @property
     def key(self) -> str:
@@ -109,6 +112,10 @@ class PodInfo:
         """Whether a volume of the pod stands for a claim."""
         return any(each.key == claim for each in self.claims)
 
+    def asks_for_devices_of(self, claim: ClaimKey) -> bool:
+        """Whether a ResourceClaim is one of the pod's."""
+        return claim[0] == self.namespace and any(each.object == claim[1] for each in self.device_claims)
+
     def on(self, node: str) -> PodInfo:
         """Return the pod as it will be, bound to a node."""
         return PodInfo(
@@ -124,11 +131,17 @@ class PodInfo:
             self.labels,
             self.owner,
             self.needs,
+            self.device_claims,
         )
 
     def asks_as(self, other: PodInfo) -> bool:
         """Whether a decision about the other pod would be one about this pod."""
-        return self.needs == other.needs and self.labels == other.labels and self.gates == other.gates
+        return (
+            self.needs == other.needs
+            and self.labels == other.labels
+            and self.gates == other.gates
+            and self.device_claims == other.device_claims
+        )
 
 
 class PodReader:
@@ -154,6 +167,7 @@ class PodReader:
             labels=self._shared_labels(meta),
             owner=controller_of(meta),
             needs=self._shared_needs(spec),
+            device_claims=tuple(pod_claims(pod)) if spec.resourceClaims else (),
         )
 
     def _shared_needs(self, spec: PodSpec) -> Needs:
@@ -177,5 +191,6 @@ def essential(pod: Pod) -> Pod:
     A pod that is being resized asks for what its node keeps for it.
     """
     scheduled = [each for each in pod.status.conditions if each.type == "PodScheduled"]
-    status = PodStatus(phase=pod.status.phase, conditions=scheduled)
+    claims = pod.status.resourceClaimStatuses
+    status = PodStatus(phase=pod.status.phase, conditions=scheduled, resourceClaimStatuses=claims)
     return msgspec.structs.replace(_trim(as_reserved(pod)), status=status)

@@ -61,9 +61,10 @@ class QueuedPod:
 
 
 class SchedulingQueue:
-    """Pods by uid."""
+    """Pods by uid. Pods that `enters` says no to are gated, until `look_again` is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, enters: Callable[[PodInfo], bool] = lambda _pod: True) -> None:
+        self._enters = enters
         self._pods: dict[str, QueuedPod] = {}
         self._counts = dict.fromkeys(Where, 0)
         self._active: list[tuple[int, float, int, str]] = []
@@ -100,6 +101,12 @@ class SchedulingQueue:
             self._open(item)
         elif item.where is Where.UNSCHEDULABLE and not same:
             self._wake(item, now_s)
+
+    def look_again(self, uid: str) -> None:
+        """Activate a gated pod, if it may enter by now."""
+        item = self._pods.get(uid)
+        if item is not None and item.where is Where.GATED:
+            self._open(item)
 
     def remove(self, uid: str) -> None:
         """Remove a pod, wherever it is; entries in heaps are skipped later."""
@@ -151,7 +158,7 @@ class SchedulingQueue:
         return min(due, default=None)
 
     def _open(self, item: QueuedPod) -> None:
-        if scheduling_gates.is_open(item.pod.gates):
+        if scheduling_gates.is_open(item.pod.gates) and self._enters(item.pod):
             self._activate(item)
         else:
             self._move(item, Where.GATED)

@@ -1,6 +1,6 @@
 """The decision: which node a pod goes to, or why to none.
 
-pod ─▶ constraints that are not understood, claims that are not bound? ─▶ Unschedulable
+pod ─▶ constraints that are not understood, claims that are not bound or have to wait? ─▶ Unschedulable
     ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted
     ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew ─▶ Bind
 """
@@ -11,11 +11,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from machinery.model.k8s.resource_v1 import ResourceClaim
 from scheduler.core import messages, unbuilt
+from scheduler.core.device_filter import DeviceFilter, PodDevices, look_at_devices, to_deallocate
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
+from scheduler.core.plugins import dynamic_resources
 from scheduler.core.plugins.topology_spread import Spread, read_spread
 from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
@@ -26,7 +29,7 @@ NO_NODES_PLUGIN: Final = "NoNodes"  # stands for plugins where there was no node
 REPELLED: Final = "a running pod's spec.affinity.podAntiAffinity may exclude this pod, and checking it is not built in Kubarium"
 _KINDS_LIMIT: Final = 64  # of pods whose evaluation is kept; 5,000 nodes take about 1 MB in each
 
-_Kind: TypeAlias = tuple[Needs, str, Spread, VolumeFilter | None]
+_Kind: TypeAlias = tuple[Needs, str, Spread, VolumeFilter | None, DeviceFilter | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,12 @@ class Bind:
     score: int
     ties: int  # nodes with the same score, this one included
     volumes: PodVolumes = NO_VOLUMES  # what its claims get there, before the pod is bound
+    devices: PodDevices = ()  # and what its claims of devices get
+
+    @property
+    def needs_more_than_a_node(self) -> bool:
+        """Whether something has to be written of the pod's claims before it can be bound."""
+        return self.volumes != NO_VOLUMES or bool(self.devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class Unschedulable:
 
     message: str
     plugins: frozenset[str]  # that rejected a node: what helps one of them may help the pod
+    deallocate: ResourceClaim | None = None  # a claim of the pod whose devices had better be elsewhere
 
 
 Decision: TypeAlias = Bind | Unschedulable
@@ -58,14 +68,22 @@ class Evaluations:
         self._limit = limit
         self._kinds: OrderedDict[_Kind, Evaluation] = OrderedDict()
 
-    def of(self, pod: PodInfo, owners: Owners, volumes: VolumeFilter | None = None) -> Evaluation:
+    def of(
+        self,
+        pod: PodInfo,
+        owners: Owners,
+        volumes: VolumeFilter | None = None,
+        devices: DeviceFilter | None = None,
+    ) -> Evaluation:
         """Return the evaluation of the pod's kind, as of now."""
         spread = _spread(pod, owners)
         namespace = pod.namespace if spread.hard or spread.soft else ""
-        kind = (pod.needs, namespace, spread, volumes)
+        kind = (pod.needs, namespace, spread, volumes, devices)
         found = self._kinds.get(kind)
         if found is None:
-            found = self._kinds[kind] = Evaluation(pod.needs, namespace, spread, self._snapshot, volumes)
+            found = self._kinds[kind] = Evaluation(
+                pod.needs, namespace, spread, self._snapshot, volumes, devices
+            )
             if len(self._kinds) > self._limit:
                 self._kinds.popitem(last=False)
         self._kinds.move_to_end(kind)
@@ -93,12 +111,21 @@ def schedule(
             text = messages.no_node_looked_at(snapshot.node_count, (found.message,))
             return Unschedulable(text, frozenset({found.plugin}))
         volumes = found
-    evaluation = evaluations.of(pod, owners, volumes)
+    devices: DeviceFilter | None = None
+    if pod.device_claims:
+        wanted = look_at_devices(pod, snapshot.devices)
+        if isinstance(wanted, Stopped):
+            text = messages.no_node_looked_at(snapshot.node_count, (wanted.message,))
+            return Unschedulable(text, frozenset({wanted.plugin}))
+        devices = wanted
+    evaluation = evaluations.of(pod, owners, volumes, devices)
     candidates = evaluation.candidates()
     if not candidates:
         return _unschedulable(pod, snapshot, evaluation)
     bind = _choose(candidates, snapshot, tie_break)
-    return bind if volumes is None else _with_volumes(bind, volumes, snapshot)
+    return (
+        bind if volumes is None and devices is None else _with_claims(pod, bind, volumes, devices, snapshot)
+    )
 
 
 def _choose(candidates: list[tuple[int, LikeNodes]], snapshot: Snapshot, tie_break: float) -> Bind:
@@ -113,9 +140,17 @@ def _choose(candidates: list[tuple[int, LikeNodes]], snapshot: Snapshot, tie_bre
     raise ValueError(f"a tie is broken by a number in [0, 1), not {tie_break}")
 
 
-def _with_volumes(bind: Bind, volumes: VolumeFilter, snapshot: Snapshot) -> Bind:
+def _with_claims(
+    pod: PodInfo, bind: Bind, volumes: VolumeFilter | None, devices: DeviceFilter | None, snapshot: Snapshot
+) -> Bind:
     node = snapshot.node(bind.node)
-    return bind if node is None else replace(bind, volumes=volumes.choose(node))
+    if node is None:
+        return bind
+    return replace(
+        bind,
+        volumes=volumes.choose(node) if volumes else NO_VOLUMES,
+        devices=devices.choose(pod, node) if devices else (),
+    )
 
 
 def _spread(pod: PodInfo, owners: Owners) -> Spread:
@@ -133,8 +168,13 @@ def _not_understood(pod: PodInfo, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _unschedulable(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> Unschedulable:
     rejections = evaluation.rejections()
-    text = messages.unschedulable(snapshot.node_count, rejections, _preemption(pod, snapshot, evaluation))
-    return Unschedulable(text, frozenset(rejection.plugin for rejection in rejections))
+    claims, deallocate = messages.NO_CLAIMS, None
+    if pod.device_claims:
+        deallocate = to_deallocate(pod, snapshot.devices, snapshot.existing_nodes)
+        claims = dynamic_resources.DEALLOCATED if deallocate else dynamic_resources.STILL_NOT
+    preemption = _preemption(pod, snapshot, evaluation)
+    text = messages.unschedulable(snapshot.node_count, rejections, preemption, claims)
+    return Unschedulable(text, frozenset(rejection.plugin for rejection in rejections), deallocate)
 
 
 def _preemption(pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation) -> str:

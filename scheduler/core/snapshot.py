@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, PodAffinityTerm
+from scheduler.core.devices.inventory import Devices
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo, count
 from scheduler.core.pod import ClaimKey, PodInfo
@@ -37,6 +38,7 @@ class Snapshot:
         self.image_nodes: dict[str, int] = {}  # how many nodes have an image
         self.images_version = 0
         self.storage = Storage()
+        self.devices = Devices(self.touch)
         self.claims: Counter[ClaimKey] = Counter()  # pods on nodes by the claims that they use
         self._by_name: dict[str, NodeInfo] = {}
         self._free: list[int] = []
@@ -144,6 +146,11 @@ class Snapshot:
         if position < self._log_start:
             return None
         return set(self._log[position - self._log_start :])
+
+    def touch(self, name: str) -> None:
+        """Note that what can be had on a node has changed."""
+        if (info := self.node(name)) is not None:
+            self._note(info)
 
     def _named(self, name: str) -> NodeInfo:
         info = self._by_name.get(name)

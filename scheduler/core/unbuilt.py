@@ -34,8 +34,6 @@ def _fields(spec: PodSpec) -> Iterator[str]:
         yield "scheduling by spec.affinity.podAffinity"
     if affinity.podAntiAffinity and _has_terms(affinity.podAntiAffinity):
         yield "scheduling by spec.affinity.podAntiAffinity"
-    if spec.resourceClaims:
-        yield "scheduling by spec.resourceClaims"
     if spec.schedulingGroup:
         yield "scheduling by spec.schedulingGroup"
     for volume in spec.volumes:

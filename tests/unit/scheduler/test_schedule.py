@@ -11,7 +11,6 @@ from machinery.model.k8s.core_v1 import (
     PodAffinity,
     PodAffinityTerm,
     PodAntiAffinity,
-    PodResourceClaim,
     Service,
     ServiceSpec,
     TopologySpreadConstraint,
@@ -215,7 +214,6 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
             },
             "spec.affinity.podAntiAffinity",
         ),
-        ({"resourceClaims": [PodResourceClaim(name="gpu")]}, "spec.resourceClaims"),
         (
             {"volumes": [Volume(name="data", csi=CSIVolumeSource(driver="d.example"))]},
             'csi of volume "data"',

@@ -1,4 +1,4 @@
-"""The cost of an event and of a decision follows what it concerns: the same beside N nodes, pods and Services and 10 N.
+"""The cost of an event and of a decision follows what it concerns: the same beside N nodes, pods, Services and claims of devices and 10 N.
 
 A pod of a template that is not among the last 64 is compared with every node; those after it with what has changed since.
 A pod that goes wakes all that it may have kept from a node. One that fits nowhere while pods of a lower priority run is
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+import msgspec
 
 from machinery.client.informer import Informer
 from machinery.model.k8s.apps_v1 import ReplicaSet
@@ -22,12 +24,21 @@ from machinery.model.k8s.core_v1 import (
     ServiceSpec,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
+from machinery.model.k8s.resource_v1 import AllocationResult, DeviceClass, ResourceClaim, ResourceSlice
 from machinery.model.log import SILENT
 from machinery.model.requests import EventType, WatchEvent
-from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
+from machinery.model.resources import (
+    DEVICE_CLASSES,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    SERVICES,
+)
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
-from tests.support import builders
+from tests.support import builders, device_claims, devices
 from tests.support.builders import changed
 from tests.support.virtual_clock import VirtualClock
 from tests.support.visits import counted
@@ -35,6 +46,7 @@ from tests.support.visits import counted
 N = 12
 NOW_S = 100.0
 KINDS = {Node: NODES, Pod: PODS, Service: SERVICES, ReplicaSet: REPLICA_SETS}
+KINDS |= {DeviceClass: DEVICE_CLASSES, ResourceClaim: RESOURCE_CLAIMS, ResourceSlice: RESOURCE_SLICES}
 REPELLING = Affinity(
     podAntiAffinity=PodAntiAffinity(
         requiredDuringSchedulingIgnoredDuringExecution=[
@@ -73,6 +85,21 @@ def replica_set(index: int) -> ReplicaSet:
     return changed(builders.replica_set(f"rs-{index}"), spec__selector=selector)
 
 
+def cards(index: int, *names: str) -> ResourceSlice:
+    """Return the devices of a node."""
+    return devices.slice_of(*map(devices.device, names or ("a", "b")), node=f"node-{index}")
+
+
+def claim_of(name: str, device: str = "", *, on: int = 1) -> ResourceClaim:
+    """Return a claim of one device, one that has it if it is named."""
+    claim = device_claims.claim(name, device_claims.claim_spec(devices.request()))
+    if not device:
+        return claim
+    result = {"request": "card", "driver": devices.DRIVER, "pool": f"node-{on}", "device": device}
+    allocation = msgspec.convert({"devices": {"results": [result]}}, AllocationResult)
+    return changed(claim, status__allocation=allocation)
+
+
 class World:
     """What a scheduler knows, and its decisions."""
 
@@ -93,7 +120,10 @@ class World:
             self.put(pod(f"web-{index}", index, on=index))
             self.put(pod(f"repels-{index}", index, on=index, affinity=REPELLING))
             self.put(pod(f"waits-{index}", 1, huge=True))
+            self.put(cards(index), claim_of(f"has-{index}", "a", on=index))
+        self.put(devices.device_class(), claim_of("card"))
         self.put(pod("first", 1))  # of the template that all decisions are about
+        self.put(device_claims.pod("first-card", shared="card"))  # so are those about devices
         self.settle()
         assert len(self.told) == count
 
@@ -118,7 +148,10 @@ class World:
         queue = self.watch.queue
         while (item := queue.pop(NOW_S)) is not None:
             match schedule(item.pod, self.watch.snapshot, self.watch.owners, self.evaluations, tie_break=0.0):
-                case Bind(node=name):
+                case Bind(node=name, devices=given):
+                    for each in given:
+                        assert each.allocation
+                        self.watch.snapshot.devices.reserve(each.claim, each.allocation)
                     self.watch.snapshot.assume(item.pod, name)
                     self.watch.snapshot.finish_binding(item.pod.uid, NOW_S)
                     queue.remove(item.pod.uid)
@@ -143,7 +176,13 @@ class World:
 
     def _informers(self) -> list[Informer[Any]]:
         watch = self.watch
-        return [watch.pods, watch._nodes, watch._services, watch._replica_sets]
+        return [
+            *watch._devices.informers,
+            watch.pods,
+            watch._nodes,
+            watch._services,
+            watch._replica_sets,
+        ]
 
 
 Event: TypeAlias = Callable[[World], None]
@@ -160,6 +199,11 @@ EVENTS: dict[str, Event] = {
     "service goes": lambda world: (world.drop(service(5_000)), world.put(pod("then", 1))),
     "replica set comes": lambda world: (world.put(replica_set(5_000)), world.put(pod("more", 1))),
     "replica set goes": lambda world: (world.drop(replica_set(5_000)), world.put(pod("last", 1))),
+    "pod waits for a device": lambda world: (world.put(claim_of("next-card")), world.put(device_claims.pod("second-card", shared="next-card"))),
+    "claim has its device": lambda world: world.put(claim_of("other", "b")),
+    "claim goes": lambda world: world.drop(claim_of("other", "b")),
+    "slice changes": lambda world: world.put(cards(1, "c")),
+    "slice goes": lambda world: world.drop(cards(1, "c")),
     "nobody confirms": lambda world: world.watch.snapshot.unconfirmed(0.0),
 }  # fmt: skip
 
