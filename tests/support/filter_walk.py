@@ -1,6 +1,6 @@
 """Walks a packet through a planned table as the kernel would: all that may become of it, whatever the dice say.
 
-It reads only what `proxy.core.ruleset` writes, and fails at any other rule.
+It reads only what `proxy.core.ruleset` and `proxy.core.policy_rules` write, and fails at any other rule.
 """
 
 from __future__ import annotations
@@ -46,6 +46,13 @@ def fates(table: Mapping[Item, str], packet: Packet) -> set[Fate]:
     }
 
 
+def is_forwarded(table: Mapping[Item, str], packet: Packet) -> bool:
+    """Whether NetworkPolicies let a packet through a node, which is the first of its connection."""
+    if Item(CHAIN, "forward") not in table:
+        return True
+    return all(end != DROPPED for end, _ in _Walk(table, packet).chain("forward"))
+
+
 @dataclass(frozen=True)
 class _Walk:
     table: Mapping[Item, str]
@@ -74,6 +81,8 @@ class _Walk:
         match verdict.split():
             case ["drop"]:
                 yield DROPPED, marked
+            case ["accept"]:
+                yield PASSED, marked
             case ["return"]:
                 yield "", marked
             case ["to", end]:
@@ -102,7 +111,9 @@ class _Walk:
         """Whether an address is in a network, or in a set of addresses or networks."""
         if not where.startswith("@"):
             return ip_address(address) in ip_network(where)
-        elements = (item.name for item in self.table if item.kind == where[1:])
+        if Item(where[1:], address) in self.table:
+            return True
+        elements = (item.name for item in self.table if item.kind == where[1:] and "/" in item.name)
         return any(ip_address(address) in ip_network(element) for element in elements)
 
 
@@ -138,6 +149,29 @@ def _looked_up(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
     return _Matched((verdict or "",), found.marks) if _checked(found, is_so=bool(verdict)) else found
 
 
+def _led_by(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
+    address = walk.packet.source if taken[1] == "s" else walk.packet.destination
+    verdict = walk.table.get(Item(taken[2], address), "")
+    return _Matched((verdict,), found.marks) if _checked(found, is_so=bool(verdict)) else found
+
+
+def _is_pair(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
+    return _checked(
+        found, is_so=Item(taken[1], f"{walk.packet.source} . {walk.packet.destination}") in walk.table
+    )
+
+
+def _is_named_port(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
+    door = Item(taken[2], f"{walk.packet.destination} . {walk.packet.port}")
+    return _checked(found, is_so=taken[1] == walk.packet.protocol and door in walk.table)
+
+
+def _is_port(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
+    ranges = [each.split("-") for each in taken[2].strip("{ }").split(", ")]
+    is_in = any(int(first[0]) <= walk.packet.port <= int(first[-1]) for first in ranges)
+    return _checked(found, is_so=taken[1] == walk.packet.protocol and is_in)
+
+
 def _sent_to_one(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
     assert taken[2] == walk.packet.protocol
     address = f"{walk.packet.destination} . " if taken[1] else ""
@@ -161,5 +195,10 @@ _STATEMENTS: Final[tuple[tuple[str, _Read], ...]] = (
     (r"meta l4proto (\w+)", lambda walk, found, taken: _checked(found, is_so=taken[1] == walk.packet.protocol)),
     (r"dnat (to) (\d\S+)", lambda _w, found, taken: _Matched((f"to {taken[2]}",), found.marks, found.is_chance)),
     (r"(goto|jump) (\S+)", lambda _w, found, taken: _Matched((taken[0].strip(),), found.marks, found.is_chance)),
-    (r"drop|return", lambda _w, found, taken: _Matched((taken[0].strip(),), found.marks, found.is_chance)),
+    (r"ct state established,related", lambda _w, found, _t: _checked(found, is_so=False)),
+    (r"ip saddr \. ip daddr @(\S+)", _is_pair),
+    (r"ip ([sd])addr vmap @(\S+)", _led_by),
+    (r"ip daddr \. (\w+) dport @(\S+)", _is_named_port),
+    (r"(\w+) dport (\d\S*|\{ [^}]* \})", _is_port),
+    (r"drop|return|accept", lambda _w, found, taken: _Matched((taken[0].strip(),), found.marks, found.is_chance)),
 )  # fmt: skip

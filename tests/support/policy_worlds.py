@@ -22,7 +22,7 @@ from machinery.model.network_policies import (
 from proxy.core.merged import Merged
 from proxy.core.policies import Policies
 from proxy.core.table import Item
-from tests.support.policy_packets import Packet, is_forwarded
+from tests.support.filter_walk import Packet, is_forwarded
 
 NODES = ("node-1", "node-2")
 NAMESPACES = ("red", "blue")
@@ -95,7 +95,7 @@ class PolicyWorld:
             source, target = self.rng.choice(parties), self.rng.choice(parties)
             protocol, port = self.rng.choice(PORTS)
             nodes = {each.pod.node for each in (source, target) if each.pod}
-            packet = Packet(source.ip, target.ip, protocol, port)
+            packet = Packet(source.ip, target.ip, protocol.lower(), port)
             found = all(is_forwarded(tables[node], packet) for node in nodes)
             judged = judge(self.policies.values(), self.labels, source, target, protocol, port)
             if found != all(each.is_allowed for each in judged):
