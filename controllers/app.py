@@ -13,7 +13,14 @@ from typing import Any, Final
 from controllers.config import ControllersConfig
 from controllers.core.api_services import API_SERVICES
 from controllers.core.caches import Caches
-from controllers.core.controller import Build, EvictionRates, Settings, SignCertificate, SignToken
+from controllers.core.controller import (
+    Autoscaling,
+    Build,
+    EvictionRates,
+    Settings,
+    SignCertificate,
+    SignToken,
+)
 from controllers.core.definitions import DEFINITIONS
 from controllers.core.kinds import KINDS
 from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
@@ -63,6 +70,13 @@ async def serve(
             config.unhealthy_zone_threshold,
         ),
         ended_pods=config.terminated_pod_gc_threshold,
+        autoscaling=Autoscaling(
+            config.horizontal_pod_autoscaler_sync_period_s,
+            config.horizontal_pod_autoscaler_downscale_stabilization_s,
+            config.horizontal_pod_autoscaler_tolerance,
+            config.horizontal_pod_autoscaler_cpu_initialization_period_s,
+            config.horizontal_pod_autoscaler_initial_readiness_delay_s,
+        ),
         signing_duration_s=config.cluster_signing_duration_s,
     )
     identity = new_identity(process.name)

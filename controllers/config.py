@@ -8,8 +8,16 @@ from typing import Final
 
 from controllers.switches import unknown
 from controllers.table import CONTROLLERS
-from machinery.process.config import ComponentConfig, ConfigError, check_given, check_readable, setting
+from machinery.process.config import (
+    ComponentConfig,
+    ConfigError,
+    check_given,
+    check_positive,
+    check_readable,
+    setting,
+)
 
+LONGEST_WINDOW_S: Final = 3600.0  # of a stabilization, as in an autoscaler's behavior
 LEAST_DURATION_S: Final = 600.0  # as of a CertificateSigningRequest's expirationSeconds
 
 
@@ -35,6 +43,26 @@ class ControllersConfig(ComponentConfig):
     )
     terminated_pod_gc_threshold: int = setting(
         12_500, help="ended pods that there may be before they are deleted; 0 or less: they never are"
+    )
+    horizontal_pod_autoscaler_sync_period_s: float = setting(
+        15.0, help="how often a HorizontalPodAutoscaler is looked at", unit="cluster seconds"
+    )
+    horizontal_pod_autoscaler_downscale_stabilization_s: float = setting(
+        300.0,
+        help="how long an autoscaler does not shrink below what it asked for, where its behavior does not say it; at most 3600",
+        unit="cluster seconds",
+    )
+    horizontal_pod_autoscaler_tolerance: float = setting(
+        0.1,
+        help="how far a ratio may be from 1 without that an autoscaler scales, where its behavior does not say it",
+    )
+    horizontal_pod_autoscaler_cpu_initialization_period_s: float = setting(
+        300.0, help="how long the CPU of a pod that is not Ready yet does not count", unit="cluster seconds"
+    )
+    horizontal_pod_autoscaler_initial_readiness_delay_s: float = setting(
+        30.0,
+        help="how long after its start a pod that is not Ready is taken for one that never was",
+        unit="cluster seconds",
     )
     cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
@@ -78,12 +106,25 @@ class ControllersConfig(ComponentConfig):
         for field in ("node_eviction_rate", "secondary_node_eviction_rate"):
             if not getattr(self, field) >= 0:
                 raise ConfigError(field, "may not be below 0")
+        _check_autoscaling(self)
         if not 0 <= self.unhealthy_zone_threshold <= 1:
             raise ConfigError("unhealthy_zone_threshold", "has to be between 0 and 1")
         if not self.cluster_signing_duration_s >= LEAST_DURATION_S:
             raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)
+
+
+def _check_autoscaling(config: ControllersConfig) -> None:
+    check_positive(config, "horizontal_pod_autoscaler_sync_period_s")
+    prefix = "horizontal_pod_autoscaler_"
+    for name in ("tolerance", "cpu_initialization_period_s", "initial_readiness_delay_s"):
+        if not getattr(config, f"{prefix}{name}") >= 0:
+            raise ConfigError(f"{prefix}{name}", "may not be below 0")
+    if not 0 <= config.horizontal_pod_autoscaler_downscale_stabilization_s <= LONGEST_WINDOW_S:
+        raise ConfigError(
+            f"{prefix}downscale_stabilization_s", f"has to be between 0 and {LONGEST_WINDOW_S:g}"
+        )
 
 
 def _check_range(text: str) -> None:

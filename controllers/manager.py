@@ -9,11 +9,12 @@ from functools import partial as bind
 from typing import Any, Final, Generic, TypeVar
 
 from controllers.answers import answer
-from controllers.core.actions import NOTHING_TO_DO, Facts, Plan
+from controllers.core.actions import NOTHING_TO_DO, Facts, Plan, soonest
 from controllers.core.caches import Source
 from controllers.core.controller import Controller, Key, Watched
-from controllers.core.expectations import Expectations
+from controllers.core.expectations import TIMEOUT_S, Expectations
 from controllers.core.moment import Moment
+from controllers.core.rests import Rests
 from controllers.execute import Executor
 from controllers.informers import Informers
 from machinery.client.api import Api
@@ -58,6 +59,7 @@ class Manager(Generic[In]):
         self.queue: WorkQueue[Key] = WorkQueue(clock)
         self._due_s: dict[Key, float] = {}  # the next time that a key comes by itself, monotonic
         self._expectations: Expectations[Key] = Expectations()
+        self._rests: Rests[Key] = Rests()
         self._recorder = EventRecorder(api, component=controller.name, host="", clock=clock, log=log)
         self._executor: Executor[Key] = Executor(
             api,
@@ -107,10 +109,11 @@ class Manager(Generic[In]):
         return bind(self._note_progress, str(resource))
 
     def _note_progress(self, resource: str, change: Change[Any]) -> None:
-        """Wake the keys that wait to see what they wrote."""
+        """Wake the keys that have now seen all that they wrote."""
         meta = change.object.metadata
         gone = meta.uid if change.kind is EventType.DELETED else ""
-        for key in self._expectations.saw((resource, meta.namespace, meta.name), gone):
+        place = (resource, meta.namespace, meta.name)
+        for key in self._expectations.saw(place, None if gone else meta, gone):
             self.queue.add(key)
 
     def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:
@@ -126,19 +129,33 @@ class Manager(Generic[In]):
         now_s = self._clock.monotonic()
         if self._due_s.get(key, now_s) <= now_s:
             self._due_s.pop(key, None)
+        if self._has_to_rest(key, now_s):
+            return
         await self._executor.settle(key)
         wait_s = self._expectations.wait_s(key, now_s, self._informers.find)
         if wait_s is None:
             wait_s = await self._step(key)
+        if self._expectations.is_open(key):
+            wait_s = soonest(wait_s, TIMEOUT_S)
         if wait_s is not None:
             self._come_again(key, wait_s)
 
+    def _has_to_rest(self, key: Key, now_s: float) -> bool:
+        """Whether the key comes later, with its causes; one that failed has a back-off of its own."""
+        left_s = self._rests.left_s(key, now_s)
+        if left_s <= 0 or self.queue.failures(key):
+            return False
+        for cause in self.queue.causes(key):
+            self.queue.note_cause(key, cause)
+        self._come_again(key, left_s)
+        return True
+
     async def _step(self, key: Key) -> float | None:
         seen = self._controller.look(key, self._moment())
+        size = 0 if seen is None else self._controller.size(seen)
+        self._rests.begin(key, size, self._clock.monotonic())
         plan = NOTHING_TO_DO if seen is None else await self._decide(key, seen)
         await self._executor.execute(key, plan)
-        if plan.remember is not None:
-            self._controller.remember(plan.remember)
         return plan.requeue_after_s
 
     async def _decide(self, key: Key, seen: In) -> Plan:

@@ -90,6 +90,8 @@ class Cluster:
         registry_port: int | None = None,
         access_log: bool | None = None,
         apiserver_args: Mapping[str, str] | None = None,
+        controllers_args: Mapping[str, str] | None = None,
+        scheduler_args: Mapping[str, str] | None = None,
         cpu: str = "",
         memory: str = "",
         labels: Mapping[str, str] | None = None,
@@ -110,7 +112,8 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. With `access_log` apiservers log each request; `apiserver_args` are flags of each. With `check_invariants` a component ends where it finds its own state broken: for tests.
+        localhost:PORT. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
+        each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -129,6 +132,8 @@ class Cluster:
             registry_port=registry_port,
             access_log=access_log,
             apiserver_args=apiserver_args or {},
+            controllers_args=controllers_args or {},
+            scheduler_args=scheduler_args or {},
             cpu=cpu,
             memory=memory,
             labels=labels or {},

@@ -1,4 +1,4 @@
-"""Flags that the user hands to kubelets and apiservers: only these programs know what their values may be, so they are asked before the start."""
+"""Flags that the user hands to a cluster's programs: only these know what their values may be, so they are asked before the start."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {  # what no such program does wit
             for name in ("ca", "cert", "key", "kubelet-cert", "kubelet-key", "sa-key")
         ),
     ),
+    "controllers": ("--server=any:1",),
+    "scheduler": ("--server=any:1",),
 }
 _PATIENCE_S = 60.0  # a slow machine imports the program
 
@@ -35,14 +37,14 @@ def check_kubelet_args(of_nodes: Iterable[Mapping[str, str]]) -> None:
         _check("kubelet", dict(args))
 
 
-def check_apiserver_args(args: Mapping[str, str]) -> None:
-    """Check the flags of a cluster's apiservers, and the files that they name.
+def check_plane_args(program: str, args: Mapping[str, str]) -> None:
+    """Check the flags of a program of the control plane, and the files that they name.
 
     Raises:
-        KubariumError: an apiserver refuses them; the message names the flag.
+        KubariumError: it refuses them; the message names the flag.
     """
     if args:
-        _check("apiserver", args)
+        _check(program, args)
 
 
 def _check(program: str, args: Mapping[str, str]) -> None:

@@ -14,10 +14,10 @@ from kubarium.core.components import registry_config
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, SpecError
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
-from kubarium.handed_flags import check_apiserver_args, check_kubelet_args
+from kubarium.handed_flags import check_kubelet_args, check_plane_args
 from kubarium.import_path import programs_folder
 from kubarium.starter import Starter
 
@@ -37,7 +37,8 @@ def check_options(options: Options, name: str, timeout_s: float) -> None:
     except SpecError as error:
         raise KubariumError(str(error)) from error
     check_kubelet_args(node.kubelet_args for node in spec.nodes)
-    check_apiserver_args(spec.apiserver_args)
+    for program in PLANE_FLAGS:
+        check_plane_args(program, spec.args_of(program))
     if not timeout_s > 0:
         raise KubariumError(f"--timeout: has to be above 0, not {timeout_s:g}")
 

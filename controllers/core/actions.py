@@ -262,14 +262,12 @@ class Plan:
     """What to do now, in this order, and when to look again (cluster seconds; None: at the next change).
 
     A failing action ends the execution: the plan is made anew from what is then true. With `needs`, nothing is
-    done, and `plan` is called again with the answers. What the controller is to `remember`, it is told when all
-    actions have been carried out.
+    done, and `plan` is called again with the answers.
     """
 
     actions: tuple[Action, ...] = ()
     requeue_after_s: float | None = None
     needs: tuple[Need, ...] = ()
-    remember: object = None
 
 
 NOTHING_TO_DO: Final = Plan()

@@ -49,6 +49,22 @@ class EvictionRates:
 
 
 @dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """How autoscalers work where they do not say it themselves; times are cluster seconds."""
+
+    sync_s: float = 15.0  # how often one is looked at
+    stabilization_s: float = 300.0  # in which one does not shrink below what was asked for
+    tolerance: float = 0.1  # how far a ratio may be from 1 without that anything is done
+    cpu_initialization_s: float = 300.0  # in which a new pod may need more than it will
+    initial_readiness_s: float = (
+        30.0  # in which a pod that is not ready has never been, however that came about
+    )
+
+
+USUAL: Final = Autoscaling()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the controllers are built with."""
 
@@ -63,6 +79,7 @@ class Settings:
     published: Callable[[], bytes] = lambda: b"{}"  # Kubernetes' published schemas
     evictions: EvictionRates = EvictionRates()
     ended_pods: int = 12_500  # that there may be; no limit where it is not above 0
+    autoscaling: Autoscaling = USUAL
     signing_duration_s: float = 365 * 24 * 3600  # cluster seconds that certificates last at most
 
 
@@ -122,10 +139,12 @@ class Controller(Generic[In]):
     later: LaterKinds | None = None  # where it concerns itself with every kind
     workers: int = 1
     always: tuple[Key, ...] = ()  # keys that exist from the start
+    size: Callable[[In], int] = lambda _seen: 0
+    """How many objects a plan goes through, where these may be thousands: its key then rests for a while (`controllers.core.rests`)."""
     heard: Callable[[bool, float], None] = lambda _answers, _now_s: None
     """Called when the apiserver has answered a live question, or has not; with the monotonic time."""
     remember: Callable[[Any], None] = lambda _what: None
-    """Called with what a plan wants to be remembered, when it has been carried out."""
+    """Called with what a plan wants to be remembered (`Remember`)."""
 
 
 Build: TypeAlias = Callable[[Caches, Settings], Controller[Any]]

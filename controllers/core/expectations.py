@@ -65,13 +65,15 @@ class Expectations(Generic[K]):
 
     def __init__(self) -> None:
         self._open: dict[K, dict[Expectation, float]] = {}  # → when it was noted, monotonic seconds
-        self._waiting: dict[Place, set[K]] = {}
+        self._waiting: dict[Place, dict[K, list[Expectation]]] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
 
     def expect(self, key: K, expectation: Expectation, now_s: float) -> None:
         """Note a write."""
         self._open.setdefault(key, {})[expectation] = now_s
-        self._waiting.setdefault(expectation.place, set()).add(key)
+        of_key = self._waiting.setdefault(expectation.place, {}).setdefault(key, [])
+        if expectation not in of_key:
+            of_key.append(expectation)
 
     def unclear(self, key: K) -> list[Unclear]:
         """Return the creates that have to be looked up live."""
@@ -91,13 +93,22 @@ class Expectations(Generic[K]):
         still = self._open.get(key)
         return TIMEOUT_S - (now_s - min(still.values())) if still else None
 
-    def saw(self, place: Place, gone_uid: str = "") -> Iterable[K]:
-        """Return the keys that wait for a place where something has changed; `gone_uid`: what was deleted there."""
+    def is_open(self, key: K) -> bool:
+        """Whether the key has written something that it has not seen."""
+        return key in self._open
+
+    def saw(self, place: Place, current: ObjectMeta | None, gone_uid: str = "") -> Iterable[K]:
+        """Note what stands at a place now, and which object has gone from it; return the keys that have now seen everything."""
         if gone_uid:
             self._gone[gone_uid] = None
             if len(self._gone) > _REMEMBERED:
                 self._gone.popitem(last=False)
-        return tuple(self._waiting.get(place, ()))
+        waiting = [(key, tuple(opened)) for key, opened in self._waiting.get(place, {}).items()]
+        for key, opened in waiting:
+            for open_ in opened:
+                if self._is_met(open_, current):
+                    self._close(key, open_)
+        return [key for key, _ in waiting if key not in self._open]
 
     def _is_met(self, open_: Expectation, current: ObjectMeta | None) -> bool:
         match open_:
@@ -115,8 +126,11 @@ class Expectations(Generic[K]):
         of_key.pop(open_, None)
         if not of_key:
             self._open.pop(key, None)
-        if not any(other.place == open_.place for other in of_key):
-            waiting = self._waiting.get(open_.place, set())
-            waiting.discard(key)
-            if not waiting:
-                self._waiting.pop(open_.place, None)
+        waiting = self._waiting.get(open_.place, {})
+        at_place = waiting.get(key, [])
+        if open_ in at_place:
+            at_place.remove(open_)
+        if not at_place:
+            waiting.pop(key, None)
+        if not waiting:
+            self._waiting.pop(open_.place, None)

@@ -17,6 +17,7 @@ from controllers.core.actions import (
     Lookup,
     Plan,
     RecordEvent,
+    Remember,
     Write,
     delete,
     event,
@@ -83,9 +84,9 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
             *patch_status(CRON_JOBS, cron_job, status),
             *_removals(cron_job, (*old, *next_.replaced)),
             *next_.creations,
+            *((Remember(next_.started),) if next_.started else ()),
         ),
         requeue_after_s=next_.wait_s,
-        remember=next_.started,
     )
 
 

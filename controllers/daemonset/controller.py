@@ -52,6 +52,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
             Noted(reader.pods, reader.note_pod),
         ),
         workers=2,
+        size=lambda seen: len(seen.nodes),
         writes=frozenset(
             {
                 "create pods",

@@ -29,6 +29,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen | LeftOver]:
         reader.look,
         plan,
         workers=5,
+        size=lambda seen: len(seen.pods) if isinstance(seen, Seen) else 0,
         always=(EVERYTHING_AT_ONCE,),
         writes=frozenset({"create endpoints", "patch endpoints", "delete endpoints"}),
     )

@@ -41,6 +41,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         plan,
         notes=(Noted(reader.nodes, reader.cpus.note),),
         workers=5,
+        size=lambda seen: len(seen.pods),
         writes=SLICE_WRITES,
     )
 

@@ -43,6 +43,7 @@ class Reader:
         self._kinds: dict[tuple[str, str], Resource[Any]] = {
             (each.group, each.kind): each for each in reversed(settings.kinds)
         }
+        self._usual = settings.autoscaling
         self._memories: dict[Key, Memory] = {}
 
     def look(self, key: Key, _moment: Moment) -> Seen | None:
@@ -56,7 +57,7 @@ class Reader:
             for other, memory in self._memories.items()
             if other != key and other[0] == key[0] and memory.selector is not None
         }
-        return Seen(autoscaler, self._memories.get(key, EMPTY), others, self._kinds)
+        return Seen(autoscaler, self._memories.get(key, EMPTY), others, self._kinds, self._usual)
 
     def remember(self, told: tuple[Key, Memory]) -> None:
         """Remember what a plan says of an autoscaler."""

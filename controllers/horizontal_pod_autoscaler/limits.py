@@ -20,7 +20,6 @@ from machinery.model.k8s.autoscaling_v2 import (
 )
 from machinery.model.quantity import parse
 
-STABILIZATION_S: Final = 300  # cluster seconds in which it does not shrink below what was asked for
 _DOUBLE: Final = 2
 _LEAST_STEP: Final = 4  # pods that it may grow to at once, however few there are
 _PER_QUARTER: Final = 15  # seconds
@@ -34,7 +33,6 @@ UP: Final = HPAScalingRules(
 )
 DOWN: Final = HPAScalingRules(
     selectPolicy="Max",
-    stabilizationWindowSeconds=STABILIZATION_S,
     policies=[HPAScalingPolicy(type="Percent", value=100, periodSeconds=_PER_QUARTER)],
 )
 
@@ -75,13 +73,10 @@ def least(spec: HorizontalPodAutoscalerSpec) -> int:
     return 1 if spec.minReplicas is None else spec.minReplicas
 
 
-def tolerance_of(spec: HorizontalPodAutoscalerSpec) -> Tolerance:
-    """Return how exact it is: what each direction says of itself."""
-    usual, behavior = Tolerance(), spec.behavior or HorizontalPodAutoscalerBehavior()
-    return Tolerance(
-        _tolerance(behavior.scaleDown, usual.down),
-        _tolerance(behavior.scaleUp, usual.up),
-    )
+def tolerance_of(spec: HorizontalPodAutoscalerSpec, usual: float) -> Tolerance:
+    """Return how exact it is: what each direction says of itself, or what is usual."""
+    behavior = spec.behavior or HorizontalPodAutoscalerBehavior()
+    return Tolerance(_tolerance(behavior.scaleDown, usual), _tolerance(behavior.scaleUp, usual))
 
 
 def _tolerance(rules: HPAScalingRules | None, usual: float) -> float:
@@ -89,13 +84,19 @@ def _tolerance(rules: HPAScalingRules | None, usual: float) -> float:
 
 
 def limited(
-    spec: HorizontalPodAutoscalerSpec, memory: Memory, current: int, desired: int, now_s: float
+    spec: HorizontalPodAutoscalerSpec,
+    memory: Memory,
+    current: int,
+    desired: int,
+    now_s: float,
+    stabilization_s: float,
 ) -> Limited:
     """Return the number that a recommendation comes to."""
     if spec.behavior is None:
-        return _limited_as_ever(spec, memory, current, desired, now_s)
+        return _limited_as_ever(spec, memory, current, desired, now_s - stabilization_s)
     up, down = _complete(spec.behavior.scaleUp, UP), _complete(spec.behavior.scaleDown, DOWN)
-    stable = _stabilized(memory, current, desired, (_window(up), _window(down)), now_s)
+    windows = (up.stabilizationWindowSeconds or 0, _window_s(down, stabilization_s))
+    stable = _stabilized(memory, current, desired, windows, now_s)
     stability = READY if stable == desired else (_LOWER if desired >= current else _HIGHER)
     replicas, limit = stable, _WITHIN
     if stable > current:
@@ -106,10 +107,10 @@ def limited(
 
 
 def _limited_as_ever(
-    spec: HorizontalPodAutoscalerSpec, memory: Memory, current: int, desired: int, now_s: float
+    spec: HorizontalPodAutoscalerSpec, memory: Memory, current: int, desired: int, since_s: float
 ) -> Limited:
     """Return what is without a behavior: it waits before it shrinks, and doubles at most."""
-    recent = (each.replicas for each in memory.recommendations if each.at_s >= now_s - STABILIZATION_S)
+    recent = (each.replicas for each in memory.recommendations if each.at_s >= since_s)
     stable = max(desired, *recent, desired)
     stability = READY if stable == desired else _HIGHER
     fast = max(_DOUBLE * current, _LEAST_STEP)
@@ -134,11 +135,14 @@ def _complete(rules: HPAScalingRules | None, usual: HPAScalingRules) -> HPAScali
     )
 
 
-def _window(rules: HPAScalingRules) -> int:
-    return rules.stabilizationWindowSeconds or 0
+def _window_s(rules: HPAScalingRules, usual_s: float) -> float:
+    known = rules.stabilizationWindowSeconds
+    return usual_s if known is None else known
 
 
-def _stabilized(memory: Memory, current: int, desired: int, windows: tuple[int, int], now_s: float) -> int:
+def _stabilized(
+    memory: Memory, current: int, desired: int, windows: tuple[float, float], now_s: float
+) -> int:
     """Return the number that is nearest to the current one, of those between the least and the most that was asked for lately."""
     up, down = (
         [each.replicas for each in memory.recommendations if each.at_s > now_s - window] for window in windows

@@ -1,10 +1,10 @@
-"""Plan for one HorizontalPodAutoscaler: every 15 seconds of the cluster it looks, and scales where that is due."""
+"""Plan for one HorizontalPodAutoscaler: every 15 seconds of the cluster, as a rule, it looks, and scales where that is due."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from controllers.core.actions import (
     NO_FACTS,
@@ -20,7 +20,7 @@ from controllers.core.actions import (
     Selected,
     event,
 )
-from controllers.core.controller import Key
+from controllers.core.controller import USUAL, Autoscaling, Key
 from controllers.core.keys import key_of
 from controllers.core.merge_patch import patch_status
 from controllers.core.moment import Moment
@@ -45,7 +45,6 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.resources import PODS, Resource
 from machinery.model.selector_text import parse_labels
 
-SYNC_S: Final = 15.0  # cluster seconds
 Kinds: TypeAlias = Mapping[tuple[str, str], Resource[Any]]
 
 
@@ -57,10 +56,11 @@ class Seen:
     memory: Memory
     others: Mapping[Key, str]  # the pods that other autoscalers of the namespace scale, as selectors
     kinds: Kinds  # the cluster's own, by group and kind
+    usual: Autoscaling = USUAL
 
 
 def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
-    """Plan for an autoscaler, if it is its turn: it changed, or it was looked at 15 seconds ago."""
+    """Plan for an autoscaler, if it is its turn: it changed, or it was looked at long enough ago."""
     rest_s = _rest_s(seen, moment)
     if rest_s > 0:
         return Plan(requeue_after_s=rest_s)
@@ -84,7 +84,7 @@ def _rest_s(seen: Seen, moment: Moment) -> float:
     memory = seen.memory
     if memory.synced_s is None or memory.spec != seen.autoscaler.spec:
         return 0.0
-    return memory.synced_s + SYNC_S - moment.monotonic_s
+    return memory.synced_s + seen.usual.sync_s - moment.monotonic_s
 
 
 @dataclass(slots=True)
@@ -143,7 +143,9 @@ class Turn:
             return self._uncomputed(scale, (), (), found.message)
         if found is not None and (problem := self._overlap(scale, found)) is not None:
             return self._uncomputed(scale, (), (problem,), problem.message)
-        target = Target(found or (), scale.wanted, tolerance_of(self._autoscaler.spec), self._moment)
+        usual = self._seen.usual
+        tolerance = tolerance_of(self._autoscaler.spec, usual.tolerance)
+        target = Target(found or (), scale.wanted, tolerance, self._moment, usual)
         around = Around(
             self._autoscaler.metadata.namespace,
             scale.selector,
@@ -199,7 +201,8 @@ class Turn:
         text = f"the HPA was able to successfully calculate a replica count from {computed.name}"
         self._conditions.set(ACTIVE, "ValidMetricFound", text, holds=True)
         current, wanted, now_s = scale.wanted, computed.replicas, self._moment.monotonic_s
-        within = limited(self._autoscaler.spec, self._memory, current, wanted, now_s)
+        window_s = self._seen.usual.stabilization_s
+        within = limited(self._autoscaler.spec, self._memory, current, wanted, now_s, window_s)
         self._memory = self._memory.recommended(wanted, now_s)
         self._conditions.set(ABLE, *within.stability, holds=True)
         self._conditions.set(LIMITED, *within.limit, holds=within.is_limited)
@@ -267,7 +270,7 @@ class Turn:
         return event(self._autoscaler, "Warning", reason, message)
 
     def _done(self, *actions: Action) -> Plan:
-        return Plan((self._remembered(self._memory), *actions), requeue_after_s=SYNC_S)
+        return Plan((self._remembered(self._memory), *actions), requeue_after_s=self._seen.usual.sync_s)
 
     def _remembered(self, memory: Memory) -> Remember:
         return Remember((key_of(self._autoscaler.metadata), memory))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from controllers.core.controller import Autoscaling
 from controllers.core.moment import Moment
 from machinery.model.conditions import find
 from machinery.model.go_numbers import parse_duration
@@ -18,10 +19,6 @@ from machinery.model.pods import is_sidecar, requests
 from machinery.model.quantity import parse
 from machinery.model.resource_metrics import PodMetrics
 
-CPU_INITIALIZATION_S: Final = 300.0  # cluster seconds in which a new pod may need more than it will
-INITIAL_READINESS_S: Final = (
-    30.0  # in which a pod that is not ready has never been, however its condition came about
-)
 _POD_LEVEL: Final = ("cpu", "memory")
 
 
@@ -82,7 +79,11 @@ def _window_s(text: str) -> float:
 
 
 def group_pods(
-    pods: Iterable[Pod], metrics: Mapping[str, PodMetric], resource: str, moment: Moment
+    pods: Iterable[Pod],
+    metrics: Mapping[str, PodMetric],
+    resource: str,
+    moment: Moment,
+    usual: Autoscaling,
 ) -> Groups:
     """Part the pods: by their readiness only where CPU is measured, which says little of one that begins."""
     ready, unready, missing, ignored = 0, set[str](), set[str](), set[str]()
@@ -94,22 +95,22 @@ def group_pods(
             unready.add(name)
         elif name not in metrics:
             missing.add(name)
-        elif resource == "cpu" and _is_unready(pod, metrics[name], moment):
+        elif resource == "cpu" and _is_unready(pod, metrics[name], moment, usual):
             unready.add(name)
         else:
             ready += 1
     return Groups(ready, frozenset(unready), frozenset(missing), frozenset(ignored))
 
 
-def _is_unready(pod: Pod, metric: PodMetric, moment: Moment) -> bool:
+def _is_unready(pod: Pod, metric: PodMetric, moment: Moment, usual: Autoscaling) -> bool:
     condition, started_s = find(pod.status.conditions, "Ready"), moment.at(pod.status.startTime)
     if condition is None or started_s is None:
         return True
     changed_s = moment.at(condition.lastTransitionTime) or 0.0
-    if started_s + CPU_INITIALIZATION_S > moment.now_s:
+    if started_s + usual.cpu_initialization_s > moment.now_s:
         measured_s = moment.at(metric.timestamp) or 0.0
         return condition.status == "False" or measured_s < changed_s + metric.window_s
-    return condition.status == "False" and started_s + INITIAL_READINESS_S > changed_s
+    return condition.status == "False" and started_s + usual.initial_readiness_s > changed_s
 
 
 def requests_of(pods: Iterable[Pod], resource: str, container: str) -> dict[str, int]:

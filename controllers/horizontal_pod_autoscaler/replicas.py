@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from controllers.core.controller import USUAL, Autoscaling
 from controllers.core.moment import Moment
 from controllers.horizontal_pod_autoscaler.pod_metrics import (
     PodMetric,
@@ -64,6 +65,7 @@ class Target:
     current: int
     tolerance: Tolerance
     moment: Moment
+    usual: Autoscaling = USUAL
 
 
 def by_utilization(
@@ -124,7 +126,7 @@ def _counted(
     """
     if not target.pods:
         raise UnknownUsageError(_NO_PODS)
-    groups = group_pods(target.pods, metrics, resource, target.moment)
+    groups = group_pods(target.pods, metrics, resource, target.moment, target.usual)
     left_out = groups.ignored | groups.unready
     values = {name: metric.value for name, metric in metrics.items() if name not in left_out}
     if not values:

@@ -60,6 +60,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen | SeenOrphan]:
         plan_any,
         notes=(Noted(reader.jobs, reader.note_job),),
         workers=5,
+        size=lambda seen: len(seen.pods) if isinstance(seen, Seen) else 1,
         remember=reader.remember,
         writes=frozenset({"create pods", "patch pods", "delete pods", "patch jobs.batch/status"}),
     )

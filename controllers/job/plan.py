@@ -17,6 +17,7 @@ from controllers.core.actions import (
     Facts,
     Plan,
     RecordEvent,
+    Remember,
     Write,
     event,
     soonest,
@@ -90,7 +91,7 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     summed = tally(job, claims.owned, moment)
     adoptions: tuple[Action, ...] = (AllAtOnce(claims.patches),) if claims.patches else ()
     made = _plan(summed, seen.failures, moment, waits_for_adoption=bool(claims.patches))
-    return Plan((*adoptions, *made.actions), made.requeue_after_s, remember=memo)
+    return Plan((*adoptions, *made.actions, Remember(memo)), made.requeue_after_s)
 
 
 def _lags(job: Job, cached: Iterable[Pod], live: Iterable[ObjectMeta]) -> bool:

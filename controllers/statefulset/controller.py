@@ -47,6 +47,7 @@ def build(caches: Caches, _settings: Settings) -> Controller[Seen]:
         reader.look,
         plan,
         workers=5,
+        size=lambda seen: len(seen.pods),
         writes=frozenset(
             {
                 "create pods",

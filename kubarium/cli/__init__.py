@@ -14,7 +14,7 @@ from kubarium import homes
 from kubarium.cli import commands
 from kubarium.cli.completion import SCRIPTS
 from kubarium.core.log_lines import read_duration_s
-from kubarium.core.spec import APISERVER_FLAGS, KUBELET_FLAGS, REGISTRY_PORT
+from kubarium.core.spec import KUBELET_FLAGS, PLANE_FLAGS, REGISTRY_PORT
 from kubarium.errors import KubariumError
 
 _DESCRIPTION = "Start, watch, take apart and break a real Kubernetes-shaped cluster."
@@ -253,10 +253,11 @@ def _up(sub: argparse.ArgumentParser) -> None:
         "--access-log", action="store_true", default=None,
         help="have apiservers log each request: verb, path, user, code, latency, user agent",
     )  # fmt: skip
-    sub.add_argument(
-        "--apiserver-arg", dest="apiserver_args", action="append", type=_pair, metavar="FLAG=VALUE",
-        help=f"a flag of the apiservers, of {', '.join(APISERVER_FLAGS)}; may be given several times",
-    )  # fmt: skip
+    for program, flags in PLANE_FLAGS.items():
+        sub.add_argument(
+            f"--{program}-arg", dest=f"{program}_args", action="append", type=_pair, metavar="FLAG=VALUE",
+            help=f"a flag of each {program} process, of {', '.join(flags)}; may be given several times",
+        )  # fmt: skip
     sub.add_argument(
         "--registry", dest="registry_port", nargs="?", type=_count, const=REGISTRY_PORT, metavar="PORT",
         help=f"have an image registry that the nodes know as localhost:PORT (default: {REGISTRY_PORT})",

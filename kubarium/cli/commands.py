@@ -26,7 +26,7 @@ from kubarium.core.components import components
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ZONE
+from kubarium.core.spec import PLANE_FLAGS, ZONE
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
 from kubarium.kubeconfigs import merge, user_file
@@ -47,7 +47,7 @@ def up(options: argparse.Namespace) -> int:
     given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
     asked = {name: value for name, value in given if value is not None}
     asked["labels"] = dict(asked.get("labels", ()))
-    for each in ("kubelet_args", "apiserver_args"):
+    for each in ("kubelet_args", *(f"{program}_args" for program in PLANE_FLAGS)):
         asked[each] = dict(asked.get(each, ()))
     asked["taints"] = tuple(asked.get("taints", ()))
     wanted = Options(**asked)

@@ -6,7 +6,7 @@ and field. Each value is checked where it stands, by the rules that the command 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from kubarium.core.options import DeclaredNode, Options
 from kubarium.core.spec import (
-    APISERVER_FLAGS,
     KUBELET_FLAGS,
     MAX_NODES,
+    PLANE_FLAGS,
     ZONE,
     ClusterSpec,
     SpecError,
@@ -94,6 +94,8 @@ def read_document(document: Written) -> ClusterFile:
         process_memory=read.get("processMemory"),
         access_log=read.get("accessLog"),
         apiserver_args=plane.get("apiserverExtraArgs", {}),
+        controllers_args=plane.get("controllersExtraArgs", {}),
+        scheduler_args=plane.get("schedulerExtraArgs", {}),
         registry_port=read.get("registryPort"),
         declared=read.get("nodes"),
     )
@@ -288,10 +290,14 @@ def _taints(written: Written, path: str) -> tuple[str, ...]:
     return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(written.items))
 
 
-_APISERVER: Final[Mapping[str, _Reader]] = dict.fromkeys(APISERVER_FLAGS, _quantity)
+def _flags(known: Iterable[str]) -> _Reader:
+    flags: Mapping[str, _Reader] = dict.fromkeys(known, _quantity)
+    return lambda written, path: _read(written, path, flags)
+
+
 _PLANE: Final[Mapping[str, _Reader]] = {
     **{name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")},
-    "apiserverExtraArgs": lambda written, path: _read(written, path, _APISERVER),
+    **{f"{program}ExtraArgs": _flags(known) for program, known in PLANE_FLAGS.items()},
 }
 _KUBELET: Final[Mapping[str, _Reader]] = dict.fromkeys(KUBELET_FLAGS, _quantity)
 _NODE: Final[Mapping[str, _Reader]] = {

@@ -176,7 +176,7 @@ def _apiserver(instance: Instance, places: Places) -> Component:
         "sa-key-file": str(places.layout.pki / "sa.key"),
         "service-cidr": SERVICE_CIDR,
         "access-log": "true" if places.spec.access_log else "",
-        **places.spec.apiserver_args,
+        **places.spec.args_of(APISERVER),
     }
     return Component(
         instance.name, APISERVER, flags, (serving, KUBELET_CLIENT, ETCD_CLIENT, FRONT_PROXY, ADMIN)
@@ -185,7 +185,11 @@ def _apiserver(instance: Instance, places: Places) -> Component:
 
 def _scheduler(instance: Instance, places: Places) -> Component:
     identity = Certificate(SCHEDULER, "system:kube-scheduler")
-    flags = {**_common(places, instance.name), **_client(places, identity, places.server)}
+    flags = {
+        **_common(places, instance.name),
+        **_client(places, identity, places.server),
+        **places.spec.args_of(SCHEDULER),
+    }
     return Component(instance.name, SCHEDULER, flags, (identity,), after=(APISERVER,))
 
 
@@ -200,6 +204,7 @@ def _controllers(instance: Instance, places: Places) -> Component:
         "cluster-signing-cert-file": places.authority_file(),
         "cluster-signing-key-file": places.authority_key_file(),
         "check-invariants": "true" if places.spec.check_invariants else "",
+        **places.spec.args_of(CONTROLLERS),
     }
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 

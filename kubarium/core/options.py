@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from kubarium.core.spec import ZONE, ClusterSpec, NodeSpec, Profile, Runtime, SpecError, checked
+from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec, NodeSpec, Profile, Runtime, SpecError, checked
 
 DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
@@ -62,6 +62,8 @@ class Options:
     registry_port: int | None = None
     access_log: bool | None = None
     apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"
+    controllers_args: Mapping[str, str] = field(default_factory=dict)  # likewise
+    scheduler_args: Mapping[str, str] = field(default_factory=dict)
     cpu: str = ""  # of each node
     memory: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class Options:
             spec = msgspec.convert(
                 fields
                 | {"name": name, "runtime": runtime, "api_port": self.api_port or 0, "origin": origin}
-                | {"apiserver_args": dict(self.apiserver_args)},
+                | {f"{program}_args": dict(self._args_of(program)) for program in PLANE_FLAGS},
                 ClusterSpec,
             )
         except msgspec.ValidationError as error:
@@ -102,6 +104,10 @@ class Options:
         if self.count is None:
             return replace(self, nodes=DEFAULT_NODES).extended(checked(spec))
         return self.extended(checked(spec))
+
+    def _args_of(self, program: str) -> Mapping[str, str]:
+        args: Mapping[str, str] = getattr(self, f"{program}_args")
+        return args
 
     @property
     def count(self) -> int | None:
@@ -128,9 +134,10 @@ class Options:
                     _difference(each, wanted, ", ".join(sorted(had - {wanted, ""})) or "the machine's")
                 )
         found += [
-            f"--apiserver-arg {name}={value} (it has {spec.apiserver_args.get(name, 'none')})"
-            for name, value in self.apiserver_args.items()
-            if spec.apiserver_args.get(name) != value
+            f"--{program}-arg {name}={value} (it has {spec.args_of(program).get(name, 'none')})"
+            for program in PLANE_FLAGS
+            for name, value in self._args_of(program).items()
+            if spec.args_of(program).get(name) != value
         ]
         found += self._lacking(spec)
         if self.count is not None and self.count < len(spec.nodes) + len(self._missing_declared(spec)):

@@ -63,6 +63,36 @@ APISERVER_FLAGS = (  # those that a user may hand to the apiservers
     "max-requests-inflight",
     "record-messages",
 )
+CONTROLLERS_FLAGS = (  # those that a user may hand to the controllers
+    "cluster-signing-duration-s",
+    "controllers",
+    "horizontal-pod-autoscaler-cpu-initialization-period-s",
+    "horizontal-pod-autoscaler-downscale-stabilization-s",
+    "horizontal-pod-autoscaler-initial-readiness-delay-s",
+    "horizontal-pod-autoscaler-sync-period-s",
+    "horizontal-pod-autoscaler-tolerance",
+    "large-cluster-size-threshold",
+    "log-level",
+    "node-eviction-rate",
+    "record-messages",
+    "secondary-node-eviction-rate",
+    "terminated-pod-gc-threshold",
+    "unhealthy-zone-threshold",
+)
+SCHEDULER_FLAGS = (  # those that a user may hand to the schedulers
+    "bind-timeout-s",
+    "bindings",
+    "confirm-s",
+    "log-level",
+    "record-messages",
+    "requests",
+    "volume-bind-timeout-s",
+)
+PLANE_FLAGS: Mapping[str, tuple[str, ...]] = {  # by the program: see `ClusterSpec.args_of`
+    APISERVER: APISERVER_FLAGS,
+    CONTROLLERS: CONTROLLERS_FLAGS,
+    SCHEDULER: SCHEDULER_FLAGS,
+}
 
 
 class SpecError(ValueError):
@@ -109,6 +139,8 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     controllers: int = 1
     access_log: bool = False  # whether apiservers log each request
     apiserver_args: dict[str, str] = {}  # flags of each apiserver, of APISERVER_FLAGS, without "--"
+    controllers_args: dict[str, str] = {}  # likewise, of CONTROLLERS_FLAGS
+    scheduler_args: dict[str, str] = {}
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
@@ -118,6 +150,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     check_invariants: bool = (
         False  # kubelets check each step of their pods' lives, and end where one is wrong
     )
+
+    def args_of(self, program: str) -> dict[str, str]:
+        """Return the flags that are handed to a program of PLANE_FLAGS."""
+        args: dict[str, str] = getattr(self, f"{program}_args")
+        return args
 
     @property
     def base_port(self) -> int:
@@ -234,7 +271,8 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
     if len(spec.nodes) > MAX_NODES or spec.next_index > MAX_NODES + 1:
         raise SpecError(f"a cluster has at most {MAX_NODES} nodes in its life", "--nodes")
-    _check_flags(spec.apiserver_args, APISERVER_FLAGS, "--apiserver-arg")
+    for program, flags in PLANE_FLAGS.items():
+        _check_flags(spec.args_of(program), flags, f"--{program}-arg")
     for node in spec.nodes:
         _check_node(node)
     return spec

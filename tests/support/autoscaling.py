@@ -21,9 +21,10 @@ from controllers.core.actions import (
     Remember,
     Selected,
 )
+from controllers.core.controller import USUAL, Autoscaling
 from controllers.core.moment import Moment
 from controllers.horizontal_pod_autoscaler.memory import EMPTY, Memory
-from controllers.horizontal_pod_autoscaler.plan import SYNC_S, Seen, plan
+from controllers.horizontal_pod_autoscaler.plan import Seen, plan
 from machinery.model.k8s.autoscaling_v2 import HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.resource_metrics import PODS as POD_METRICS
@@ -107,6 +108,7 @@ class Autoscaled:
     answers: dict[Any, Any] = field(default_factory=dict)  # beside Scale, pods and what they use
     refusal: Failure | None = None  # of the next scaling
     selector: str = "app=web"
+    usual: Autoscaling = USUAL
     passed_s: float = 0.0
     events: list[tuple[str, str, str]] = field(default_factory=list)
     writes: int = 0
@@ -126,7 +128,7 @@ class Autoscaled:
 
     def plan(self) -> Plan:
         """Make a plan, all of its questions answered."""
-        seen = Seen(self.autoscaler, self.memory, self.others, KINDS)
+        seen = Seen(self.autoscaler, self.memory, self.others, KINDS, self.usual)
         facts = Facts()
         for _ in range(4):
             made = plan(seen, self.moment, facts)
@@ -135,7 +137,7 @@ class Autoscaled:
             facts = Facts(answers={**facts.answers, **{need: self._answer(need) for need in made.needs}})
         raise AssertionError(made.needs)
 
-    def sync(self, later_s: float = SYNC_S) -> int:
+    def sync(self, later_s: float = USUAL.sync_s) -> int:
         """Have its turn after some time; return how many pods are wanted then."""
         self.passed_s += later_s
         self.events.clear()

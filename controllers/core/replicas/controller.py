@@ -42,6 +42,7 @@ def build_for(resource: Resource[Any], name: str, caches: Caches) -> Controller[
         plan,
         writes=frozenset({"create pods", "patch pods", "delete pods", f"patch {resource}/status"}),
         workers=5,
+        size=lambda seen: len(seen.pods),
     )
 
 

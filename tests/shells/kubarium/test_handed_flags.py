@@ -1,4 +1,4 @@
-"""Flags for kubelets and apiservers are checked by these, in a process of its own."""
+"""Flags for a cluster's programs are checked by these, in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubarium.errors import KubariumError
-from kubarium.handed_flags import check_apiserver_args, check_kubelet_args
+from kubarium.handed_flags import check_kubelet_args, check_plane_args
 
 
 def test_what_a_kubelet_accepts_passes():
@@ -44,10 +44,31 @@ def test_the_files_that_an_apiserver_is_given_are_read_first(tmp_path: Path):
         "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n"
         "authorizers:\n- {type: RBAC, name: rbac}\n"
     )
-    check_apiserver_args({})
-    check_apiserver_args({"authorization-config": str(path), "max-requests-inflight": "100"})
+    check_plane_args("apiserver", {})
+    check_plane_args("apiserver", {"authorization-config": str(path), "max-requests-inflight": "100"})
     path.write_text(path.read_text().replace("RBAC", "ABAC"))
     with pytest.raises(KubariumError, match=r"^--apiserver-arg: .*authorizers\[0\].type: "):
-        check_apiserver_args({"authorization-config": str(path)})
+        check_plane_args("apiserver", {"authorization-config": str(path)})
     with pytest.raises(KubariumError, match="No such file"):
-        check_apiserver_args({"authorization-config": str(tmp_path / "none")})
+        check_plane_args("apiserver", {"authorization-config": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("program", "good", "bad", "why"),
+    [
+        (
+            "controllers",
+            {"controllers": "*,-job", "horizontal-pod-autoscaler-tolerance": "0.2"},
+            {"controllers": "*,-jobs"},
+            '--controllers: "-jobs" is not in the list of known controllers',
+        ),
+        ("scheduler", {"bindings": "10"}, {"bindings": "0"}, "--bindings: has to be 1 or more, not 0"),
+    ],
+)
+def test_so_are_those_of_the_control_plane(program: str, good: dict[str, str], bad: dict[str, str], why: str):
+    """The option is named."""
+    check_plane_args(program, good)
+    with pytest.raises(KubariumError) as refused:
+        check_plane_args(program, bad)
+    assert str(refused.value).startswith(f"--{program}-arg: the {program} refuses ")
+    assert why in str(refused.value)

@@ -36,6 +36,18 @@ def test_the_flags_of_a_cluster_are_taken():
         (["--server=x:1", "--controllers=-*"], "--controllers"),
         (["--server=x:1", "--unhealthy-zone-threshold=1.5"], "--unhealthy-zone-threshold"),
         (["--server=x:1", "--node-eviction-rate=-1"], "--node-eviction-rate"),
+        (
+            ["--server=x:1", "--horizontal-pod-autoscaler-sync-period-s=0"],
+            "--horizontal-pod-autoscaler-sync-period-s",
+        ),
+        (
+            ["--server=x:1", "--horizontal-pod-autoscaler-tolerance=-1"],
+            "--horizontal-pod-autoscaler-tolerance",
+        ),
+        (
+            ["--server=x:1", "--horizontal-pod-autoscaler-downscale-stabilization-s=4000"],
+            "--horizontal-pod-autoscaler-downscale-stabilization-s",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(argv, flag, capsys):

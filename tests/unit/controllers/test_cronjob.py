@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from controllers.core.actions import Create, Delete, Facts, Lookup
+from controllers.core.actions import Create, Delete, Facts, Lookup, Remember
 from controllers.core.batch import JOBS, CronJob, CronJobSpec
 from controllers.core.moment import Moment
 from controllers.cronjob.new_job import SCHEDULED
@@ -75,7 +75,7 @@ def test_a_job_is_made_when_it_is_due():
     assert meta.ownerReferences == [owner(cron_job())]
     assert creation.object.spec == TEMPLATE["spec"]
     assert events(made) == [("Normal", "SuccessfulCreate", "Created job {name}")]
-    assert made.remember == Started("uid-default-tick", moment().now_s)
+    assert made.actions[-1] == Remember(Started("uid-default-tick", moment().now_s))
     assert made.requeue_after_s == pytest.approx(86_400 - 3 + 0.1)
     assert (
         of_type(plan_for(cron_job()), Create)[0].object.metadata.annotations[SCHEDULED]

@@ -8,6 +8,7 @@ import pytest
 
 from controllers import horizontal_pod_autoscaler
 from controllers.core.actions import Discovery, Failure, Part, Refusal, Selected
+from controllers.core.controller import USUAL, Autoscaling
 from controllers.core.printed_selectors import printed
 from controllers.horizontal_pod_autoscaler.custom_metrics import ExternalMetricValue, external
 from controllers.horizontal_pod_autoscaler.limits import limited
@@ -222,7 +223,7 @@ def test_limits(
         recommendations=tuple(Recommendation(count, now_s - ago) for count, ago in recommendations),
         scaled=tuple(Scaled(change, now_s - ago) for change, ago in scaled),
     )
-    found = limited(autoscaler(**spec).spec, memory, current, desired, now_s)
+    found = limited(autoscaler(**spec).spec, memory, current, desired, now_s, USUAL.stabilization_s)
     assert (found.replicas, found.stability[0], found.limit[0]) == expected
 
 
@@ -496,6 +497,23 @@ def test_a_container_is_measured_alone():
     world.answers[Selected(PODS, "default", "app=web")] = ()
     world.sync()
     assert world.events[0][1] == "FailedGetContainerResourceMetric"
+
+
+@pytest.mark.parametrize(
+    ("usual", "load", "replicas"),
+    [
+        (USUAL, 60, 3),
+        (Autoscaling(stabilization_s=0), 60, 2),
+        (USUAL, 180, 4),
+        (Autoscaling(tolerance=0.25), 180, 3),
+    ],
+)
+def test_what_is_usual_can_be_said(usual: Autoscaling, load: float, replicas: int) -> None:
+    """By the flags of the process: how long it does not shrink, how exact it is."""
+    world = Autoscaled(autoscaler(metrics=[cpu_target(50)]), load=load, usual=usual)
+    world.sync()
+    world.sync()
+    assert world.replicas == replicas
 
 
 async def test_load_comes_and_goes():

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from controllers.core.actions import Census, Create, Delete, Facts, Lookup, Patch
+from controllers.core.actions import Census, Create, Delete, Facts, Lookup, Patch, Remember
 from controllers.core.batch import JOBS, TRACKING
 from controllers.job import index_ranges
 from controllers.job.backoff import Failures
 from controllers.job.failure_policy import judge
 from controllers.job.orphans import SeenOrphan, plan_for_orphan
-from controllers.job.plan import LAGGING_S, Seen, plan
+from controllers.job.plan import LAGGING_S, Seen, Verified, plan
 from controllers.job.pods import FAILURE_COUNT, INDEX, ended_s, new_pod
 from controllers.job.removal import choose
 from machinery.model.k8s.batch_v1 import JobCondition, PodFailurePolicy
@@ -138,10 +138,10 @@ def test_caches_of_a_new_process_are_compared_with_the_server():
     other = changed(pod, metadata__finalizers=[])
     for live in ((), (other.metadata,)):
         made = plan_for(job_, pod, verified=False, facts=Facts(collections={census: live}))
-        assert (made.actions, made.requeue_after_s, made.remember) == ((), LAGGING_S, None)
+        assert (made.actions, made.requeue_after_s) == ((), LAGGING_S)
     made = plan_for(job_, pod, verified=False, facts=Facts(collections={census: (pod.metadata,)}))
-    assert made.actions
-    assert made.remember is not None
+    assert made.actions[:-1]
+    assert made.actions[-1] == Remember(Verified(job_.metadata.uid))
     assert plan_for(job(), verified=False).needs == ()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from controllers.core.actions import NOTHING_TO_DO, Create, Lookup, Patch, Plan, event
+from controllers.core.actions import NOTHING_TO_DO, Create, Lookup, Patch, Plan, Remember, event
 from controllers.core.controller import Controller, Watched
 from controllers.core.keys import itself, namespace_of
 from controllers.table import CONTROLLERS
@@ -136,7 +136,7 @@ async def test_what_comes_often_is_looked_at_together():
 
         def plan_note(key, _moment, _facts):
             note = ConfigMap(metadata=ObjectMeta(name="note", namespace=key[1]))
-            return Plan((Create(CONFIG_MAPS, note),), remember=key)
+            return Plan((Create(CONFIG_MAPS, note), Remember(key)))
 
         return Controller(
             "patient",
