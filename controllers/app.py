@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from controllers.config import ControllersConfig
+from controllers.core.actions import Count
 from controllers.core.api_services import API_SERVICES
 from controllers.core.caches import Caches
 from controllers.core.controller import (
@@ -27,7 +28,7 @@ from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
 from controllers.informers import Informers
 from controllers.manager import Manager
 from controllers.other_kinds import OtherKinds
-from controllers.own_metrics import OwnMetrics
+from controllers.own_metrics import OwnMetrics, count_in
 from controllers.signing import Authority
 from controllers.switches import switched_on
 from controllers.table import CONTROLLERS
@@ -89,6 +90,7 @@ async def serve(
         table=switched_on(config.controllers, CONTROLLERS),
         random_ints=random_ints,
         checks_writes=config.check_invariants,
+        count=bind(count_in, process.metrics),
     )
     queues = {manager.name: manager.queue for manager in controllers.managers}
     process.metrics.add(OwnMetrics(LEASE, queues, lambda: controllers.elector.is_leading))
@@ -108,6 +110,7 @@ def build(
     table: Iterable[Build] = CONTROLLERS,
     random_ints: Callable[[int], int] = secrets.randbelow,
     checks_writes: bool = False,
+    count: Callable[[Count], None] = lambda _count: None,
 ) -> Controllers:
     """Build every controller of the table over caches that they share, and the candidate for their lease.
 
@@ -143,6 +146,7 @@ def build(
             log=log,
             random_ints=random_ints,
             checks_writes=checks_writes,
+            count=count,
         )
         for controller in controllers
     ]

@@ -19,6 +19,7 @@ from controllers.core.actions import (
     AllAtOnce,
     AskNode,
     Attempt,
+    Count,
     Create,
     Delete,
     DeleteCollection,
@@ -81,6 +82,7 @@ class Executor(Generic[K]):
         clock: Clock,
         random_ints: Callable[[int], int],
         remember: Callable[[Any], None] = lambda _note: None,
+        count: Callable[[Count], None] = lambda _count: None,
         declared: frozenset[str] | None = None,
     ) -> None:
         self._api = api
@@ -90,6 +92,7 @@ class Executor(Generic[K]):
         self._clock = clock
         self._random_ints = random_ints
         self._remember = remember
+        self._count = count
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._declared = declared  # what may be written; None: that is not checked
         self._failures: dict[K, Failure] = {}
@@ -130,6 +133,8 @@ class Executor(Generic[K]):
                 await self._attempt(key, action)
             case Remember(note=note):
                 self._remember(note)
+            case Count():
+                self._count(action)
             case _:
                 await self._all_at_once(key, (action,))
 

@@ -9,7 +9,7 @@ from functools import partial as bind
 from typing import Any, Final, Generic, TypeVar
 
 from controllers.answers import answer
-from controllers.core.actions import NOTHING_TO_DO, Facts, Plan, soonest
+from controllers.core.actions import NOTHING_TO_DO, Count, Facts, Plan, soonest
 from controllers.core.caches import Source
 from controllers.core.controller import Controller, Key, Watched
 from controllers.core.expectations import TIMEOUT_S, Expectations
@@ -47,6 +47,7 @@ class Manager(Generic[In]):
         log: EventLog,
         random_ints: Callable[[int], int] = secrets.randbelow,
         checks_writes: bool = False,
+        count: Callable[[Count], None] = lambda _count: None,
     ) -> None:
         self.name = controller.name
         self._controller = controller
@@ -69,6 +70,7 @@ class Manager(Generic[In]):
             clock=clock,
             random_ints=random_ints,
             remember=controller.remember,
+            count=count,
             declared=controller.writes if checks_writes else None,
         )
 

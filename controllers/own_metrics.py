@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controllers.core.actions import Count
 from machinery.client.queue_tally import BUCKETS_S, Durations
 from machinery.client.workqueue import WorkQueue
-from machinery.process.metrics import described, histogram_lines, sample
+from machinery.process.metrics import Metrics, described, histogram_lines, sample
 
 _NAME: Final = ("name",)
 _Number = Callable[[WorkQueue[Any]], float]
@@ -70,6 +71,16 @@ class OwnMetrics:
                 "running_managed_controllers", ("manager", "name"), (self.manager, name), int(leading)
             )
         yield from _of_queues([(_queue_name(name), queue) for name, queue in self.queues.items()])
+
+
+def count_in(metrics: Metrics, count: Count) -> None:
+    """Count what a plan wants to be counted."""
+    metric = count.metric
+    if metric.buckets:
+        found = metrics.histogram(metric.name, metric.text, metric.labels, metric.buckets)
+        found.observe(count.amount, *count.values)
+    else:
+        metrics.counter(metric.name, metric.text, metric.labels).add(count.amount, *count.values)
 
 
 def _queue_name(controller: str) -> str:

@@ -120,6 +120,25 @@ class Remember:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """What is counted on /metrics, by the name that kube-controller-manager has for it; with `buckets` it is a histogram."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Count something, as soon as all that stands before it was done; the values belong to the metric's labels."""
+
+    metric: Metric
+    values: tuple[str, ...] = ()
+    amount: float = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SlowStart:
     """Writes that will likely fail together: 1, then 2, then 4… at once; after a failure the rest is left out."""
 
@@ -133,7 +152,7 @@ class AllAtOnce:
     writes: tuple[Write, ...]
 
 
-Action: TypeAlias = "Write | SlowStart | AllAtOnce | RecordEvent | Attempt | Remember"
+Action: TypeAlias = "Write | SlowStart | AllAtOnce | RecordEvent | Attempt | Remember | Count"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from controllers.core.actions import (
     NO_FACTS,
     Action,
     AllAtOnce,
+    Count,
     Create,
     Facts,
     Lookup,
+    Metric,
     Plan,
     RecordEvent,
     Remember,
@@ -170,6 +172,13 @@ def _removals(cron_job: CronJob, jobs: Iterable[Job]) -> tuple[Action, ...]:
     return (AllAtOnce(tuple(writes)),) if writes else ()
 
 
+SKEW: Final = Metric(
+    "cronjob_controller_job_creation_skew_duration_seconds",
+    "Seconds from when a Job was due until it was made",
+    buckets=tuple(2.0**power for power in range(10)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Next:
     """What comes next."""
@@ -269,7 +278,8 @@ def _start(seen: Seen, schedule: Schedule, moment: Moment) -> _Next:
         already_exists_is_fine=True,
     )
     told = (*told, *_told_of_clock(cron_job, moment))
-    return _Next(told, replaced, (creation,), started=Started(cron_job.metadata.uid, due_s))
+    skew = Count(SKEW, amount=moment.now_s - due_s)
+    return _Next(told, replaced, (creation, skew), started=Started(cron_job.metadata.uid, due_s))
 
 
 def _is_made(seen: Seen, due_s: float, moment: Moment) -> bool:

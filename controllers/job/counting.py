@@ -23,7 +23,7 @@ MOST_UNCOUNTED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Counted:
     """A status with all that can be counted, and the pods whose finalizer is to go once it is written."""
 
     status: JobStatus
@@ -31,8 +31,8 @@ class Count:
     is_whole: bool  # no pod that has ended is left to be counted
 
 
-def count(tally: Tally, *, ends: bool, succeeds: bool) -> Count:
-    """Count the pods that have ended; where the Job `ends`, every pod, as failed unless it `succeeds`."""
+def count(tally: Tally, *, ends: bool, succeeds: bool) -> Counted:
+    """Counted the pods that have ended; where the Job `ends`, every pod, as failed unless it `succeeds`."""
     status = _with_released(tally)
     lists = _Lists(status.uncountedTerminatedPods or UncountedTerminatedPods())
     released: list[Pod] = []
@@ -47,7 +47,7 @@ def count(tally: Tally, *, ends: bool, succeeds: bool) -> Count:
         elif is_failed(pod, tally.job) or (ends and not succeeds):
             _note_failure(lists, pod, tally)
     is_whole = lists.length < MOST_UNCOUNTED
-    return Count(_with_indexes(tally, lists, status), tuple(released), is_whole)
+    return Counted(_with_indexes(tally, lists, status), tuple(released), is_whole)
 
 
 class _Lists:

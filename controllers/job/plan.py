@@ -42,7 +42,8 @@ from controllers.core.merge_patch import patch_status
 from controllers.core.moment import Moment
 from controllers.job import verdict
 from controllers.job.backoff import Failures
-from controllers.job.counting import Count, count
+from controllers.job.counting import Counted, count
+from controllers.job.counts import of_job, of_pods
 from controllers.job.pods import is_tracked
 from controllers.job.staffing import Staffing, deletions, staff
 from controllers.job.tally import Tally, tally
@@ -122,8 +123,18 @@ def _plan(summed: Tally, failures: Failures, moment: Moment, *, waits_for_adopti
     status, told = _with_suspension(_as_seen(summed, counted.status), job, moment)
     wait_s = soonest(staffing.wait_s, verdict.deadline_in_s(replace(job, status=status), moment))
     return Plan(
-        (*patch_status(JOBS, job, status), *told, *_releases(counted.released), *staffing.actions), wait_s
+        (
+            *_written(job, status),
+            *told,
+            *_releases(counted.released),
+            *staffing.actions,
+        ),
+        wait_s,
     )
+
+
+def _written(job: Job, status: JobStatus) -> tuple[Action, ...]:
+    return (*patch_status(JOBS, job, status), *of_pods(job, status))
 
 
 def _is_complete(summed: Tally, active: int) -> bool:
@@ -132,7 +143,7 @@ def _is_complete(summed: Tally, active: int) -> bool:
     return active == 0 and summed.succeeded >= (1 if completions is None else completions)
 
 
-def _end(summed: Tally, end: JobCondition, counted: Count, moment: Moment) -> Plan:
+def _end(summed: Tally, end: JobCondition, counted: Counted, moment: Moment) -> Plan:
     """Say why it ends, count its last pods and take them away; when there is nothing of that left, say that it has ended."""
     job = summed.job
     status = _as_seen(summed, counted.status)
@@ -145,14 +156,14 @@ def _end(summed: Tally, end: JobCondition, counted: Count, moment: Moment) -> Pl
             conditions=_with(status.conditions, ending),
             completionTime=moment.text if ending.type == COMPLETE else None,
         )
-        return Plan((*patch_status(JOBS, job, status), *_last_words(job, status, ending)))
+        return Plan((*_written(job, status), of_job(job, ending), *_last_words(job, status, ending)))
     if find(status.conditions, end.type) is None:
         status = replace(status, conditions=[*status.conditions, end])
     removal = deletions(job, summed.active)
-    return Plan((*patch_status(JOBS, job, status), *_releases(counted.released), *removal))
+    return Plan((*_written(job, status), *_releases(counted.released), *removal))
 
 
-def _is_over(summed: Tally, counted: Count, status: JobStatus) -> bool:
+def _is_over(summed: Tally, counted: Counted, status: JobStatus) -> bool:
     uncounted = status.uncountedTerminatedPods
     is_said = true_condition(summed.job, FAILURE_TARGET, SUCCESS_CRITERIA_MET) is not None
     is_counted = counted.is_whole and not counted.released

@@ -15,8 +15,10 @@ from controllers.core.actions import (
     NO_FACTS,
     Action,
     AllAtOnce,
+    Count,
     Facts,
     Lookup,
+    Metric,
     Plan,
     RecordEvent,
     Write,
@@ -27,7 +29,7 @@ from controllers.core.merge_patch import patch_at_revision
 from controllers.core.moment import Moment
 from controllers.core.nodes import is_node_ready
 from controllers.node_lifecycle.taints import executing, has, no_schedule_keys, readiness_taint, with_keys
-from controllers.node_lifecycle.zones import Disruption
+from controllers.node_lifecycle.zones import Disruption, zone_key
 from machinery.model.conditions import find, is_true, set_condition
 from machinery.model.k8s.core_v1 import Node, NodeCondition, Pod
 from machinery.model.pods import is_terminal
@@ -37,6 +39,9 @@ from machinery.model.taints import NO_SCHEDULE, NOT_READY, UNREACHABLE
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
 _WATCHED: Final = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+EVICTIONS: Final = Metric(
+    "node_collector_evictions_total", "Nodes whose pods began to be evicted, as they were lost", ("zone",)
+)
 _STOPPED: Final = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
 _NEVER: Final = ("NodeStatusNeverUpdated", "Kubelet never posted node status.")
 
@@ -185,7 +190,9 @@ def _taint(node: Node, no_execute: str, moment: Moment) -> list[Action]:
     if taints == node.spec.taints:
         return []
     document = {"spec": {"taints": msgspec.to_builtins(taints)}}
-    return [*_news(node), patch_at_revision(NODES, node, document)]
+    evicts = bool(no_execute) and not executing(node)
+    counted = [Count(EVICTIONS, (zone_key(node),))] if evicts else []
+    return [*_news(node), patch_at_revision(NODES, node, document), *counted]
 
 
 def _news(node: Node) -> list[RecordEvent]:

@@ -23,6 +23,13 @@ def zone_of(node: Node) -> str:
     return f"{labels.get(REGION, '')}:{labels.get(ZONE, '')}"
 
 
+def zone_key(node: Node) -> str:
+    """Return what metrics call the failure domain of a node, as kube-controller-manager has it."""
+    labels = node.metadata.labels
+    region, zone = labels.get(REGION, ""), labels.get(ZONE, "")
+    return f"{region}:\x00:{zone}" if region or zone else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Disruption:
     """How far the cluster is down, for one zone."""

@@ -12,6 +12,7 @@ from controllers.core.actions import (
     Action,
     AllAtOnce,
     Attempt,
+    Count,
     Create,
     Delete,
     Facts,
@@ -158,7 +159,7 @@ def writes(plan: Plan) -> list[Write]:
 def flat(action: Action) -> list[Write]:
     """Return the writes of an action."""
     match action:
-        case RecordEvent() | Remember():
+        case RecordEvent() | Remember() | Count():
             return []
         case SlowStart(writes=inner) | AllAtOnce(writes=inner):
             return list(inner)

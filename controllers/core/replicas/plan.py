@@ -70,11 +70,7 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     terminating = None if isinstance(rs, ReplicationController) else len(claims.owned) - len(active)
     adoptions: tuple[Action, ...] = (AllAtOnce(claims.patches),) if claims.patches else ()
     new_status = _status(rs, active, terminating, moment, facts.failure)
-    manage = (
-        ()
-        if rs.metadata.deletionTimestamp
-        else _manage(rs, active, _related(seen.pods, seen.siblings), moment, claims.patches)
-    )
+    manage = () if rs.metadata.deletionTimestamp else _manage(seen, active, moment, claims.patches)
     return Plan(
         (*patch_status(seen.resource, rs, new_status), *adoptions, *manage),
         requeue_after_s=_next_availability(rs, active, moment),
@@ -82,14 +78,16 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
 
 
 def _manage(
-    rs: Replicated, active: list[Pod], related: list[Pod], moment: Moment, adoptions: tuple[Patch, ...]
+    seen: Seen, active: list[Pod], moment: Moment, adoptions: tuple[Patch, ...]
 ) -> tuple[Action, ...]:
+    rs = seen.rs
     missing = rs.spec.replicas - len(active)
     if missing > 0 and adoptions:
         return ()  # the adopted ones may be enough: look again when they are ours
     if missing > 0:
         return (SlowStart((creation(rs, pod_of_template(rs, rs.spec.template)),) * min(missing, BURST)),)
     if missing < 0:
+        related = _related(seen.pods, seen.siblings)
         surplus = rank_for_deletion(active, related, moment)[: min(-missing, BURST)]
         return (AllAtOnce(tuple(deletion(rs, pod) for pod in surplus)),)
     return ()
@@ -105,7 +103,8 @@ def _status(
 ) -> ReplicaSetStatus:
     labels = template_labels(rs.spec.template).items()
     ready = [pod for pod in active if is_ready(pod)]
-    available = [pod for pod in ready if is_available(pod, rs.spec.minReadySeconds, moment)]
+    min_ready_s = rs.spec.minReadySeconds
+    available = [pod for pod in ready if is_available(pod, min_ready_s, moment)] if min_ready_s else ready
     return ReplicaSetStatus(
         replicas=len(active),
         fullyLabeledReplicas=sum(labels <= pod.metadata.labels.items() for pod in active) or None,
@@ -135,5 +134,7 @@ def _conditions(
 
 
 def _next_availability(rs: Replicated, active: list[Pod], moment: Moment) -> float | None:
+    if not rs.spec.minReadySeconds:
+        return None
     waits = (available_in(pod, rs.spec.minReadySeconds, moment) for pod in active)
     return soonest(*(wait for wait in waits if wait))

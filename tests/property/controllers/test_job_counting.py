@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.core.actions import Census, Facts, Plan
+from controllers.core.actions import Census, Facts, Plan, Remember
 from controllers.core.batch import COMPLETE, JOBS, Job, true_condition
 from controllers.job.backoff import Failures
-from controllers.job.plan import Seen, Verified, plan
+from controllers.job.plan import Seen, plan
 from controllers.job.tally import newly_ended
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_active
@@ -115,7 +115,7 @@ class Batch:
         wrote = self.world.revision != before
         if wrote:
             self.hear()
-        elif isinstance(made[-1].remember, Verified):
+        elif any(isinstance(action, Remember) for action in made[-1].actions):
             process.verified = True
         return wrote
 

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from controllers.core.actions import Create, Delete, Facts, Lookup, Remember
+from controllers.core.actions import Count, Create, Delete, Facts, Lookup, Remember
 from controllers.core.batch import JOBS, CronJob, CronJobSpec
 from controllers.core.moment import Moment
 from controllers.cronjob.new_job import SCHEDULED
-from controllers.cronjob.plan import Seen, Started, plan
+from controllers.cronjob.plan import SKEW, Seen, Started, plan
 from machinery.model.clock import Timescale
 from machinery.model.k8s.batch_v1 import CronJobStatus
 from tests.support import builders
@@ -75,7 +75,10 @@ def test_a_job_is_made_when_it_is_due():
     assert meta.ownerReferences == [owner(cron_job())]
     assert creation.object.spec == TEMPLATE["spec"]
     assert events(made) == [("Normal", "SuccessfulCreate", "Created job {name}")]
-    assert made.actions[-1] == Remember(Started("uid-default-tick", moment().now_s))
+    assert made.actions[-2:] == (
+        Count(SKEW, amount=3),
+        Remember(Started("uid-default-tick", moment().now_s)),
+    )
     assert made.requeue_after_s == pytest.approx(86_400 - 3 + 0.1)
     assert (
         of_type(plan_for(cron_job()), Create)[0].object.metadata.annotations[SCHEDULED]

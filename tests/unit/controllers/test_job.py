@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from controllers.core.actions import Census, Create, Delete, Facts, Lookup, Patch, Remember
+from controllers.core.actions import Census, Count, Create, Delete, Facts, Lookup, Patch, Remember
 from controllers.core.batch import JOBS, TRACKING
 from controllers.job import index_ranges
 from controllers.job.backoff import Failures
+from controllers.job.counts import JOBS_FINISHED, of_pods
 from controllers.job.failure_policy import judge
 from controllers.job.orphans import SeenOrphan, plan_for_orphan
 from controllers.job.plan import LAGGING_S, Seen, Verified, plan
@@ -499,3 +500,35 @@ def test_index_ranges(text, ranges, written):
     assert {index for index in range(12) if index_ranges.contains(found, index)} == members
     assert list(index_ranges.missing(found, 10)) == [index for index in range(10) if index not in members]
     assert index_ranges.total(found) == len(members)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counted"),
+    [
+        ((0, 0), (0, 0), []),
+        ((1, 1), (3, 2), [("succeeded", 2), ("failed", 1)]),
+        ((2, 0), (1, 1), [("failed", 1)]),
+    ],
+)
+def test_pods_are_counted_on_metrics_as_in_the_status(before, after, counted):
+    """Once each."""
+    counts = dict(zip(("succeeded", "failed"), before, strict=True))
+    old, new = job(status=counts), job(status=dict(zip(("succeeded", "failed"), after, strict=True)))
+    found = list(of_pods(old, new.status))
+    assert [(each.values, each.amount) for each in found] == [
+        (("NonIndexed", result), amount) for result, amount in counted
+    ]
+
+
+def test_a_job_that_has_ended_is_counted():
+    """With why."""
+    ended = started(
+        completions=1,
+        status={
+            "succeeded": 1,
+            "conditions": [{"type": "SuccessCriteriaMet", "status": "True", "reason": "CompletionsReached"}],
+        },
+    )
+    made = plan_for(ended)
+    [count] = [each for each in made.actions if isinstance(each, Count)]
+    assert (count.metric, count.values) == (JOBS_FINISHED, ("NonIndexed", "succeeded", "CompletionsReached"))

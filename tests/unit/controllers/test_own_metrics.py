@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from controllers.own_metrics import OwnMetrics
+from controllers.core.actions import Count, Metric
+from controllers.own_metrics import OwnMetrics, count_in
 from machinery.client.workqueue import WorkQueue
+from machinery.process.metrics import Metrics
 from tests.support.virtual_clock import VirtualClock
 
 
@@ -29,3 +31,19 @@ async def test_queues_are_told_by_the_names_that_others_know():
     ):
         assert line in lines
     assert len(lines) == len(set(lines))
+
+
+def test_what_plans_count_is_told():
+    """Counters and histograms, by their labels."""
+    metrics = Metrics()
+    ended, skew = Metric("ended_total", "Ended", ("result",)), Metric("skew_seconds", "Skew", (), (1.0, 2.0))
+    for count in (Count(ended, ("failed",)), Count(ended, ("failed",), 2), Count(skew, amount=1.5)):
+        count_in(metrics, count)
+    lines = metrics.render().splitlines()
+    for line in (
+        'ended_total{result="failed"} 3',
+        'skew_seconds_bucket{le="1"} 0',
+        'skew_seconds_bucket{le="2"} 1',
+        "skew_seconds_sum 1.5",
+    ):
+        assert line in lines
