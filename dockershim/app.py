@@ -109,6 +109,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
         image_volumes=ImageVolumes(engine, catalogue, state / "image-volumes", log),
         locks=Locks(),
+        cdi_dirs=config.cdi_dirs,
         clock=clock,
         log=log,
     )

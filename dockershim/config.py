@@ -26,6 +26,10 @@ class DockershimConfig(ComponentConfig):
     cni_bin_dirs: tuple[str, ...] = setting(
         ("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins"
     )
+    cdi_dirs: tuple[str, ...] = setting(
+        ("/etc/cdi", "/var/run/cdi"),
+        help="folders of the specs of CDI devices; those of a later one count before those of an earlier",
+    )
     streaming_listen: str = setting(
         "127.0.0.1:0",
         help="loopback address host:port for exec, attach and port-forward of clients that dial no unix socket (crictl, another"

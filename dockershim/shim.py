@@ -42,5 +42,6 @@ class Shim:
     private_images: PrivateImages
     image_volumes: ImageVolumes
     locks: Locks
+    cdi_dirs: tuple[str, ...]
     clock: Clock
     log: EventLog

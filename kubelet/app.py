@@ -25,6 +25,8 @@ from kubelet.core.life import Surroundings
 from kubelet.core.network_files import ClusterDns
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
+from kubelet.devices import DeviceClaims, Drivers
+from kubelet.devices.drivers import TYPE as DEVICE_DRIVER
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
@@ -177,7 +179,11 @@ class Kubelet:
             node=self.node.own,
             handlers=self.node.handlers,
         )
-        self.plugin_handlers: dict[str, PluginHandler] = {}  # by the type of the plugins that they take
+        drivers = Drivers(config.root, clock)
+        self.device_claims = DeviceClaims(api, config.root, drivers, self.events, log)
+        self.plugin_handlers: dict[str, PluginHandler] = {
+            DEVICE_DRIVER: drivers
+        }  # by the type of the plugins that they take
         self.plugins = PluginRegistry(config.root, self.plugin_handlers, clock, log)
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)
@@ -231,7 +237,14 @@ class Kubelet:
         clock, log = self._process.clock, self._process.log
         log.info("pods_begin", runtime=self._around.runtime, known=len(self.workers.active_uids))
         housekeeping = Housekeeping(
-            self.workers, self.volumes, self.cgroups, self.files, self.images, clock, log
+            self.workers,
+            self.volumes,
+            self.device_claims,
+            self.cgroups,
+            self.files,
+            self.images,
+            clock,
+            log,
         )
         rotation = LogRotation(
             self.runtime, clock, log, running=self.workers.running, limits=self._config.log_limits
@@ -310,6 +323,7 @@ class Kubelet:
             self.runtime,
             self.relist,
             self.volumes,
+            self.device_claims,
             self.cgroups,
             self.files,
             self.events,
@@ -325,6 +339,7 @@ class Kubelet:
             sandboxes=sandboxes,
             files=self.files,
             machine=self.machine,
+            device_claims=self.device_claims,
             enforces_cpu=bool(self._config.cgroup_root),
         )
         starter = ContainerStarter(

@@ -23,6 +23,7 @@ from kubelet.core.pod_actions import Kill
 from kubelet.core.references import container_reference
 from kubelet.core.security import needs_image_user, security_problem
 from kubelet.core.termination import Deadline, probe_grace_s
+from kubelet.devices import DeviceClaims, DeviceProblem
 from kubelet.environment import ConfigProblem, Environment
 from kubelet.finishing import finish
 from kubelet.hooks import HookProblem, Hooks
@@ -63,6 +64,7 @@ class Providers:
     sandboxes: Sandboxes
     files: PodFiles
     machine: Machine
+    device_claims: DeviceClaims
     enforces_cpu: bool = False  # whether the node's cpu is bounded by a cgroup
 
 
@@ -144,7 +146,7 @@ class ContainerStarter:
         """Gather what a container is made of."""
         try:
             return await self._gathered(pod, container, action, image_ref, images)
-        except (ConfigProblem, VolumeProblem, TooLargeError) as problem:
+        except (ConfigProblem, DeviceProblem, VolumeProblem, TooLargeError) as problem:
             self._tell(pod, container, WARNING, "Failed", f"Error: {problem}")
             raise StartProblem(Problem(_CONFIG_ERROR, str(problem))) from problem
 
@@ -172,6 +174,7 @@ class ContainerStarter:
             image_ref=image_ref,
             strings=strings,
             devices=self.providers.volumes.devices(pod, container, volumes),
+            cdi_devices=self.providers.device_claims.cdi_ids(pod, container),
             mounts=[*mounts, *(mount for mount in own if mount is not None)],
             attempt=attempt,
             labels=labels.container_labels(pod, container),

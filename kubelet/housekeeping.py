@@ -8,6 +8,7 @@ from typing import Final
 from kubelet.cgroups import Cgroups
 from kubelet.containment import contained
 from kubelet.core.life import Stage
+from kubelet.devices import DeviceClaims
 from kubelet.images import Images
 from kubelet.pod_files import PodFiles
 from kubelet.pod_workers import PodWorkers
@@ -25,6 +26,7 @@ class Housekeeping:
 
     workers: PodWorkers
     volumes: Volumes
+    device_claims: DeviceClaims
     cgroups: Cgroups
     files: PodFiles
     images: Images
@@ -42,6 +44,8 @@ class Housekeeping:
         active = self.workers.active_uids
         with contained(self.log, "volumes_not_swept"):
             await self.volumes.sweep(active)
+        with contained(self.log, "claims_not_swept"):
+            await self.device_claims.sweep(active)
         with contained(self.log, "cgroups_not_swept"):
             await self.cgroups.sweep(active)
         with contained(self.log, "logs_not_swept"):

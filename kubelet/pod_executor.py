@@ -24,6 +24,7 @@ from kubelet.core.actions import (
 )
 from kubelet.core.instructions import Problem
 from kubelet.core.termination import Deadline
+from kubelet.devices import DeviceProblem
 from kubelet.log_rotation import remove_log
 from kubelet.relist import Relist
 from kubelet.runtime import Runtime
@@ -99,7 +100,7 @@ class PodExecutor:
     ) -> Problem | None:
         try:
             await self._tidy_once(pod, action)
-        except (ApiError, OSError) as error:
+        except (ApiError, DeviceProblem, OSError) as error:
             self.log.warning("not_tidied", pod=pod.metadata.name, action=key_of(action), error=error)
             return Problem("KillPodSandboxError", str(error))
         return None

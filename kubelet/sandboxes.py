@@ -1,4 +1,4 @@
-"""Makes the sandboxes of pods: volumes, cgroup, names and addresses, then the sandbox itself."""
+"""Makes the sandboxes of pods: volumes, devices, cgroup, names and addresses, then the sandbox itself."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from kubelet.core.network_files import (
     plan_dns,
     read_resolv_conf,
 )
+from kubelet.devices import DeviceClaims, DeviceProblem
 from kubelet.finishing import finish
 from kubelet.pod_files import PodFiles
 from kubelet.relist import Relist
@@ -43,6 +44,7 @@ class Sandboxes:
     runtime: Runtime
     relist: Relist
     volumes: Volumes
+    device_claims: DeviceClaims
     cgroups: Cgroups
     files: PodFiles
     events: EventRecorder
@@ -59,7 +61,8 @@ class Sandboxes:
         """Make a pod's sandbox; the runtime's picture is up to date afterwards."""
         try:
             await self.mount(pod)
-        except VolumeProblem as problem:
+            await self.device_claims.prepare(pod)
+        except (VolumeProblem, DeviceProblem) as problem:
             return Problem("ContainerCreating", str(problem))
         await self.cgroups.ensure_pod(pod)
         dns = self._plan_dns(pod)
@@ -114,7 +117,12 @@ class Sandboxes:
         return self._mounted[uid]
 
     async def clean_up(self, pod_uid: str) -> None:
-        """Remove a pod's volumes and its cgroup. Idempotent."""
+        """Put away a pod's devices, remove its volumes and its cgroup. Idempotent.
+
+        Raises:
+            DeviceProblem: a driver does not put away what the pod had.
+        """
+        await self.device_claims.unprepare(pod_uid)
         self._mounted.pop(pod_uid, None)
         self._configs.pop(pod_uid, None)
         await self.volumes.unmount(pod_uid)

@@ -6,12 +6,13 @@ A sandbox is a container that only sleeps and holds the namespaces; the pod's co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from dockershim.core.capabilities import ALL, available
+from dockershim.core.cdi import NO_EDITS, Edits
 from dockershim.core.image_mounts import image_labels, image_mount
 from dockershim.core.naming import Scope, container_labels, sandbox_labels
 from dockershim.core.security import UNCONFINED, capabilities, groups, security_options, user
@@ -104,16 +105,18 @@ def container_body(
     host: Host,
     profile: str = "",
     image_folders: Mapping[str, str] = MappingProxyType({}),
+    cdi: Edits = NO_EDITS,
 ) -> dict[str, Any]:
-    """Write the body for a container of a sandbox. `image_folders`: of images that it mounts, by the path in the container.
+    """Write the body for a container of a sandbox.
+
+    `image_folders`: of images that it mounts, by the path in the container.
+    `cdi`: what its CDI devices bring; of variables of one name theirs count.
 
     Raises:
         BadRequest: a mount without one of its paths, a group without a user, a runtime that the engine does not have.
         NotImplementedHere: something that the engine cannot do; the message names it.
     """
     security = config.linux.security_context
-    if config.CDI_devices:
-        raise NotImplementedHere("CDI devices: not built")
     host_config = {
         "NetworkMode": f"container:{sandbox_id}",
         "IpcMode": "host" if security.namespace_options.ipc == cri.NODE else f"container:{sandbox_id}",
@@ -122,9 +125,9 @@ def container_body(
         "Privileged": security.privileged,
         "ReadonlyRootfs": security.readonly_rootfs,
         "SecurityOpt": security_options(security, profile),
-        "GroupAdd": groups(security),
-        "Mounts": [_mount(mount, image_folders) for mount in config.mounts],
-        "Devices": [_device(device) for device in config.devices],
+        "GroupAdd": [*groups(security), *cdi.groups],
+        "Mounts": [*(_mount(mount, image_folders) for mount in config.mounts), *cdi.mounts],
+        "Devices": [*map(_device, config.devices), *cdi.devices],
         "LogConfig": LOG_OPTIONS if sandbox.log_directory and config.log_path else NO_LOG,
         "RestartPolicy": {"Name": "no"},
         "Init": False,
@@ -137,7 +140,7 @@ def container_body(
         host_config |= _nearly_privileged(host)
     return {
         "Image": config.image.image,
-        **_process(config),
+        **_process(config, cdi.env),
         "User": user(security),
         "Labels": container_labels(scope, config, sandbox_id) | image_labels(image_folders.values()),
         "Healthcheck": {"Test": ["NONE"]},  # probing is the kubelet's
@@ -203,9 +206,10 @@ def stop_signal(signal: int) -> str:
     return name.replace("PLUS", "+").replace("MINUS", "-")
 
 
-def _process(config: Any) -> dict[str, Any]:
+def _process(config: Any, env: Sequence[str]) -> dict[str, Any]:
+    given = {each.partition("=")[0] for each in env}
     body: dict[str, Any] = {
-        "Env": [f"{pair.key}={pair.value}" for pair in config.envs],
+        "Env": [*(f"{pair.key}={pair.value}" for pair in config.envs if pair.key not in given), *env],
         "WorkingDir": config.working_dir,
         "Tty": config.tty,
         "OpenStdin": config.stdin,

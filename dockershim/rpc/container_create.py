@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockershim.cdi_specs import edits_of
 from dockershim.core import naming
 from dockershim.core.host_config import container_body
 from dockershim.core.naming import container_name
@@ -19,7 +20,7 @@ async def create_container(shim: Shim, request: Any) -> Any:
 
     Raises:
         NotFound: there is no such sandbox, or an image is not here.
-        BadRequest: it has no name or no image, or its configuration does not work, an image has not what is to be mounted.
+        BadRequest: it has no name or no image, a CDI device is not there, or its configuration does not work, an image has not what is to be mounted.
         AlreadyExists: another container has its name and cannot be removed.
         Conflict: the sandbox is not ready, or somebody else makes the container.
         NotImplementedHere: it asks for something that the engine cannot do.
@@ -30,6 +31,7 @@ async def create_container(shim: Shim, request: Any) -> Any:
     if not sandbox.is_running:
         raise Conflict(f"pod sandbox {sandbox.id} is not ready")
     pod = sandbox.sandbox_config()
+    cdi = await edits_of([each.name for each in config.CDI_devices], shim.cdi_dirs)
     host, name = await shim.host.get(), container_name(config.metadata, pod.metadata)
     async with shim.image_volumes.unpacked(config.mounts) as image_folders:
         body = container_body(
@@ -41,6 +43,7 @@ async def create_container(shim: Shim, request: Any) -> Any:
             host=host,
             profile=read_profile(config.linux.security_context),
             image_folders=image_folders,
+            cdi=cdi,
         )
         async with shim.locks.held(name):
             container_id = await _ensure(shim, name, body, sandbox)

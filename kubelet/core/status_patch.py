@@ -15,6 +15,7 @@ from machinery.model.conditions import is_true
 from machinery.model.k8s.core_v1 import PodStatus
 
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
+_OF_OTHERS: Final = ("resourceClaimStatuses", "extendedResourceClaimStatus")  # controllers write these
 _BY_ADDRESS: Final = ("podIPs", "hostIPs")  # lists that the API merges by `ip`
 
 
@@ -27,7 +28,8 @@ def status_patch(known: PodStatus, wanted: PodStatus) -> dict[str, Any]:
     patch = {
         field: new.get(field) for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)
     }
-    patch.pop("conditions", None)
+    for field in ("conditions", *_OF_OTHERS):
+        patch.pop(field, None)
     if conditions := _conditions(_owned(old), _owned(new)):
         patch["conditions"] = conditions
     for field in _BY_ADDRESS:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
+from dockershim.core.cdi import edits_for
 from dockershim.core.host_config import Host, container_body, sandbox_body
 from machinery.model.errors import BadRequest, NotImplementedHere
 from machinery.pb import cri_pb2 as cri
@@ -82,8 +83,9 @@ def container(config: Any) -> dict[str, Any]:
     """Write the engine's body, without the labels, which hold the configuration itself."""
     pod = sandbox_base()
     folders = {each.container_path: "/unpacked" for each in config.mounts}
+    cdi = edits_for([each.name for each in config.CDI_devices], [])
     body = container_body(
-        config, pod, "sand", scope=SCOPE, runtime_handler="", host=HOST, image_folders=folders
+        config, pod, "sand", scope=SCOPE, runtime_handler="", host=HOST, image_folders=folders, cdi=cdi
     )
     return {**body, "Labels": None}
 
