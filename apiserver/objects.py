@@ -7,6 +7,7 @@ has to decode anything.
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from typing import Any, Final
 
@@ -34,6 +35,28 @@ class CachedObject(msgspec.Struct, frozen=True, gc=False):
     uid: str
     labels: dict[str, str]
     fields: dict[str, str]
+
+
+class PackedObject(msgspec.Struct, frozen=True, gc=False):
+    """The same of an object that was: its bytes are compressed, until somebody asks for them."""
+
+    place: str
+    packed: bytes
+    revision: int
+    uid: str
+    labels: dict[str, str]
+    fields: dict[str, str]
+
+    @property
+    def json(self) -> bytes:
+        """The object as it was, with its resourceVersion."""
+        return zlib.decompress(self.packed)
+
+
+def packed(obj: CachedObject) -> PackedObject:
+    """Return an object in less room; some 10 µs for each KB."""
+    small = zlib.compress(obj.json, level=1)
+    return PackedObject(obj.place, small, obj.revision, obj.uid, obj.labels, obj.fields)
 
 
 def encode(obj: Json) -> bytes:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from apiserver import objects
 from apiserver.core.conversion import ConversionNeeded
 from apiserver.core.kind import Kind
-from apiserver.objects import CachedObject
+from apiserver.objects import CachedObject, PackedObject
 from apiserver.request import INITIAL_EVENTS_END, SharedBatch, SharedEvent, SharedItems
 from apiserver.storage.interface import StorageEvent, Stored
 from apiserver.watch_cache_audience import Audience, Rounds
@@ -30,9 +30,15 @@ from machinery.model.requests import EventType
 LISTS: Final = 4  # lists of a resource that are kept until it changes
 WINDOW: Final = 2_000  # changes; a client that is further behind lists again
 WINDOW_BYTES: Final = 8 * 1024 * 1024  # of their objects; a window of large ones is shorter
+PACKED_FROM: Final = 1024  # bytes of an object that is worth compressing
+_PIECE: Final = 256 * 1024  # bytes that are compressed in one turn of the event loop
 RECENT: Final = (
     100  # changes whose events are kept, since watchers that join ask for them, as the doors wrote them
 )
+
+
+Seen: TypeAlias = CachedObject | PackedObject
+"""A state of an object in the history: packed, once nothing has happened for a while."""
 
 
 @dataclass(slots=True)
@@ -40,14 +46,14 @@ class Change:
     """One write to the resource, and the events that it is for watchers, made when the first one needs them."""
 
     revision: int
-    old: CachedObject | None
-    new: CachedObject | None
+    old: Seen | None
+    new: Seen | None
+    size_bytes: int = field(init=False)  # of what it holds that nothing else may hold: the state before
     _events: dict[EventType, SharedEvent] = field(default_factory=dict)
 
-    @property
-    def size_bytes(self) -> int:
-        """What it holds that nothing else may hold: the state before."""
-        return len(self.old.json) if self.old else 0
+    def __post_init__(self) -> None:
+        """Note the size as long as it costs nothing to find out."""
+        self.size_bytes = len(self.old.json) if self.old else 0
 
     def forget_events(self) -> None:
         """Drop the events, which are made again where somebody needs them."""
@@ -60,7 +66,7 @@ class Change:
             return self._shared(kind, EventType.MODIFIED if was else EventType.ADDED, self.new)
         return self._shared(kind, EventType.DELETED, self.old) if was and self.old else None
 
-    def _shared(self, kind: Kind, type_: EventType, obj: CachedObject) -> SharedEvent:
+    def _shared(self, kind: Kind, type_: EventType, obj: Seen) -> SharedEvent:
         if type_ not in self._events:
             json = obj.json
             if type_ is EventType.DELETED:  # the last state, with the revision of the write that ended it
@@ -109,6 +115,9 @@ class WatchCache:
         self._window: deque[Change] = deque(maxlen=window)
         self._window_bytes = 0
         self._window_start = 0  # a watch may start after this revision
+        self._looked_at = self._packed_at = (
+            0  # the latest change, when `pack` looked for it and when it packed
+        )
         self._rounds = Rounds()
         self._audiences: dict[Selected, Audience] = {}
         # Dicts without values are sets in order: who came first is told first, in every run.
@@ -145,7 +154,7 @@ class WatchCache:
         """Stop a view from following."""
         self._views.remove(view)
 
-    def converted(self, found: Iterable[CachedObject | None], kind: Kind) -> list[CachedObject | None]:
+    def converted(self, found: Iterable[Seen | None], kind: Kind) -> list[CachedObject | None]:
         """Return objects of another kind of the same storage, as they are in this one; None for what cannot be read."""
         return [self._converted(obj, kind) for obj in found]
 
@@ -328,7 +337,7 @@ class WatchCache:
             self._log.error("stored_object_unreadable", resource=self.kind.plural, place=place, error=error)
             return None
 
-    def _converted(self, obj: CachedObject | None, kind: Kind) -> CachedObject | None:
+    def _converted(self, obj: Seen | None, kind: Kind) -> CachedObject | None:
         if obj is None:
             return None
         return self._read(obj.place, objects.without_revision(kind, obj.json), obj.revision)
@@ -370,6 +379,35 @@ class WatchCache:
             values = dict.fromkeys(obj.fields.get(name, "") for obj in (change.old, change.new) if obj)
             found += [selected for value in values for selected in by_value.get(value, ())]
         return found
+
+    def pack(self) -> Iterator[None]:
+        """Make the history small where nothing has happened since the last call; others have their turn at every step."""
+        newest = self._window[-1].revision if self._window else 0
+        is_quiet = newest == self._looked_at
+        self._looked_at = newest
+        if not is_quiet or newest == self._packed_at:
+            return
+        self._packed_at = newest
+        made: dict[int, PackedObject] = {}  # by the id of what the changes still have
+        changes, size = list(self._window), 0
+        found = {id(obj): obj for change in changes for obj in (change.old, change.new) if obj}
+        for key, obj in found.items():
+            if (
+                isinstance(obj, CachedObject)
+                and len(obj.json) >= PACKED_FROM
+                and self.get(obj.place) is not obj
+            ):
+                made[key] = objects.packed(obj)
+                size += len(obj.json)
+                if size >= _PIECE:
+                    size = 0
+                    yield
+        for change in changes:
+            change.forget_events()
+            change.old, change.new = (
+                made.get(id(change.old), change.old),
+                made.get(id(change.new), change.new),
+            )
 
     def _after(self, revision: int) -> Sequence[Change]:
         changes = list(self._window)

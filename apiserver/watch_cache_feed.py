@@ -198,11 +198,13 @@ class Feed:
         *,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Send bookmarks every so often; `sleep` takes wall seconds."""
+        """Send bookmarks every so often, and make history small where nothing happens; `sleep` takes wall seconds."""
         while True:
             await sleep(period_s)
             for cache in list(self._caches.values()):
                 cache.send_bookmarks()
+                for _ in cache.pack():
+                    await sleep(0)
 
     async def fresh(self) -> None:
         """Return when the caches show every write that was acknowledged before the call.

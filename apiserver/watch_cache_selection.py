@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from apiserver.core.fields import selectable
 from apiserver.core.kind import Kind
-from apiserver.objects import CachedObject
+from apiserver.objects import CachedObject, PackedObject
 from machinery.model import selectors
 from machinery.model.errors import BadRequest
 from machinery.model.selector_text import parse_fields, parse_labels
@@ -50,7 +50,7 @@ class Selected:
         wanted = ((key, value) for key, equal, value in self.fields.requirements if equal)
         return next(wanted, (NAMESPACE_FIELD, self.namespace) if self.namespace else None)
 
-    def matches(self, obj: CachedObject) -> bool:
+    def matches(self, obj: CachedObject | PackedObject) -> bool:
         """Whether an object is selected."""
         if self.namespace and not obj.place.startswith(self.namespace + "/"):
             return False

@@ -25,6 +25,21 @@ class Watcher:
     its queue, without a gap, and its client watches again from there.
     """
 
+    __slots__ = (
+        "_behind",
+        "_behind_bytes",
+        "_ended",
+        "_error",
+        "_initial",
+        "_leave",
+        "_queue",
+        "_sink",
+        "_timer",
+        "_wake",
+        "bookmarks",
+        "is_delivered",
+    )
+
     def __init__(
         self, initial: Sequence[SharedEvent], *, bookmarks: bool, leave: Callable[[Watcher], None]
     ) -> None:

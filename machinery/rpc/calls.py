@@ -141,6 +141,25 @@ class _Answer:
 class StreamCall:
     """One stream. Its messages are read by one at a time; another one may write meanwhile."""
 
+    __slots__ = (
+        "_arrived",
+        "_connection",
+        "_decode",
+        "_drained",
+        "_encode",
+        "_error",
+        "_has_begun",
+        "_head",
+        "_is_over",
+        "_metadata",
+        "_opening",
+        "_request",
+        "_stream",
+        "_timeout_s",
+        "_waiting",
+        "_way",
+    )
+
     def __init__(
         self,
         way: Way,
@@ -163,8 +182,7 @@ class StreamCall:
         self._stream = 0
         self._arrived: deque[bytes] = deque()  # bounded by the window that the connection grants
         self._waiting: asyncio.Future[None] | None = None  # the reader, for what comes
-        self._drained = asyncio.Event()  # unset while the server takes no more
-        self._drained.set()
+        self._drained: asyncio.Event | None = None  # while the server takes no more: whether it does again
         self._has_begun = False
         self._is_over = False
         self._error: RpcError | None = None
@@ -209,9 +227,10 @@ class StreamCall:
         if self._connection is None:
             await self.opened()
         if self._connection is not None and not self._is_over:
-            if not self._connection.send(self._stream, body):
-                self._drained.clear()
-            await self._drained.wait()
+            if not self._connection.send(self._stream, body) and self._drained is None:
+                self._drained = asyncio.Event()
+            if self._drained is not None:
+                await self._drained.wait()
         if self._error is not None:
             raise self._error
 
@@ -267,7 +286,9 @@ class StreamCall:
 
     def drained(self) -> None:
         """Wake the writer: all is sent."""
-        self._drained.set()
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
 
     def answer(self, data: bytes, trailers: Metadata) -> None:
         """Do nothing: a stream's messages are told one by one."""
@@ -275,7 +296,7 @@ class StreamCall:
     def end(self, error: RpcError | None, _trailers: Metadata) -> None:
         """Note that nothing comes any more."""
         self._is_over, self._error = True, error
-        self._drained.set()
+        self.drained()
         self._wake()
 
     def _taken(self) -> Any:

@@ -138,6 +138,8 @@ class ServerCall:
 class Requests:
     """The requests of a call, in order: kept until the handler reads them, and no more than the window lets in."""
 
+    __slots__ = ("_arrived", "_connection", "_is_whole", "_stream", "_wake")
+
     def __init__(self, connection: CallConnection, stream: int) -> None:
         self._connection = connection
         self._stream = stream

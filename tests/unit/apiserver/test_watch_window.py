@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from apiserver.core.kinds import KINDS
+from apiserver.objects import PackedObject
 from apiserver.request import SharedEvent
 from apiserver.storage.interface import StorageEvent
 from apiserver.watch_cache import RECENT, WINDOW, WINDOW_BYTES, WatchCache
 from apiserver.watch_cache_selection import Selected
 from machinery.model.errors import Expired
+from machinery.model.requests import EventType
 from tests.support.apiserver import config_map
 
 MAPS = KINDS["", "configmaps"]
@@ -80,3 +82,55 @@ def events_alive() -> int:
     """Count the events that somebody holds."""
     gc.collect()
     return sum(isinstance(each, SharedEvent) for each in gc.get_objects())
+
+
+def told(cache: WatchCache) -> list[tuple[EventType, bytes]]:
+    """What a watcher from the beginning is told."""
+    watcher = cache.watch(Selected(), 0, bookmarks=False)
+    watcher.end(None)
+    events: list[tuple[EventType, bytes]] = []
+
+    async def read() -> None:
+        async for batch in watcher:
+            events.extend((event.type, event.json) for event in batch)
+
+    with pytest.raises(StopIteration):
+        read().send(None)
+    return events
+
+
+def packed_of(cache: WatchCache) -> list[bool]:
+    """Whether the state before each change is packed, and the one after it."""
+    return [
+        isinstance(each, PackedObject)
+        for change in cache.window()
+        for each in (change.old, change.new)
+        if each
+    ]
+
+
+def test_history_is_packed_where_nothing_happens(cache: WatchCache) -> None:
+    """Except for what the objects are now; watchers, and a view in another version, are told the same."""
+    write(cache, range(1, 4), size=2_000)
+    key = f"{MAPS.storage_prefix}/default/a"
+    cache.apply(StorageEvent(key, None, 4))
+    write(cache, range(5, 7), size=2_000)
+    before = told(cache)
+    list(cache.pack())
+    assert not any(packed_of(cache))  # something was written since the last look
+    list(cache.pack())
+    assert packed_of(cache) == [True] * 8 + [False]
+    assert told(cache) == before == told(cache.view(MAPS))
+    assert [type_ for type_, _ in before].count(EventType.DELETED) == 1
+    write(cache, range(7, 8), size=2_000)
+    assert told(cache)[: len(before)] == before
+    list(cache.pack())
+    assert packed_of(cache) == [True] * 8 + [False] * 3
+
+
+def test_small_objects_are_not_packed(cache: WatchCache) -> None:
+    """They would not become smaller."""
+    write(cache, range(1, 4))
+    for _ in range(3):
+        list(cache.pack())
+    assert not any(packed_of(cache))
