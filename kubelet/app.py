@@ -287,6 +287,8 @@ class Kubelet:
             probe_metrics=self.probes.metrics,
             machine=self.machine,
             local_volumes=LocalVolumes(config.root / "local-volumes"),
+            checkpoints=config.root / "checkpoints",
+            now=lambda: clock.timescale.format(clock.now()),
             volumes=self.volumes.claimed.usage,
         )
         service = NodeServer(

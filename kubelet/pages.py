@@ -39,10 +39,10 @@ _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _HTML: Final = "text/html; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+_NAMES_OF_A_CONTAINER: Final = 3
 _PIECE: Final = 64 * 1024  # bytes
 _UNBUILT: Final = frozenset(
     {
-        "checkpoint",
         "cri",
         "debug",
         "flagz",
@@ -61,6 +61,10 @@ class StatsRuntime(Protocol):
 
     async def image_fs(self) -> Iterable[Any]:
         """Return what the images take, as CRI's FilesystemUsage."""
+        ...
+
+    async def checkpoint_container(self, container_id: str, location: str) -> None:
+        """Write the state of a container's processes to a file."""
         ...
 
 
@@ -87,6 +91,8 @@ class Pages:
     probe_metrics: Callable[[], str]
     machine: Machine
     local_volumes: LocalVolumes
+    checkpoints: Path  # the folder of the files that containers' states are written to
+    now: Callable[[], str]  # the time, as objects carry it
     volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
 
     async def page(self, method: str, path: str) -> Page:
@@ -100,9 +106,11 @@ class Pages:
             Unavailable: a folder cannot be made or removed now.
         """
         name = path.strip("/")
-        if name.partition("/")[0] == FOLDERS:
-            return await self._folders(method, name)
         root = name.partition("/")[0]
+        if root == FOLDERS:
+            return await self._folders(method, name)
+        if root == "checkpoint":
+            return await self._checkpoint(method, name.split("/")[1:])
         known: dict[str, Callable[[], Awaitable[Page]]] = {
             "healthz": self._healthy,
             "healthz/ping": self._healthy,
@@ -143,6 +151,41 @@ class Pages:
             return Page(_JSON, msgspec.json.encode(await asyncio.to_thread(folders.all)))
         except OSError as error:
             raise Unavailable(f"the folder of volume {name} on node {self.node_name}: {error}") from error
+
+    async def _checkpoint(self, method: str, names: list[str]) -> Page:
+        """Have the runtime write a container's state to a file: POST /checkpoint/NAMESPACE/POD/CONTAINER.
+
+        https://kubernetes.io/docs/reference/node/kubelet-checkpoint-api/
+        """
+        if len(names) != _NAMES_OF_A_CONTAINER:
+            raise NotFound("404 page not found")
+        if method != "POST":
+            raise MethodNotSupported(f"/checkpoint of the kubelet does not take {method}")
+        namespace, name, container = names
+        pod = next(
+            (
+                each
+                for each in self.pods()
+                if (each.metadata.namespace, each.metadata.name) == (namespace, name)
+            ),
+            None,
+        )
+        if pod is None:
+            raise NotFound("pod does not exist")
+        status = pod.status
+        every = (*status.containerStatuses, *status.initContainerStatuses, *status.ephemeralContainerStatuses)
+        found = next((each for each in every if each.name == container and each.containerID), None)
+        if found is None:
+            raise NotFound(f"container {container} does not exist")
+        moment = self.now()
+        location = self.checkpoints / f"checkpoint-{name}_{namespace}-{container}-{moment}.tar"
+        await asyncio.to_thread(self.checkpoints.mkdir, parents=True, exist_ok=True)
+        try:
+            await self.runtime.checkpoint_container(found.containerID.rpartition("/")[2], str(location))
+        except NotImplementedHere as error:
+            text = f"checkpointing of {namespace}/{name}/{container} failed ({error.message})"
+            raise NotImplementedHere(text) from error
+        return Page(_JSON, msgspec.json.encode({"items": [str(location)]}))
 
     async def _healthy(self) -> Page:
         return Page(_TEXT, b"ok")

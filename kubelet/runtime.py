@@ -190,6 +190,15 @@ class Runtime:
         )
         return response
 
+    async def checkpoint_container(self, container_id: str, location: str) -> None:
+        """Write the state of a container's processes to a file. Never repeated.
+
+        Raises:
+            NotImplementedHere: the runtime cannot.
+        """
+        request = cri.CheckpointContainerRequest(container_id=container_id, location=location)
+        await self._ask(self._runtime.CheckpointContainer, request, patience_s=0)
+
     async def exec(self, request: cri.ExecRequest) -> str:
         """Prepare a command whose streams a client attaches to; return their URL."""
         return str((await self._ask(self._runtime.Exec, request)).url)

@@ -54,6 +54,7 @@ class Reads:
 
         Raises:
             NotFound: there is none.
+            BadRequest: the revision is no number (a 500 in Kubernetes, whose cache's error has no status).
         """
         revision = listing.parse_revision(request.resource_version)
         place = kind.place(request.namespace, request.name)

@@ -13,14 +13,11 @@ from machinery.model.selectors import from_selector
 
 NAME: Final = "Unbuilt"
 _RESTRICTED_VOLUMES: Final = (
-    "csi",
     "gcePersistentDisk",
     "awsElasticBlockStore",
-    "azureDisk",
-    "cinder",
     "iscsi",
     "rbd",
-)
+)  # of one pod on a node
 
 
 def unbuilt_constraints(spec: PodSpec) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from machinery.model.errors import (
     NotImplementedHere,
     Unavailable,
 )
-from machinery.model.k8s.core_v1 import Pod
+from machinery.model.k8s.core_v1 import ContainerStatus, Pod
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
@@ -46,7 +46,7 @@ from machinery.wire.node import SERVICE, SERVICE_PATH
 from machinery.wire.node import messages as pb
 from machinery.wire.rpc_errors import from_rpc
 from machinery.wire.stubs import Stub
-from tests.support.builders import pod
+from tests.support.builders import changed, pod
 from tests.support.stalls import taking
 from tests.support.virtual_clock import VirtualClock
 
@@ -508,11 +508,21 @@ def _address(port: int) -> Any:
     return pb.TunnelStart(address=pb.Address(host="127.0.0.1", port=port))
 
 
+def _running(name: str, container_id: str) -> ContainerStatus:
+    return ContainerStatus(
+        name=name, image="i", imageID="", ready=True, restartCount=0, containerID=container_id
+    )
+
+
 class _Stats:
     """A runtime that knows one pod's use."""
 
     async def image_fs(self) -> list[Any]:
         return [cri.FilesystemUsage(timestamp=10**18, used_bytes=cri.UInt64Value(value=77))]
+
+    async def checkpoint_container(self, container_id: str, _location: str) -> None:
+        assert container_id == "c1"
+        raise NotImplementedHere("CRIU")
 
     async def sandbox_stats(self) -> list[Any]:
         cpu = cri.CpuUsage(timestamp=10**18, usage_core_nano_seconds=cri.UInt64Value(value=2_500_000_000))
@@ -542,12 +552,16 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         configuration={"kind": "KubeletConfiguration"},
         logs=tmp_path / "logs",
         runtime=_Stats(),
-        pods=lambda: [pod("web", "default")],
+        pods=lambda: [
+            changed(pod("web", "default"), status__containerStatuses=[_running("main", "docker://c1")])
+        ],
         metrics=lambda: "up 1\n",
         usage=NodeUsageReader(Cgroups(""), machine, tmp_path, WALL).read,
         probe_metrics=lambda: "probes 1\n",
         machine=machine,
         local_volumes=LocalVolumes(tmp_path / "local-volumes"),
+        checkpoints=tmp_path / "checkpoints",
+        now=lambda: "2026-01-01T00:00:00Z",
         volumes=lambda: [VolumeUsage("u", "disk", "default", "data", Disk(100, 60, 40, 10, 9))],
     )
     door = _Door(tmp_path, _Runtime(""), pages)
@@ -594,9 +608,18 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         for path in ("/logs/pods/../../secret", "/logs/pods/way-out", "/logs/syslog", "/none"):
             with pytest.raises(NotFound):
                 await read(path)
-        for path in ("/checkpoint/default/web/main", "/debug/pprof/"):
-            with pytest.raises(NotImplementedHere):
-                await read(path)
+        with pytest.raises(NotImplementedHere):
+            await read("/debug/pprof/")
+        with pytest.raises(MethodNotSupported):
+            await read("/checkpoint/default/web/main")
+        for path, why in (
+            ("other/main", "pod does not exist"),
+            ("web/other", "container other does not exist"),
+        ):
+            with pytest.raises(NotFound, match=why):
+                await read(f"/checkpoint/default/{path}", "POST")
+        with pytest.raises(NotImplementedHere, match="checkpointing of default/web/main failed \\(CRIU\\)"):
+            await read("/checkpoint/default/web/main", "POST")
         with pytest.raises(MethodNotSupported):
             await read("/healthz", "POST")
 

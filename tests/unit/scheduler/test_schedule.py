@@ -7,10 +7,10 @@ import pytest
 from machinery.model.k8s.core_v1 import (
     Affinity,
     ContainerPort,
-    CSIVolumeSource,
     PodAffinity,
     PodAffinityTerm,
     PodAntiAffinity,
+    RBDVolumeSource,
     Service,
     ServiceSpec,
     TopologySpreadConstraint,
@@ -215,8 +215,8 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
             "spec.affinity.podAntiAffinity",
         ),
         (
-            {"volumes": [Volume(name="data", csi=CSIVolumeSource(driver="d.example"))]},
-            'csi of volume "data"',
+            {"volumes": [Volume(name="data", rbd=RBDVolumeSource(monitors=["m"], image="i"))]},
+            'rbd of volume "data"',
         ),
     ],
 )
