@@ -37,7 +37,7 @@ from proxy.nft import Nft
 from proxy.routes import Routes
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 from tests.support.builders import changed
-from tests.support.proxy import NoDoors, endpoint, endpoint_slice, routed_node, service
+from tests.support.proxy import Nowhere, endpoint, endpoint_slice, routed_node, service
 
 SIZES: Final = (10, 1_000, 10_000)
 CHANGES: Final = 30
@@ -86,7 +86,7 @@ class _Watched:
         self.syncer = Syncer(
             Desired("node-0", "10.0.0.0/9", sees_bridged=True),
             Stores(services.store, slices.store, nodes.store),
-            Kernel(Nft(commands), Routes(commands), Conntrack(commands), NoDoors()),
+            Kernel(Nft(commands), Routes(commands), Conntrack(commands), Nowhere(), Nowhere()),
             clock=clock,
             log=SILENT,
             period_s=30,

@@ -60,6 +60,7 @@ async def serve(
         intervals=intervals(config.profile),
         kinds=KINDS,
         cluster_cidr=config.cluster_cidr,
+        load_balancer_pool=config.load_balancer_pool,
         root_ca=_read(config.root_ca_file),
         sign_token=_signer_of_tokens(config.service_account_private_key_file),
         sign_certificate=_signing(config),

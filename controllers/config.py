@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
+from controllers.core.address_pool import parse_pool
 from controllers.switches import unknown
 from controllers.table import CONTROLLERS
 from machinery.process.config import (
@@ -65,6 +66,10 @@ class ControllersConfig(ComponentConfig):
         unit="cluster seconds",
     )
     cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
+    load_balancer_pool: str = setting(
+        "",
+        help="addresses that Services of type LoadBalancer get, as first-last or as a network (IPv4); they wait if empty",
+    )
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
 
     service_account_private_key_file: str = setting(
@@ -113,6 +118,17 @@ class ControllersConfig(ComponentConfig):
             raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
         if self.cluster_cidr:
             _check_range(self.cluster_cidr)
+        if self.load_balancer_pool:
+            _check_pool(self.load_balancer_pool)
+
+
+def _check_pool(text: str) -> None:
+    try:
+        parse_pool(text)
+    except ValueError as error:
+        raise ConfigError(
+            "load_balancer_pool", f"has to be first-last or an IPv4 network: {error}"
+        ) from error
 
 
 def _check_autoscaling(config: ControllersConfig) -> None:

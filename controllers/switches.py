@@ -23,6 +23,7 @@ _OTHERS: Final = {  # by folder: the name, and the older one; any other is the f
     "pv_protection": ("persistentvolume-protection-controller", "pv-protection"),
     "pvc_protection": ("persistentvolumeclaim-protection-controller", "pvc-protection"),
     "resource_claim": ("resourceclaim-controller", "resource-claim-controller"),
+    "service_lb": ("service-lb-controller", "service"),
     "token_cleaner": ("token-cleaner-controller", "tokencleaner"),
     "ttl_after_finished": ("ttl-after-finished-controller", "ttl-after-finished"),
 }

@@ -3,6 +3,7 @@
 __main__, config, app  the process: flags, and how its parts are put together
 core                   what rules, routes and forgotten flows should be, without I/O
 sync                   the loop that writes to the kernel what a change changes, and looks at it every now and then
-nft, routes, conntrack the three places in the kernel that are written to
+nft, routes, conntrack, addresses   the places in the kernel that are written to
+health                 the node ports at which load balancers ask who has endpoints
 commands               how nft, ip and conntrack are run
 """

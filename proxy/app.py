@@ -14,8 +14,10 @@ from machinery.client.informer import Informer
 from machinery.model.fields import trimmer
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
 from machinery.process.run import Process
+from proxy.addresses import Addresses
 from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
@@ -27,7 +29,12 @@ from proxy.policing import Policing
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 
-SERVICE_FIELDS: Final = ("metadata.labels", "spec", "status.loadBalancer.ingress")
+SERVICE_FIELDS: Final = (
+    f"metadata.annotations[{ANNOUNCER}]",
+    "metadata.labels",
+    "spec",
+    "status.loadBalancer.ingress",
+)
 SLICE_FIELDS: Final = ("addressType", "endpoints", "metadata.labels", "ports")
 NODE_FIELDS: Final = (f"metadata.labels[{ZONE_LABEL}]", "spec", "status.addresses")
 _MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to look all the time
@@ -103,7 +110,13 @@ class Proxy:
         return Syncer(
             self._desired,
             Stores(self._services.store, self._slices.store, self._nodes.store),
-            Kernel(Nft(commands, process.log), Routes(commands), Conntrack(commands), self._health),
+            Kernel(
+                Nft(commands, process.log),
+                Routes(commands),
+                Conntrack(commands),
+                self._health,
+                Addresses(commands, process.log),
+            ),
             clock=process.clock,
             log=process.log,
             period_s=max(config.sync_period_s, process.clock.timescale.cluster(_MIN_PERIOD_S)),

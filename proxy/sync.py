@@ -82,6 +82,14 @@ class HealthDoors(Protocol):
         ...
 
 
+class HeldAddresses(Protocol):
+    """What holds addresses for load balancers: `proxy.addresses.Addresses`."""
+
+    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:
+        """Hold these addresses, and none besides; return whether any came or went."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """The places that are written to."""
@@ -90,6 +98,7 @@ class Kernel:
     routes: RouteTable
     flows: FlowTable
     health: HealthDoors
+    addresses: HeldAddresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +212,7 @@ class Syncer:
             lambda: self._write(self._kernel.filter, self._desired.table, anyway=anyway),
             lambda: self._write(self._kernel.routes, self._desired.routes, anyway=anyway),
             lambda: self._forget(anyway=anyway),
+            lambda: self._write(self._kernel.addresses, self._desired.held, anyway=anyway),
             lambda: self._write(self._kernel.health, self._desired.health, anyway=anyway),
         )
         problems: list[str] = []

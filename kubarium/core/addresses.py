@@ -3,14 +3,14 @@
 The instances of a program share its ports and differ in their addresses: number 2 has 127.0.0.2 (Linux gives all of
 127.0.0.0/8 to the loopback interface). With isolated nodes there is a backbone, 10.77.<slot>.0/24: .1 is the machine
 itself, where the control plane runs; .2 to .9 are the machine's, too, one for each further apiserver; .10 + index is
-a node. Without (hollow runtime, no root needed) everything is on loopback.
+a node; .211 to .254 are load balancers'. Without (hollow runtime, no root needed) everything is on loopback.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubarium.core.spec import APISERVER, ETCD, ClusterSpec, Instance, NodeSpec
+from kubarium.core.spec import APISERVER, ETCD, MAX_NODES, ClusterSpec, Instance, NodeSpec
 
 LOOPBACK = "127.0.0.1"
 KUBELET_PORT = 10250
@@ -52,6 +52,12 @@ class Addresses:
     def node(self, node: NodeSpec) -> str:
         """A node's address."""
         return self._on_backbone(10 + node.index) if self.spec.isolated else LOOPBACK
+
+    @property
+    def balancer_pool(self) -> str:
+        """The addresses of load balancers, from the first to the last; "" where there is no backbone."""
+        pool = (self._on_backbone(10 + MAX_NODES + 1), self._on_backbone(254))
+        return "-".join(pool) if self.spec.isolated else ""
 
     def kubelet_listen(self, node: NodeSpec) -> str:
         """Where a node's kubelet serves; on shared loopback it takes any free port and registers it."""

@@ -199,6 +199,7 @@ def _controllers(instance: Instance, places: Places) -> Component:
         **_common(places, instance.name),
         **_client(places, identity, places.server),
         "cluster-cidr": CLUSTER_CIDR,
+        "load-balancer-pool": places.addresses.balancer_pool,
         "root-ca-file": places.authority_file(),
         "service-account-private-key-file": str(places.layout.pki / "sa.key"),
         "cluster-signing-cert-file": places.authority_file(),

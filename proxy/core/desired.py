@@ -12,7 +12,8 @@ from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
-from proxy.core.endpoints import LocalEndpoints, PortPlan, plan_health, plan_ports
+from machinery.model.load_balancers import ANNOUNCER, is_ours
+from proxy.core.endpoints import LocalEndpoints, PortPlan, balancer_ips, plan_health, plan_ports
 from proxy.core.flows import Address, plan_udp
 from proxy.core.merged import Merged, Owner
 from proxy.core.policies import Policies
@@ -29,7 +30,8 @@ class Desired:
     """What the kernel should have, and what load balancers are told.
 
     `table`, in which `policies` keeps what NetworkPolicies want; `routes`, gateways by networks; `udp`, the endpoints that
-    flows may have; `health`, by node ports.
+    flows may have; `health`, by node ports; `held`, the addresses of load balancers that this node answers for, each with
+    the node's own.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Desired:
         self.udp: Merged[Address, frozenset[str]] = Merged()
         self.policies = Policies(self.table, node_name)
         self.health: Merged[int, LocalEndpoints] = Merged()
+        self.held: Merged[str, str] = Merged()
         self._node_ports = node_ports
         self._node_name = node_name
         self._cluster_cidr = cluster_cidr
@@ -70,6 +73,12 @@ class Desired:
             self.table.put(key, plan_service(plans, self._cluster_cidr, self.own.addresses))
             self.udp.put(key, plan_udp(plans))
         self.health.put(key, plan_health(service, slices, self._node_name) if service else {})
+        self.held.put(key, self._answered(service) if service else {})
+
+    def _answered(self, service: Service) -> dict[str, str]:
+        """Return the addresses of a load balancer that this node answers for."""
+        is_here = service.metadata.annotations.get(ANNOUNCER) == self._node_name and is_ours(service)
+        return dict.fromkeys(balancer_ips(service), self.own.gateway) if is_here and self.own.gateway else {}
 
     def put_node(self, name: str, node: Node | None) -> None:
         """Note a node as it is now, None for one that is not there."""

@@ -156,7 +156,7 @@ def _plan_port(
         protocol=protocol_of(port.protocol).lower(),
         cluster_ip=spec.clusterIP,
         external_ips=_addresses(spec.externalIPs),
-        balancer_ips=_balancer_ips(service),
+        balancer_ips=balancer_ips(service),
         sources=_networks(spec.loadBalancerSourceRanges) if spec.loadBalancerSourceRanges else (),
         port=port.port,
         node_port=(port.nodePort or 0) if spec.type in {"NodePort", "LoadBalancer"} else 0,
@@ -176,7 +176,7 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(filter(is_ipv4, texts))))
 
 
-def _balancer_ips(service: Service) -> tuple[str, ...]:
+def balancer_ips(service: Service) -> tuple[str, ...]:
     """Return the addresses of load balancers by which packets still go when they come to a node (KEP-1860)."""
     status = service.status.loadBalancer
     if service.spec.type != "LoadBalancer" or status is None:

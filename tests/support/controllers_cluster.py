@@ -46,6 +46,7 @@ class Cluster:
             self._intervals,
             KINDS,
             cluster_cidr="10.244.0.0/16",
+            load_balancer_pool="10.77.0.211-10.77.0.254",
             root_ca="PEM",
             sign_token=lambda claims: f"token of {claims['sub']}",
             sign_certificate=sign_anything,

@@ -28,7 +28,6 @@ from machinery.model.k8s.discovery_v1 import (
 )
 from machinery.model.requests import EventType
 from machinery.model.store import Change, Store
-from proxy.core.endpoints import LocalEndpoints
 from proxy.core.merged import Merged
 from proxy.core.topology import ZONE_LABEL
 from proxy.sync import BY_SERVICE, Stores, Syncer, services_of
@@ -38,11 +37,11 @@ SERVICE_IP = "10.96.7.7"
 PORT = 8123
 
 
-class NoDoors:
-    """Answers no load balancer."""
+class Nowhere:
+    """A place that nothing is written to."""
 
-    async def apply(self, wanted: Merged[int, LocalEndpoints], *, anyway: bool = False) -> bool:
-        """Open and close nothing."""
+    async def apply(self, wanted: Merged[Any, Any], *, anyway: bool = False) -> bool:
+        """Write nothing."""
         return False
 
 

@@ -93,6 +93,7 @@ _OUR_CONTROLLERS: Final = (
     f"patch,update {_CERTIFICATES} {_REQUESTS}/approval,{_REQUESTS}/status",
     f"approve {_CERTIFICATES} signers {_KUBELET_SIGNER}",
     f"sign {_CERTIFICATES} signers {_SIGNERS}",
+    "patch core services,services/status",
     "escalate rbac.authorization.k8s.io clusterroles",  # an aggregated role may come to hold anything
 )
 _SCHEDULER: Final = (

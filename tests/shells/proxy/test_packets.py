@@ -16,19 +16,22 @@ import pytest
 
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.log import SILENT
 from machinery.process.clock import SystemClock
+from proxy.addresses import Addresses
 from proxy.commands import Commands
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
 from proxy.nft import Nft
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import Kernel, Syncer
+from tests.support.builders import changed
 from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, inside
 from tests.support.proxy import (
     PORT,
     SERVICE_IP,
-    NoDoors,
+    Nowhere,
     balancer,
     endpoint,
     endpoint_slice,
@@ -70,7 +73,7 @@ class Cluster:
         syncer = Syncer(
             Desired(name, "10.244.0.0/16", sees_bridged=bridged, node_ports=self.node_ports),
             stores,
-            Kernel(Nft(commands), Routes(commands), Conntrack(commands), NoDoors()),
+            Kernel(Nft(commands), Routes(commands), Conntrack(commands), Nowhere(), Addresses(commands)),
             clock=SystemClock(),
             log=SILENT,
             period_s=30,
@@ -327,6 +330,21 @@ def test_load_balancer_from_everywhere(cluster: Cluster) -> None:
     with routed(cluster.lab, BALANCER_IP), serving(cluster.lab, "pod-1b", "pod-2a"):
         for where in ("machine", "pod-1a", "node-2"):
             assert set(answers(cluster.lab, where, address=BALANCER_IP)) == {"pod-1b", "pod-2a"}
+
+
+def test_load_balancer_moves(cluster: Cluster) -> None:
+    """The node that is to answer has the address, and the machine finds it at once where another node has it then."""
+    moment = replace(cluster, **balanced("pod-1b", "pod-2a"))
+    [svc] = moment.services
+    with serving(cluster.lab, "pod-1b", "pod-2a"):
+        for here in ("node-1", "node-2", "node-1", ""):
+            now = changed(svc, metadata__annotations={ANNOUNCER: here})
+            replace(moment, services=[now]).sync()
+            for name in NODE_IPS:
+                held = BALANCER_IP in cluster.lab.run(name, "ip", "address", "show", "dev", "eth0")
+                assert held is (name == here)
+            for where in ("machine", "node-1", "node-2", "pod-1a") if here else ():
+                assert ask(cluster.lab, where, BALANCER_IP)[0] in {"pod-1b", "pod-2a"}
 
 
 def test_load_balancer_that_is_a_proxy(cluster: Cluster) -> None:

@@ -46,6 +46,8 @@ WALKS = {
     "node comes": "each DaemonSet that the node suits looks at every node",
     "node moves": "the same",
     "node goes": "the same",
+    "node is not ready": "who answers for a load balancer is drawn from every node",
+    "balancer comes": "the same",
 }
 
 Json: TypeAlias = dict[str, Any]
@@ -234,6 +236,22 @@ def service(index: int, app: int | None = None) -> Json:
     ports = [{"port": 80, "protocol": "TCP"}]
     return _obj(
         "v1", "Service", f"svc-{index}", spec={"selector": selector, "clusterIP": "10.96.0.9", "ports": ports}
+    )
+
+
+def balancer(index: int, **spec: Any) -> Json:
+    """Return a Service with a load balancer that a node answers for."""
+    note = {"kubarium.dev/announced-by": f"node-{index}"} if index != NEW else {}
+    metadata = {"annotations": note, "finalizers": ["service.kubernetes.io/load-balancer-cleanup"]}
+    spec = {"type": "LoadBalancer", "clusterIP": "10.96.0.9", "ports": [{"port": 80}], **spec}
+    ingress = [{"ip": f"172.16.{index // 250}.{index % 250}", "ipMode": "VIP"}] if index != NEW else []
+    return _obj(
+        "v1",
+        "Service",
+        f"lb-{index}",
+        metadata=metadata,
+        spec=spec,
+        status={"loadBalancer": {"ingress": ingress}},
     )
 
 
@@ -452,6 +470,7 @@ def _objects(index: int) -> Iterator[Json]:
         manual_endpoints(index),
         budget(index),
         service_cidr(index),
+        balancer(index),
     )
 
 
@@ -473,7 +492,13 @@ class World:
 
     def __init__(self, count: int) -> None:
         caches = Caches()
-        settings = Settings(intervals("default"), KINDS, cluster_cidr="10.0.0.0/8", root_ca="PEM")
+        settings = Settings(
+            intervals("default"),
+            KINDS,
+            cluster_cidr="10.0.0.0/8",
+            load_balancer_pool="172.16.0.0/12",
+            root_ca="PEM",
+        )
         self.controllers = [build(caches, settings) for build in CONTROLLERS]
         self.informers = Informers(caches, None, VirtualClock(), SILENT)  # type: ignore[arg-type]  # nothing is asked
         self._keys: dict[tuple[str, Key], Controller[Any]] = {}
@@ -618,6 +643,9 @@ EVENTS: dict[str, Event] = {
     "service comes": lambda world: world.put(service(NEW, 1)),
     "service selects others": lambda world: world.put(service(1, 2)),
     "service goes": lambda world: world.drop(service(1)),
+    "balancer comes": lambda world: world.put(balancer(NEW)),
+    "balancer asks for an address": lambda world: world.put(balancer(1, loadBalancerIP="172.17.0.1")),
+    "balancer goes": lambda world: world.drop(balancer(1)),
     "range comes": lambda world: world.put(service_cidr(NEW)),
     "range goes": lambda world: world.drop(service_cidr(1)),
     "budget comes": lambda world: world.put(budget(NEW, 1)),

@@ -19,7 +19,7 @@ from proxy.core.table import Item, write_whole
 from proxy.sync import Kernel, Stores, Syncer
 from tests.support.proxy import (
     SERVICE_IP,
-    NoDoors,
+    Nowhere,
     endpoint,
     endpoint_slice,
     routed_node,
@@ -46,7 +46,7 @@ class Recorder:
 
     def kernel(self) -> Kernel:
         """Return it as the kernel."""
-        return Kernel(self, _RouteRecorder(self), self, NoDoors())
+        return Kernel(self, _RouteRecorder(self), self, Nowhere(), Nowhere())
 
     async def apply(self, table: Merged[Item, str], *, anyway: bool = False) -> bool:
         """Keep rules."""

@@ -24,7 +24,7 @@ from proxy.core.routes import Route, change_routes
 from proxy.core.table import Item, write_changes
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 from tests.support.builders import changed
-from tests.support.proxy import NoDoors, endpoint, endpoint_slice, routed_node, service, service_port
+from tests.support.proxy import Nowhere, endpoint, endpoint_slice, routed_node, service, service_port
 from tests.support.virtual_clock import VirtualClock
 from tests.support.visits import counted
 
@@ -97,7 +97,7 @@ class World:
         self.syncer = Syncer(
             Desired("node-0", "10.244.0.0/16", sees_bridged=False),
             Stores(*(informer.store for informer in self.informers.values())),
-            Kernel(self.written, self.routes, self.written, NoDoors()),
+            Kernel(self.written, self.routes, self.written, Nowhere(), Nowhere()),
             clock=clock,
             log=SILENT,
             period_s=30,
