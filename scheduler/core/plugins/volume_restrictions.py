@@ -1,7 +1,8 @@
 """VolumeRestrictions: a claim with the access mode ReadWriteOncePod has one pod.
 
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes
-What Kubernetes restricts beside that are disks that the apiserver here refuses in a pod.
+What Kubernetes restricts beside that are disks that one pod of a node can have (gcePersistentDisk, awsElasticBlockStore, iscsi,
+rbd): no node here mounts them, and a pod that names one stays Pending and says so (`scheduler.core.unbuilt`).
 """
 
 from __future__ import annotations
