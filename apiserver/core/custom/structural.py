@@ -60,6 +60,11 @@ class Structural:
         return {}
 
     @cached_property
+    def held(self) -> dict[Any, int]:
+        """What its rules, and those below it, cost of values of which they held."""
+        return {}
+
+    @cached_property
     def properties(self) -> Mapping[str, Structural]:
         """The fields by name, compiled one by one."""
         return _Properties(self.raw.get("properties") or {})

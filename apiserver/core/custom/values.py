@@ -53,6 +53,9 @@ class _Walk:
     """What is left of the steps; one step is one value against one schema."""
 
     left: int
+    alternatives: int = (
+        0  # how deep in schemas of which one, or all, have to hold: there checks that hold are counted
+    )
 
 
 def check_value(
@@ -60,7 +63,7 @@ def check_value(
 ) -> list[Cause]:
     """Find what is wrong with a value. `old` is what stood there before.
 
-    Alternatives multiply: what would take more than `most_steps` is refused, with a cause that says so.
+    A field of the whole that has not changed is not walked through. Alternatives multiply: what would take more than `most_steps` is refused, with a cause that says so.
     """
     try:
         return _check(_Walk(most_steps), value, schema, path, old).causes
@@ -269,7 +272,10 @@ def _check_object(
     for name, item in value.items():
         inner = properties.get(name, additional)
         if inner is not None:
-            result.merge(_check(walk, item, inner, _child(path, name), olds.get(name, MISSING)))
+            before = olds.get(name, MISSING)
+            if not path and not walk.alternatives and before is not MISSING and equal(item, before):
+                continue  # nothing would be said of it: a status is written again and again beside its spec
+            result.merge(_check(walk, item, inner, _child(path, name), before))
         elif closed and name not in properties:
             detail = f"{path}.{name} in body is a forbidden property"
             result.causes.append(field_errors.invalid(path or NOWHERE, name, detail))
@@ -287,6 +293,7 @@ def _check_combinations(
     walk: _Walk, value: Any, schema: Structural, path: str, old: Any, result: Result
 ) -> None:
     raw = schema.raw
+    walk.alternatives += 1
     if "anyOf" in raw and schema.any_of:
         _check_any(walk, value, schema, path, old, result)
     if "oneOf" in raw and schema.one_of:
@@ -295,6 +302,7 @@ def _check_combinations(
         _check_all(walk, value, schema, path, old, result)
     if "not" in raw and schema.negated is not None and not _check(walk, value, schema.negated, path).causes:
         result.causes.append(combination(path, "must not validate the schema (not)"))
+    walk.alternatives -= 1
 
 
 def _check_any(walk: _Walk, value: Any, schema: Structural, path: str, old: Any, result: Result) -> None:
