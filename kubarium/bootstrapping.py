@@ -1,6 +1,7 @@
 """Nodes that get their first certificate for a token, as those that `kubeadm join` brings into a cluster.
 
-One kubeconfig of a cluster has the token; what it is worth stands in a Secret of kube-system, for a day.
+One kubeconfig of a cluster has the token; what it is worth stands in a Secret of kube-system, for a day. Where the cluster
+is, and whom to trust there, everybody can read in the ConfigMap cluster-info of kube-public, which the token signs.
 
 https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kubarium.core.kubeconfig import bootstrap_kubeconfig, token_in
+from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig, token_in
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
 from kubarium.core.spec import ClusterSpec
@@ -21,6 +23,12 @@ from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.process.clock import WALL
 
+if TYPE_CHECKING:
+    from machinery.client.api import Api  # gRPC, which most commands do without
+
+CLUSTER_INFO: Final = "cluster-info"
+_PUBLIC: Final = "kube-public"
+_RBAC: Final = "rbac.authorization.k8s.io"
 _LIFE: Final = timedelta(days=1)
 _PATIENCE_S: Final = 10.0
 
@@ -48,7 +56,9 @@ def ensure_bootstrap_kubeconfig(places: Places) -> None:
 
 
 def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _PATIENCE_S) -> None:
-    """Make the token in the kubeconfig valid from now on for a day; wait for the apiserver where it does not answer yet.
+    """Make the token in the kubeconfig valid from now on for a day, and publish what it signs.
+
+    Wait for the apiserver where it does not answer yet.
 
     Raises:
         KubariumError: the apiserver refuses, or does not answer in time.
@@ -57,7 +67,6 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
     import yaml
 
     from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
-    from machinery.client.api import Api
     from machinery.model.backoff import Backoff
     from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
     from machinery.model.insist import insist
@@ -65,7 +74,9 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
     from machinery.model.k8s.meta_v1 import ObjectMeta
     from machinery.model.resources import SECRETS
 
-    token = token_in(yaml.safe_load(layout.bootstrap_kubeconfig.read_text()))
+    content = yaml.safe_load(layout.bootstrap_kubeconfig.read_text())
+    token = token_in(content)
+    discovery = yaml.safe_dump(discovery_kubeconfig(content), sort_keys=False)
     data = _secret_data(token)
     name, namespace = f"bootstrap-token-{data['token-id']}", "kube-system"
     meta = ObjectMeta(name=name, namespace=namespace)
@@ -77,6 +88,7 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
                 await api.create(SECRETS, secret)
             except AlreadyExists:
                 await api.patch(SECRETS, name, {"stringData": data}, namespace=namespace)
+            await publish(api, discovery)
 
         # NotFound: the namespace is made while the first apiserver starts
         await insist(once, WALL, Backoff(0.05, 0.5), on=(Unavailable, NotFound))
@@ -90,6 +102,27 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
         ) from error
 
 
+async def publish(api: Api, discovery: str) -> None:
+    """Write the ConfigMap cluster-info, and let everybody read it; both under kubeadm's names."""
+    from machinery.model.errors import AlreadyExists
+    from machinery.model.k8s.core_v1 import ConfigMap
+    from machinery.model.k8s.meta_v1 import ObjectMeta
+    from machinery.model.k8s.rbac_v1 import PolicyRule, Role, RoleBinding, RoleRef, Subject
+    from machinery.model.resources import CONFIG_MAPS, ROLE_BINDINGS, ROLES
+
+    info = ObjectMeta(name=CLUSTER_INFO, namespace=_PUBLIC)
+    reader = ObjectMeta(name="kubeadm:bootstrap-signer-clusterinfo", namespace=_PUBLIC)
+    rule = PolicyRule(apiGroups=[""], resources=["configmaps"], resourceNames=[CLUSTER_INFO], verbs=["get"])
+    whom = Subject(apiGroup=_RBAC, kind="User", name="system:anonymous")
+    role = RoleRef(apiGroup=_RBAC, kind="Role", name=reader.name)
+    with suppress(AlreadyExists):
+        await api.create(CONFIG_MAPS, ConfigMap(metadata=info, data={"kubeconfig": discovery}))
+    with suppress(AlreadyExists):
+        await api.create(ROLES, Role(metadata=reader, rules=[rule]))
+    with suppress(AlreadyExists):
+        await api.create(ROLE_BINDINGS, RoleBinding(metadata=reader, roleRef=role, subjects=[whom]))
+
+
 def _secret_data(token: str) -> dict[str, Any]:
     ends = datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC) + _LIFE
     token_id, _, secret = token.partition(".")
@@ -99,4 +132,5 @@ def _secret_data(token: str) -> dict[str, Any]:
         "token-secret": secret,
         "expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "usage-bootstrap-authentication": "true",
+        "usage-bootstrap-signing": "true",
     }

@@ -5,7 +5,7 @@ the cluster. Where there is no such ConfigMap, there is nothing to do.
 
 https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#configmap-signing
 
-Differs: It is off by default in Kubernetes; nobody makes the ConfigMap `cluster-info` here.
+Differs: It is off by default in Kubernetes. The ConfigMap is written when the first node joins with a token.
 """
 
 from controllers.bootstrap_signer.controller import build

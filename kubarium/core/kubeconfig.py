@@ -52,6 +52,12 @@ def bootstrap_kubeconfig(cluster: str, url: str, *, authority: bytes, token: str
     }
 
 
+def discovery_kubeconfig(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a kubeconfig what everybody may read: where the cluster is, and whom to trust there."""
+    [entry] = content["clusters"]
+    return {"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "", "cluster": entry["cluster"]}]}
+
+
 def token_in(content: Mapping[str, Any]) -> str:
     """Return the token of such a kubeconfig."""
     return str(content["users"][0]["user"]["token"])

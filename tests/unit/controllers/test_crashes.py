@@ -18,12 +18,12 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import CONFIG_MAPS, NAMESPACES
 from machinery.model.store import Change
 from tests.support import builders
-from tests.support.controller_crashes import CrashWorld, Mishap, play
-from tests.support.examples import sample
+from tests.support.controller_crashes import CrashPlay, CrashWorld, Mishap, play
+from tests.support.examples import in_turns, sample
 from tests.support.trials.trial import Trial, name_of, trials_of
 
-QUICK_EVENTS = 2  # of the events of a quick trial, drawn anew for each kind of mishap
 SEED = 36
+MISHAPS = ("overtaken", "late", "lost")
 
 
 class Tried(NamedTuple):
@@ -58,27 +58,28 @@ async def test_a_crash_after_any_write_changes_nothing_in_the_end(trial: Trial) 
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("how", ["overtaken", "late", "lost"])
+@pytest.mark.parametrize("how", MISHAPS)
 @pytest.mark.parametrize("trial", [pytest.param(each.trial, id=each.name) for each in ALL])
 async def test_each_event_may_be_overtaken_or_late_or_lost(trial: Trial, how: str) -> None:
-    """Everything goes on without it; in the end every object is as it would be."""
-    await _spoil(trial, how)
-
-
-@pytest.mark.parametrize("how", ["overtaken", "late", "lost"])
-async def test_some_events_may_be_overtaken_or_late_or_lost(how: str) -> None:
-    """Of each quick trial a few."""
-    for name, trial in ALL:
-        if trial.quick:
-            await _spoil(trial, how, random.Random(f"{SEED} {name} {how}"))
-
-
-async def _spoil(trial: Trial, how: str, draw: random.Random | None = None) -> None:
+    """Everything goes on without it; in the end every object is as it would be. Each event has one of these, in turn."""
     faultless = await play(trial.course, trial.table)
     times = range(1, faultless.heard + 1)
-    for at in times if draw is None else draw.sample(times, QUICK_EVENTS):
-        spoilt = await play(trial.course, trial.table, Mishap(**{how: at}))
-        assert spoilt.outcome == faultless.outcome, f"event {at} is {how}"
+    for at in in_turns(times, MISHAPS.index(how), len(MISHAPS)):
+        await _spoil(trial, faultless, how, at)
+
+
+@pytest.mark.parametrize("tried", [each for each in ALL if each.trial.quick], ids=lambda each: each.name)
+async def test_some_event_may_be_overtaken_or_late_or_lost(tried: Tried) -> None:
+    """One of each quick trial."""
+    faultless = await play(tried.trial.course, tried.trial.table)
+    for how in MISHAPS:
+        at = random.Random(f"{SEED} {tried.name} {how}").randint(1, faultless.heard)
+        await _spoil(tried.trial, faultless, how, at)
+
+
+async def _spoil(trial: Trial, faultless: CrashPlay, how: str, at: int) -> None:
+    spoilt = await play(trial.course, trial.table, Mishap(**{how: at}))
+    assert spoilt.outcome == faultless.outcome, f"event {at} is {how}"
 
 
 def forgetful(caches: Caches, _settings: Settings) -> Controller[Any]:
