@@ -163,6 +163,9 @@ class ContainerStarter:
         target_id = self._target_id(pod, target) if (target := target_of(pod, container.name)) else ""
         strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
         volumes = await self.providers.sandboxes.mount(pod)
+        await self.providers.device_claims.prepare(
+            pod
+        )  # a restart may have lost what the sandbox was made with
         make = partial(self.providers.volumes.mounts, pod, container, volumes, strings.variables, images)
         mounts = await asyncio.to_thread(make) if len(container.volumeMounts) > _FEW_MOUNTS else make()
         files = self.providers.files

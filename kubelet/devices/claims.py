@@ -40,12 +40,12 @@ class DeviceClaims:
         self._turn = asyncio.Lock()  # claims are shared: one pod after the other
 
     async def prepare(self, pod: Pod) -> None:
-        """Have the claims of a pod prepared. Idempotent; a pod without claims costs nothing.
+        """Have the claims of a pod prepared. Idempotent: nobody is asked for what is, nor for a pod without claims.
 
         Raises:
             DeviceProblem: one of them cannot be prepared now; an event says why.
         """
-        if not pod.spec.resourceClaims:
+        if not pod.spec.resourceClaims or self._is_prepared(pod):
             return
         async with self._turn:
             try:
@@ -59,6 +59,11 @@ class DeviceClaims:
                     f"Failed to prepare dynamic resources: {text}",
                 )
                 raise DeviceProblem(text) from problem
+
+    def _is_prepared(self, pod: Pod) -> bool:
+        names = [each.object for each in pod_claims(pod) if each.object is not None]
+        known = [self._records.get(pod.metadata.namespace, name) for name in names]
+        return all(each and each.is_prepared and pod.metadata.uid in each.pods for each in known)
 
     async def _prepare(self, pod: Pod) -> None:
         uid = pod.metadata.uid

@@ -69,6 +69,7 @@ class Evaluation:
         self._needs = needs
         self._volumes = volumes
         self._devices = devices
+        self._has_claims = volumes is not None or devices is not None
         self._spread = spread
         self._snapshot = snapshot
         hard_labels = [each.topology_key for each in spread.hard]
@@ -180,7 +181,7 @@ class Evaluation:
             self._reject(standing, node_ports.REJECTION)
         elif not node_resources_fit.fits(needs, node):
             self._reject(standing, node_resources_fit.explain(needs, node))
-        elif (rejection := self._claims_rejection(node)) is not None:
+        elif self._has_claims and (rejection := self._claims_rejection(node)) is not None:
             self._reject(standing, rejection)
         else:
             own = node_resources_fit.least_allocated(needs, node) + balanced_allocation.balance(needs, node)
