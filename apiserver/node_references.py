@@ -7,18 +7,21 @@ follows the pods of its node that changed, not the pods that there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from apiserver.core.authz.attributes import Attributes
 from apiserver.core.authz.node import (
     ATTACHMENTS,
+    CLAIMS,
     SLICES,
     VOLUMES,
     Reference,
     References,
     references_of,
     relates,
+    volume_secrets,
 )
 from apiserver.core.kind import Kind
 from apiserver.objects import CachedObject
@@ -26,6 +29,7 @@ from apiserver.registry.reads import Reads
 from apiserver.watch_cache_feed import Feed
 
 _NODE_NAME = "spec.nodeName"
+_Name: TypeAlias = tuple[str, str]  # namespace, name
 
 
 class NodeReferences:
@@ -41,7 +45,9 @@ class NodeReferences:
             SLICES: kinds["resource.k8s.io", SLICES],
         }
         self._nodes: dict[str, _Node] = {}  # those that have pods
+        self._secrets = _VolumeSecrets()
         feed.cache(pods).follow(self)
+        feed.cache(self._telling[VOLUMES]).follow(self._secrets)
 
     async def of(self, name: str, asked: Attributes) -> References:
         """Return what the pods that are bound to a node refer to, now: it is to be looked at before the next await.
@@ -57,11 +63,20 @@ class NodeReferences:
             await self._reads.ready(kind)
         node = self._nodes.get(name)
         references = node.references() if node else frozenset()
+        if asked.resource == "secrets" and ("secrets", asked.namespace, asked.name) not in references:
+            return await self._secret_of_volume(asked, references)
         if kind is None or (found := self._feed.cache(kind).get(kind.place("", asked.name))) is None:
             return references
         obj = msgspec.json.decode(found.json)
         is_related = relates(obj, asked.resource, name, references)
         return {(asked.resource, "", asked.name)} if is_related else frozenset()
+
+    async def _secret_of_volume(self, asked: Attributes, references: References) -> References:
+        """Return a Secret that is asked for where a volume names it that one of these claims has."""
+        await self._reads.ready(self._telling[VOLUMES])
+        claims = self._secrets.claims(asked.namespace, asked.name)
+        is_related = any((CLAIMS, namespace, name) in references for namespace, name in claims)
+        return {("secrets", asked.namespace, asked.name)} if is_related else frozenset()
 
     def replaced(self, every: Iterable[CachedObject]) -> None:
         """Begin again from a whole list."""
@@ -79,6 +94,49 @@ class NodeReferences:
                 del self._nodes[before]
         if new and after:
             self._nodes.setdefault(after, _Node()).note(new)
+
+
+class _VolumeSecrets:
+    """Which claims have a volume that names a Secret; follows the cache of volumes. A volume is read when somebody asks."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, CachedObject | None] = {}  # by place
+        self._secrets: dict[str, tuple[_Name, frozenset[_Name]]] = {}  # by place: the claim, and the Secrets
+        self._claims: dict[_Name, dict[str, _Name]] = {}  # by Secret: the claims, by the volume's place
+
+    def replaced(self, every: Iterable[CachedObject]) -> None:
+        """Begin again from a whole list."""
+        self._changed = {**dict.fromkeys(self._secrets), **{each.place: each for each in every}}
+
+    def changed(self, old: CachedObject | None, new: CachedObject | None) -> None:
+        """Follow a write: `old` is None for a new volume, `new` for one that is gone."""
+        if new is not None:
+            self._changed[new.place] = new
+        elif old is not None and old.place in self._secrets:
+            self._changed[old.place] = None
+        elif old is not None:
+            self._changed.pop(old.place, None)
+
+    def claims(self, namespace: str, name: str) -> Iterable[_Name]:
+        """Return the claims whose volumes name a Secret."""
+        for place, volume in self._changed.items():
+            self._read(place, volume)
+        self._changed.clear()
+        return self._claims.get((namespace, name), {}).values()
+
+    def _read(self, place: str, volume: CachedObject | None) -> None:
+        _, before = self._secrets.pop(place, (("", ""), frozenset()))
+        for secret in before:
+            del self._claims[secret][place]
+            if not self._claims[secret]:
+                del self._claims[secret]
+        claim, secrets = (
+            volume_secrets(msgspec.json.decode(volume.json)) if volume else (("", ""), frozenset())
+        )
+        if secrets:
+            self._secrets[place] = claim, secrets
+        for secret in secrets:
+            self._claims.setdefault(secret, {})[place] = claim
 
 
 class _Node:

@@ -25,6 +25,9 @@ from kubelet.core.life import Surroundings
 from kubelet.core.network_files import ClusterDns
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
+from kubelet.csi import CsiDrivers, CsiVolumes
+from kubelet.csi.drivers import PLUGIN_TYPE
+from kubelet.csi.node_info import NodeInfo
 from kubelet.devices import DeviceClaims, Drivers
 from kubelet.devices.drivers import TYPE as DEVICE_DRIVER
 from kubelet.environment import Environment
@@ -59,12 +62,13 @@ from kubelet.termination_messages import TerminationMessages
 from kubelet.usage import UsageWindows
 from kubelet.volume_metrics import VolumeMetrics
 from kubelet.volumes import Volumes
+from kubelet.volumes.sources import Sources
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.limited import limited
 from machinery.client.seam_channel import through
 from machinery.model.backoff import Backoff
-from machinery.model.insist import insist
+from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
@@ -75,6 +79,7 @@ from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
 HOLLOW = "hollow"  # the runtime that simulates containers
+_TELL_AGAIN = Backoff(initial_s=0.1, cap_s=10.0)  # wall seconds
 _ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that does not answer yet
 
 
@@ -137,6 +142,7 @@ class Kubelet:
             machine=self.machine,
             cgroups=self.cgroups,
             port=lambda: self._ports[0] if self._ports else 0,
+            volumes_in_use=self._volumes_in_use,
         )
         messages = TerminationMessages(self.files)
         self.relist = Relist(
@@ -166,9 +172,22 @@ class Kubelet:
             allocatable=self.node.allocatable,
             host_ip=config.node_ip,
         )
+        self._node_info = NodeInfo(api, config.node_name, clock)
+        drivers = CsiDrivers(self._node_info, str(config.root), clock)
+        sources = Sources(api, self.objects, clock)
+        self.driver_volumes = CsiVolumes(
+            api,
+            drivers,
+            sources,
+            config.root,
+            config.node_name,
+            clock,
+            node=self.node.own,
+            on_use=self.node.pulse,
+        )
+        self.node.subscribe(self.driver_volumes.node_changed)
         self.volumes = Volumes(
             api,
-            self.objects,
             config.root,
             clock,
             self.events,
@@ -178,12 +197,13 @@ class Kubelet:
             boot_id=self.machine.system.boot_id,
             node=self.node.own,
             handlers=self.node.handlers,
+            sources=sources,
+            drivers=self.driver_volumes,
         )
-        drivers = Drivers(config.root, clock)
-        self.device_claims = DeviceClaims(api, config.root, drivers, self.events, log)
-        self.plugin_handlers: dict[str, PluginHandler] = {
-            DEVICE_DRIVER: drivers
-        }  # by the type of the plugins that they take
+        device_drivers = Drivers(config.root, clock)
+        self.device_claims = DeviceClaims(api, config.root, device_drivers, self.events, log)
+        # by the type of the plugins that they take
+        self.plugin_handlers: dict[str, PluginHandler] = {PLUGIN_TYPE: drivers, DEVICE_DRIVER: device_drivers}
         self.plugins = PluginRegistry(config.root, self.plugin_handlers, clock, log)
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)
@@ -243,6 +263,7 @@ class Kubelet:
             self.cgroups,
             self.files,
             self.images,
+            self.driver_volumes,
             clock,
             log,
         )
@@ -256,10 +277,17 @@ class Kubelet:
             # there may be more simulated nodes on a machine than the kernel has watches
             is_watched = self._around.runtime != HOLLOW
             tasks.create_task(self.plugins.run(is_watched=is_watched), name="plugins")
+            tasks.create_task(self._ensure_csi_node(), name="csi-node")
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._draining = True
+
+    async def _ensure_csi_node(self) -> None:
+        """Have the node's CSINode, however long it takes."""
+        if (node := self.node.own()) is not None:
+            told = tell_first(self._process.log.warning, "csi_node_not_made", every=20)
+            await insist(lambda: self._node_info.ensure(node), self._process.clock, _TELL_AGAIN, told)
 
     async def _ask_runtime_name(self) -> str:
         version = await insist(
@@ -376,6 +404,9 @@ class Kubelet:
 
     def _surroundings(self) -> Surroundings:
         return self._around
+
+    def _volumes_in_use(self) -> list[str]:
+        return self.driver_volumes.in_use()
 
     def _is_draining(self) -> bool:
         return self._draining

@@ -8,6 +8,7 @@ from typing import Final
 from kubelet.cgroups import Cgroups
 from kubelet.containment import contained
 from kubelet.core.life import Stage
+from kubelet.csi import CsiVolumes
 from kubelet.devices import DeviceClaims
 from kubelet.images import Images
 from kubelet.pod_files import PodFiles
@@ -30,6 +31,7 @@ class Housekeeping:
     cgroups: Cgroups
     files: PodFiles
     images: Images
+    driver_volumes: CsiVolumes
     clock: Clock
     log: EventLog
 
@@ -58,3 +60,5 @@ class Housekeeping:
             if life.stage is Stage.SYNCING and life.observed.sandbox is not None:
                 with contained(self.log, "volumes_not_refreshed", pod=life.pod.metadata.name):
                     await self.volumes.refresh(life.pod)
+        with contained(self.log, "volumes_not_measured"):
+            await self.driver_volumes.measure()

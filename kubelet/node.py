@@ -20,6 +20,7 @@ from kubelet.cgroups import Cgroups
 from kubelet.core import node_watch
 from kubelet.core.admission import Abilities
 from kubelet.core.node_status import (
+    NODE_ANNOTATIONS,
     Features,
     Machine,
     RuntimeState,
@@ -109,6 +110,7 @@ class Node:
         machine: Machine,
         cgroups: Cgroups,
         port: Callable[[], int],
+        volumes_in_use: Callable[[], list[str]] = list,
     ) -> None:
         self._api = api
         self._runtime = runtime
@@ -119,6 +121,8 @@ class Node:
         self._machine = machine
         self._cgroups = cgroups
         self._port = port
+        self._volumes_in_use = volumes_in_use
+        self._subscribers: list[Callable[[], None]] = []
         self._watch = NodeWatch(answered_s=clock.monotonic())
         self._images: Sequence[cri.Image] = ()
         self._pulse = asyncio.Event()
@@ -150,8 +154,12 @@ class Node:
         """Return what the runtime's handlers can do; nothing before it has answered."""
         return self._watch.runtime.handlers
 
+    def subscribe(self, on_change: Callable[[], None]) -> None:
+        """Call a function when the API has the node otherwise than before."""
+        self._subscribers.append(on_change)
+
     def pulse(self) -> None:
-        """Look at once: the runtime has come back, or gone."""
+        """Look at once: the runtime has come back, or gone, or other volumes are in use."""
         self._pulse.set()
 
     async def run(self) -> None:
@@ -189,9 +197,11 @@ class Node:
             pass
         found = await self._api.get(NODES, settings.name)
         wanted = node_labels(settings.name, settings.labels, system)
-        if all(found.metadata.labels.get(key) == value for key, value in wanted.items()):
+        meta = found.metadata
+        if wanted.items() <= meta.labels.items() and NODE_ANNOTATIONS.items() <= meta.annotations.items():
             return found
-        return await self._api.patch(NODES, settings.name, {"metadata": {"labels": wanted}})
+        patch = {"metadata": {"labels": wanted, "annotations": NODE_ANNOTATIONS}}
+        return await self._api.patch(NODES, settings.name, patch)
 
     async def _follow_self(self) -> None:
         selection = Selection(field_selector=f"metadata.name={self._settings.name}")
@@ -204,6 +214,8 @@ class Node:
             self._log.warning("node_deleted", node=self._settings.name, action="start the kubelet again")
             return
         self._own = change.new
+        for on_change in self._subscribers:
+            on_change()
         if node_watch.wants_look(self._watch, change.new, is_ready=self.ready.is_set()):
             self._pulse.set()
 
@@ -281,6 +293,7 @@ class Node:
             ip=self._settings.ip,
             port=self._port(),
             images=self._images,
+            volumes_in_use=self._volumes_in_use(),
         )
         if node_watch.is_worth_writing(self._watch, own, status, now_s, self._settings.intervals):
             await self._write(status)
@@ -290,6 +303,8 @@ class Node:
         body = msgspec.to_builtins(status)
         body.setdefault("images", [])
         before = self._own
+        if before is not None and before.status.volumesInUse:
+            body.setdefault("volumesInUse", [])
         self._own = await self._api.patch(
             NODES,
             self._settings.name,

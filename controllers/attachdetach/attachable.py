@@ -1,15 +1,13 @@
-"""Which volumes are attached to nodes, and what is made of their names."""
+"""Which volumes are attached to nodes, and by whom."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
-from machinery.model.k8s.core_v1 import CSIPersistentVolumeSource, Node, PersistentVolume
+from machinery.model.attachments import MANAGED
+from machinery.model.k8s.core_v1 import Node, PersistentVolume
 from machinery.model.k8s.storage_v1 import CSIDriver
 
-MANAGED: Final = "volumes.kubernetes.io/controller-managed-attach-detach"
-"""The annotation of a node whose kubelet leaves attaching to the controllers."""
 _ONE_NODE: Final = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 
 
@@ -26,14 +24,3 @@ def is_exclusive(volume: PersistentVolume) -> bool:
 def is_managed(node: Node) -> bool:
     """Whether a node leaves attaching to the controllers."""
     return node.metadata.annotations.get(MANAGED) == "true"
-
-
-def attachment_name(source: CSIPersistentVolumeSource, node: str) -> str:
-    """Return the name of the attachment of a volume to a node: the same whoever makes it."""
-    digest = hashlib.sha256(f"{source.volumeHandle}{source.driver}{node}".encode())
-    return f"csi-{digest.hexdigest()}"
-
-
-def unique_name(source: CSIPersistentVolumeSource) -> str:
-    """Return what a volume is called in a node's status."""
-    return f"kubernetes.io/csi/{source.driver}^{source.volumeHandle}"

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from controllers.attachdetach.attachable import attachment_name, is_attachable
+from controllers.attachdetach.attachable import is_attachable
 from controllers.attachdetach.plan import Attached, Seen, Wanted, plan
 from controllers.core.caches import Caches
 from controllers.core.controller import Controller, Key, Settings, Watched
 from controllers.core.moment import Moment
 from controllers.core.volumes import POD_CLAIM_FIELDS, claim_entry, claims_of
+from machinery.model.attachments import attachment_name
 from machinery.model.k8s.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from machinery.model.k8s.storage_v1 import CSIDriver, VolumeAttachment
 from machinery.model.pods import is_terminal

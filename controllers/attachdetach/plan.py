@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from controllers.attachdetach.attachable import attachment_name, is_exclusive, is_managed, unique_name
+from controllers.attachdetach.attachable import is_exclusive, is_managed
 from controllers.core.actions import (
     NO_FACTS,
     NORMAL,
@@ -30,6 +30,7 @@ from controllers.core.actions import (
 from controllers.core.merge_patch import patch_at_revision
 from controllers.core.moment import Moment
 from controllers.core.nodes import is_node_ready
+from machinery.model.attachments import attachment_name, name_of_volume
 from machinery.model.k8s.core_v1 import AttachedVolume, Node, PersistentVolume, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.k8s.storage_v1 import (
@@ -98,7 +99,7 @@ def _wait_s(seen: Seen, surplus: Attached) -> float | None:
     What a node has in use is detached only when the node is lost: after a while, or where somebody has said so.
     """
     source, node = surplus.volume.spec.csi, seen.node
-    is_used = node is None or (source is not None and unique_name(source) in node.status.volumesInUse)
+    is_used = node is None or (source is not None and name_of_volume(source) in node.status.volumesInUse)
     if not is_used or (node is not None and any(each.key == OUT_OF_SERVICE for each in node.spec.taints)):
         return None
     left_s = UNMOUNT_S - seen.unwanted_s.get(surplus.attachment.metadata.name, 0.0)
@@ -114,7 +115,7 @@ def _say_attached(seen: Seen, wanted: Mapping[str, Wanted], free: Sequence[Attac
     freed = {each.attachment.metadata.name for each in free}
     listed = {each.name for each in seen.node.status.volumesAttached}
     ready = [each for each in seen.attached if _is_ready(each) and each.attachment.metadata.name not in freed]
-    names = {unique_name(each.volume.spec.csi): each for each in ready if each.volume.spec.csi}
+    names = {name_of_volume(each.volume.spec.csi): each for each in ready if each.volume.spec.csi}
     if set(names) == listed:
         return ()
     volumes = [msgspec.to_builtins(AttachedVolume(name=name, devicePath="")) for name in sorted(names)]

@@ -6,7 +6,9 @@ https://kubernetes.io/docs/concepts/storage/persistent-volumes/#binding
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from machinery.model.k8s.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from machinery.model.owners import controller_of
@@ -15,6 +17,9 @@ from machinery.model.storage import ephemeral_claim
 BOUND: Final = "Bound"
 BLOCK: Final = "Block"
 FILESYSTEM: Final = "Filesystem"
+_OF_GROWTH: Final = frozenset(
+    {"Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError"}
+)
 _ALONE: Final = ["ReadWriteOncePod"]
 _OLD_MOUNT_OPTIONS: Final = "volume.beta.kubernetes.io/mount-options"
 
@@ -74,6 +79,16 @@ def mode_problem(pod: Pod, volume: Volume, found: PersistentVolume) -> str:
     if is_device and mode != BLOCK:
         return f"volume {volume.name} has volumeMode {mode}, but is specified in volumeDevices"
     return ""
+
+
+def grown_status(claim: PersistentVolumeClaim, size: str) -> dict[str, Any]:
+    """Return the change of a claim's status once its volume's file system is so large: nothing of the growth is left to do."""
+    kept = [each for each in claim.status.conditions if each.type not in _OF_GROWTH]
+    return {
+        "capacity": {"storage": size},
+        "conditions": msgspec.to_builtins(kept),
+        "allocatedResourceStatuses": {"storage": None},
+    }
 
 
 def is_for_one_pod(volume: PersistentVolume) -> bool:

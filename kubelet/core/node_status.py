@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from machinery.model import conditions as condition_list
+from machinery.model.attachments import MANAGED
 from machinery.model.k8s.coordination_v1 import Lease, LeaseSpec
 from machinery.model.k8s.core_v1 import (
     ContainerImage,
@@ -38,6 +39,7 @@ MAX_IMAGES: Final = 50
 MEMORY_THRESHOLD_BYTES: Final = 100 * 2**20
 DISK_THRESHOLD: Final = 0.10
 INODES_THRESHOLD: Final = 0.05
+NODE_ANNOTATIONS: Final = {MANAGED: "true"}
 _OF_EVERY_RUNTIME: Final = ("RuntimeReady", "NetworkReady")
 _OURS: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
 _PRESSURES: Final = {  # by type: (reason, message) without the pressure, then with it
@@ -214,6 +216,7 @@ def compute_status(
     ip: str,
     port: int,
     images: Iterable[cri.Image],
+    volumes_in_use: Sequence[str] = (),
 ) -> NodeStatus:
     """Return the whole status of a node."""
     system = machine.system
@@ -224,6 +227,7 @@ def compute_status(
         conditions=list(conditions),
         daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=port)),
         images=view_images(images),
+        volumesInUse=list(volumes_in_use),
         nodeInfo=NodeSystemInfo(
             architecture=system.architecture,
             bootID=system.boot_id,
@@ -273,7 +277,9 @@ def new_boot_id(old: NodeStatus, new: NodeStatus) -> str:
 def new_node(name: str, labels: Mapping[str, str], taints: Sequence[Taint], system: System) -> Node:
     """Return the Node object that a kubelet registers."""
     return Node(
-        metadata=ObjectMeta(name=name, labels=node_labels(name, labels, system)),
+        metadata=ObjectMeta(
+            name=name, labels=node_labels(name, labels, system), annotations=dict(NODE_ANNOTATIONS)
+        ),
         spec=NodeSpec(taints=list(taints)),
     )
 

@@ -42,6 +42,7 @@ BUILT: Final = (
     "projected",
     "hostPath",
     "image",
+    "csi",
     *CLAIMED,
 )
 

@@ -15,23 +15,32 @@ from typing import Final
 
 import msgspec
 
-from kubelet.core import claims
+from kubelet.core import claims, csi
 from kubelet.core.node_summary import VolumeUsage
 from kubelet.core.volumes import fs_group
 from kubelet.node_usage import read_disk
 from kubelet.volumes import host_path, local
+from kubelet.volumes.driver_volumes import DriverVolumes
 from kubelet.volumes.ownership import give_volume_to_group
 from kubelet.volumes.problem import NoPlugin, UnresolvedClaim, VolumeProblem
 from machinery.client.api import Api
+from machinery.client.events import NORMAL, EventRecorder
+from machinery.model import quantity
 from machinery.model.errors import ApiError
-from machinery.model.k8s.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume
+from machinery.model.k8s.core_v1 import (
+    CSIPersistentVolumeSource,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Volume,
+)
 from machinery.model.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from machinery.model.volume_matching import is_reachable_from
 
 _NOTES: Final = "claimed"  # in a pod's folder: a note for each of its volumes that a claim stands for
 _AFFINITY: Final = "MountVolume.NodeAffinity check failed"
 _OPTIONS: Final = "MountVolume.MountOptionSupport check failed"
-_DEVICE: Final = "MountVolume.MountDevice failed"
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -46,8 +55,17 @@ class Note(msgspec.Struct, frozen=True):
 class ClaimedVolumes:
     """The volumes of the node's pods that claims stand for."""
 
-    def __init__(self, api: Api, pods: Path, node: Callable[[], Node | None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        pods: Path,
+        node: Callable[[], Node | None],
+        drivers: DriverVolumes,
+        events: EventRecorder,
+    ) -> None:
         self._api = api
+        self._drivers = drivers
+        self._events = events
         self._pods = pods
         self._node = node
         self._notes: dict[str, dict[str, Note]] = {}  # by the pod's uid and its own name for the volume
@@ -65,6 +83,12 @@ class ClaimedVolumes:
         """
         claim, found = await self._find(pod, volume)
         self._check(pod, found)
+        if found.spec.csi:
+            self._note(pod, volume, Note(found.metadata.name, claim.metadata.name, pod.metadata.namespace))
+            source = self._source(volume, found, found.spec.csi)
+            path = await self._drivers.set_up(pod, volume.name, source, claim.metadata.name)
+            await self._grow(pod, volume.name, claim, found, source)
+            return path
         path = _path(found)
         measured = path if found.spec.local and found.spec.volumeMode != claims.BLOCK else ""
         is_first = self._note(
@@ -74,12 +98,30 @@ class ClaimedVolumes:
             await self._give_to_group(pod, path)
         return path
 
+    async def refresh(self, pod: Pod, volume: Volume) -> None:
+        """Have a driver's volume hold what it should hold by now, and be as large as it has become.
+
+        Raises:
+            VolumeProblem: its driver refuses, or it is not the claim's any more.
+        """
+        claim, found = await self._find(pod, volume)
+        if found.spec.csi:
+            source = self._source(volume, found, found.spec.csi)
+            await self._drivers.publish_again(pod, source, volume.name)
+            await self._grow(pod, volume.name, claim, found, source)
+
+    def is_drivers(self, pod: Pod, volume: Volume) -> bool:
+        """Whether a volume that a pod has may be a driver's."""
+        note = self._notes.get(pod.metadata.uid, {}).get(volume.name)
+        return note is not None and not note.measured
+
     def forget(self, pod_uid: str) -> None:
         """Forget what a pod used; its folder is removed by others."""
         self._notes.pop(pod_uid, None)
 
     def usage(self) -> Iterator[VolumeUsage]:
         """Yield how full the volumes are."""
+        yield from self._drivers.usage()
         for pod_uid, notes in self._notes.items():
             for name, note in notes.items():
                 if note.measured:
@@ -138,6 +180,44 @@ class ClaimedVolumes:
             for note in notes.values()
         )
 
+    async def _grow(
+        self,
+        pod: Pod,
+        name: str,
+        claim: PersistentVolumeClaim,
+        found: PersistentVolume,
+        source: csi.Source,
+    ) -> None:
+        """Have the file system of a volume grow that has become larger than its claim says, and say so."""
+        size = found.spec.capacity.get("storage", "0")
+        required_bytes = quantity.memory_bytes(size)
+        if required_bytes <= quantity.memory_bytes(claim.status.capacity.get("storage", size)):
+            return
+        if not await self._drivers.expand(pod, source, name, required_bytes):
+            return
+        try:
+            await self._api.patch(
+                PERSISTENT_VOLUME_CLAIMS,
+                claim.metadata.name,
+                {"status": claims.grown_status(claim, size)},
+                namespace=claim.metadata.namespace,
+                subresource="status",
+            )
+        except ApiError as error:
+            text = f"NodeExpandVolume: the claim's status was not written: {error.message}"
+            raise VolumeProblem(text, about=found.metadata.name) from error
+        node = self._node()
+        where = node.metadata.name if node else ""
+        text = f'MountVolume.NodeExpandVolume succeeded for volume "{found.metadata.name}" {where}'
+        for about in (pod, claim):
+            self._events.record(about, NORMAL, "FileSystemResizeSuccessful", text)
+
+    def _source(
+        self, volume: Volume, found: PersistentVolume, source: CSIPersistentVolumeSource
+    ) -> csi.Source:
+        is_read_only = self._is_read_only(volume)
+        return csi.source_of_volume(found, source, claims.mount_options(found), read_only=is_read_only)
+
     @staticmethod
     def _is_read_only(volume: Volume) -> bool:
         return volume.persistentVolumeClaim is not None and bool(volume.persistentVolumeClaim.readOnly)
@@ -173,12 +253,8 @@ def _path(found: PersistentVolume) -> str:
             return host_path.set_up(spec.hostPath)
         except VolumeProblem as problem:
             raise VolumeProblem(problem.message, about=name) from problem
-    if spec.csi:
-        text = "kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: "
-        text += f"driver name {spec.csi.driver} not found in the list of registered CSI drivers"
-        raise VolumeProblem(text, step=_DEVICE, about=name)
     raise NoPlugin(name)
 
 
 def _kind(volume: PersistentVolume) -> str:
-    return next((name for name in ("hostPath", "local", "nfs", "csi") if getattr(volume.spec, name)), "")
+    return next((name for name in ("hostPath", "local", "nfs") if getattr(volume.spec, name)), "")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from kubelet.core.plugins import path_here
 from kubelet.volumes.problem import VolumeProblem
 from machinery.model.k8s.core_v1 import HostPathVolumeSource
 
@@ -21,16 +22,20 @@ _CHECKS: Final[dict[str, tuple[Callable[[Path], bool], str]]] = {
 }
 
 
-def set_up(source: HostPathVolumeSource) -> str:
+def set_up(source: HostPathVolumeSource, root: str = "") -> str:
     """Check the path, make what its type allows to make, and return it.
+
+    What lies below /var/lib/kubelet is looked for in the folder of this node's kubelet (`root`), wherever that is: plugins
+    and their manifests mean it.
 
     Raises:
         VolumeProblem: it is not what its type says.
     """
-    path = Path(source.path)
+    place = path_here(source.path, root) if root else source.path
+    path = Path(place)
     if not source.type:
         _create_unchecked(path)
-        return source.path
+        return place
     if source.type not in _CHECKS:
         raise VolumeProblem(f"hostPath type check failed: {source.type} is an invalid volume type")
     try:
@@ -40,7 +45,7 @@ def set_up(source: HostPathVolumeSource) -> str:
     is_right, word = _CHECKS[source.type]
     if not is_right(path):
         raise VolumeProblem(f"hostPath type check failed: {source.path} is not a {word}")
-    return source.path
+    return place
 
 
 def _create_unchecked(path: Path) -> None:

@@ -12,7 +12,12 @@ from kubelet.volumes.problem import VolumeProblem
 from machinery.client.api import Api
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound
-from machinery.model.k8s.authentication_v1 import BoundObjectReference, TokenRequest, TokenRequestSpec
+from machinery.model.k8s.authentication_v1 import (
+    BoundObjectReference,
+    TokenRequest,
+    TokenRequestSpec,
+    TokenRequestStatus,
+)
 from machinery.model.k8s.core_v1 import ConfigMap, Pod, Secret, ServiceAccountTokenProjection
 from machinery.model.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, Resource
 
@@ -21,7 +26,7 @@ S = TypeVar("S", ConfigMap, Secret)
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    text: str
+    status: TokenRequestStatus
     refresh_s: float  # cluster seconds since the epoch
 
 
@@ -60,8 +65,18 @@ class Sources:
         Raises:
             VolumeProblem: it cannot be had now.
         """
+        return (await self.token_status(pod, source.audience, source.expirationSeconds)).token
+
+    async def token_status(
+        self, pod: Pod, audience: str, expiration_s: int | None = None
+    ) -> TokenRequestStatus:
+        """Return such a token for an audience ("": the apiserver), with its end; a new one when it gets old.
+
+        Raises:
+            VolumeProblem: it cannot be had now.
+        """
         tokens = self._tokens.setdefault(pod.metadata.uid, {})
-        key = (source.audience, source.expirationSeconds or 3600)
+        key = (audience, expiration_s or 3600)
         known = tokens.get(key)
         if known is None or self._clock.now() >= known.refresh_s:
             try:
@@ -69,7 +84,7 @@ class Sources:
             except ApiError as error:
                 if known is None:
                     raise VolumeProblem(f"failed to fetch token: {error.message}") from error
-        return known.text
+        return known.status
 
     def forget(self, pod_uid: str) -> None:
         """Drop what is kept for a pod."""
@@ -105,4 +120,4 @@ class Sources:
         )
         expires = reply.status.expirationTimestamp
         expires_s = self._clock.timescale.parse(expires) if expires else asked_s + expiration_s
-        return _Token(reply.status.token, token_refresh_s(asked_s, expires_s))
+        return _Token(reply.status, token_refresh_s(asked_s, expires_s))

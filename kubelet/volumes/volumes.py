@@ -18,6 +18,7 @@ from typing import Final
 
 from kubelet.containment import contained
 from kubelet.core.claims import is_used
+from kubelet.core.csi import source_of_inline
 from kubelet.core.environment import TooLargeError, expand, unknown_names
 from kubelet.core.field_values import Addresses
 from kubelet.core.node_status import Features
@@ -34,10 +35,10 @@ from kubelet.core.volumes import (
     memory_volume_bytes,
 )
 from kubelet.finishing import finish
-from kubelet.referenced_objects import ObjectSource
 from kubelet.volumes import empty_dir, host_path, projected
 from kubelet.volumes.atomic_writer import write_atomically
 from kubelet.volumes.claimed import ClaimedVolumes
+from kubelet.volumes.driver_volumes import DriverVolumes
 from kubelet.volumes.keyed import config_map_files, secret_files
 from kubelet.volumes.mounting import mount_tmpfs, mounts_are_seen, unmount_at, unmount_below
 from kubelet.volumes.problem import NoPlugin, VolumeProblem
@@ -80,7 +81,6 @@ class Volumes:
     def __init__(
         self,
         api: Api,
-        objects: ObjectSource,
         root_dir: Path,
         clock: Clock,
         events: EventRecorder,
@@ -91,7 +91,10 @@ class Volumes:
         boot_id: str = "",
         node: Callable[[], Node | None] = lambda: None,
         handlers: Callable[[], Mapping[str, Features]] = dict,
+        sources: Sources,
+        drivers: DriverVolumes,
     ) -> None:
+        self._root = root_dir
         self._pods = root_dir / "pods"
         self._pods.mkdir(parents=True, exist_ok=True)
         self._clock = clock
@@ -101,8 +104,9 @@ class Volumes:
         self._boot_id = boot_id
         self._handlers = handlers
         self._host_ips = (host_ip,) if host_ip else ()
-        self._sources = Sources(api, objects, clock)
-        self.claimed = ClaimedVolumes(api, self._pods, node)
+        self._sources = sources
+        self._drivers = drivers
+        self.claimed = ClaimedVolumes(api, self._pods, node, drivers, events)
         self._writing = asyncio.Lock()
         self._can_mount = mounts_are_seen(self._pods)
         if not self._can_mount:
@@ -133,14 +137,13 @@ class Volumes:
         return paths
 
     async def refresh(self, pod: Pod) -> None:
-        """Bring files up to date with what they come from; what cannot be read now stays as it is."""
+        """Bring volumes up to date with what they come from; what cannot be read now stays as it is."""
         room = Room()
         for volume in pod.spec.volumes:
-            if kind_of(volume) in _WRITTEN and self._folder(pod, volume).is_dir():
-                try:
-                    await self._set_up(pod, volume, room)
-                except Exception as problem:  # noqa: BLE001 - whatever it is, it is this volume's
-                    self._tell(pod, volume, problem)
+            try:
+                await self._refresh(pod, volume, room)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, it is this volume's
+                self._tell(pod, volume, problem)
 
     def mounts(
         self,
@@ -193,7 +196,13 @@ class Volumes:
         ]
 
     async def unmount(self, pod_uid: str) -> None:
-        """Remove everything of a pod: its volumes and its other files, but not what claims stand for. Idempotent."""
+        """Remove everything of a pod: its volumes and its other files, but not what claims stand for. Idempotent.
+
+        Raises:
+            ApiError: a driver does not undo what it has done for the pod: nothing else is removed.
+            OSError: the same.
+        """
+        await self._drivers.tear_down(pod_uid)
         self._sources.forget(pod_uid)
         folder = self._pods / pod_uid
         if folder.is_dir():
@@ -207,6 +216,15 @@ class Volumes:
                 self._log.info("orphaned_volumes_removed", pod_uid=pod_uid)
                 with contained(self._log, "volumes_not_removed", pod_uid=pod_uid):
                     await self.unmount(pod_uid)
+
+    async def _refresh(self, pod: Pod, volume: Volume, room: Room) -> None:
+        if kind_of(volume) in _WRITTEN and self._folder(pod, volume).is_dir():
+            await self._set_up(pod, volume, room)
+        elif volume.csi:
+            source = source_of_inline(pod, volume.name, volume.csi)
+            await self._drivers.publish_again(pod, source, volume.name)
+        elif kind_of(volume) in CLAIMED and self.claimed.is_drivers(pod, volume):
+            await self.claimed.refresh(pod, volume)
 
     def _folder(self, pod: Pod, volume: Volume) -> Path:
         return self._pods / pod.metadata.uid / "volumes" / _FOLDERS[kind_of(volume)] / volume.name
@@ -222,9 +240,13 @@ class Volumes:
 
     async def _set_up_kind(self, pod: Pod, volume: Volume, kind: str, room: Room) -> str:
         if volume.hostPath:
-            return host_path.set_up(volume.hostPath)
+            return host_path.set_up(volume.hostPath, str(self._root))
         if kind in CLAIMED:
             return await self.claimed.set_up(pod, volume)
+        if volume.csi:
+            return await self._drivers.set_up(
+                pod, volume.name, source_of_inline(pod, volume.name, volume.csi)
+            )
         folder = self._folder(pod, volume)
         if kind == "emptyDir":
             medium = volume.emptyDir.medium if volume.emptyDir is not None else ""
@@ -332,8 +354,12 @@ def _is_idle(pod: Pod, volume: Volume) -> bool:
 
 def _is_read_only(volume: Volume) -> bool:
     """Whether no container may write a volume: the kubelet writes it, and nobody else, or its claim is used so."""
-    claim = volume.persistentVolumeClaim
-    return kind_of(volume) in _WRITTEN or (claim is not None and bool(claim.readOnly))
+    claim, made = volume.persistentVolumeClaim, volume.csi
+    return (
+        kind_of(volume) in _WRITTEN
+        or (claim is not None and bool(claim.readOnly))
+        or (made is not None and bool(made.readOnly))
+    )
 
 
 def _remove_with_mounts(folder: Path) -> None:

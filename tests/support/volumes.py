@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from kubelet.core.node_status import Features
+from kubelet.csi import CsiDrivers, CsiVolumes
+from kubelet.csi.node_info import NodeInfo
 from kubelet.volumes import VolumeProblem, Volumes
+from kubelet.volumes.sources import Sources
 from machinery.model.k8s.core_v1 import Container, Pod, Volume
+from machinery.process.clock import WALL
 from tests.support.builders import node, pod
 from tests.support.kubelet_node import KeptEvents, ReadAlways
 from tests.support.scripted_api import LocalRegistry
@@ -38,20 +42,34 @@ class VolumeWorld:
         self.log = KeptWarnings()
         self.api = server.api("kubelet")
         self.handlers: dict[str, Features] = {}
+        self.node = node("node-1", labels={"kubernetes.io/hostname": "node-1"})
         self.volumes = self.restarted()
 
     def restarted(self, boot_id: str = "") -> Volumes:
+        sources = Sources(self.api, ReadAlways(self.api), self.clock)
+        self.drivers = CsiDrivers(NodeInfo(self.api, "node-1", WALL), str(self.root), WALL)
+        self.driver_volumes = CsiVolumes(
+            self.api,
+            self.drivers,
+            sources,
+            self.root,
+            "node-1",
+            WALL,
+            node=lambda: self.node,
+            on_use=lambda: None,
+        )
         return Volumes(
             self.api,
-            ReadAlways(self.api),
             self.root,
             self.clock,
             self.events,
             self.log,
             allocatable=lambda: {"memory": "8Gi"},
             boot_id=boot_id,
-            node=lambda: node("node-1", labels={"kubernetes.io/hostname": "node-1"}),
             handlers=lambda: self.handlers,
+            node=lambda: self.node,
+            sources=sources,
+            drivers=self.driver_volumes,
         )
 
     async def problem(self, one: Pod) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubarium import Cluster
 from tests.support.kubectl import Kubectl, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "csi-driver"
 
 
 def counter(name: str) -> dict[str, Any]:
@@ -64,3 +72,49 @@ def test_what_a_pod_writes_stays_until_its_claim_goes(kubectl: Kubectl) -> None:
     kubectl("delete", "pod/second", "pvc/data", "--wait=false")
     eventually(lambda: kubectl.run("get", "pv", name).code != 0, what="the end of the volume")
     assert name not in json.loads(kubectl("get", "--raw", page))["names"]
+
+
+@contextlib.contextmanager
+def driver(cluster: Cluster, node: str, folder: Path) -> Iterator[None]:
+    """Run the example's CSI driver on a node."""
+    kubelet = cluster.layout.node(node) / "kubelet"
+    options = [f"--node-id={node}", f"--kubelet-dir={kubelet}", f"--data-dir={folder}"]
+    running = subprocess.Popen([sys.executable, str(EXAMPLE / "driver.py"), *options])
+    try:
+        yield
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
+    kubectl: Kubectl, cluster: Cluster, tmp_path: Path
+) -> None:
+    """The driver registers; its pod goes where it is, and writes through both mounts; a kubelet that begins anew undoes them."""
+    (tmp_path / "shared").mkdir()
+    with driver(cluster, "node-2", tmp_path):
+        kubectl("apply", "-f", str(EXAMPLE / "volume.yaml"))
+        try:
+            kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=40s", timeout_s=50)
+            assert (
+                kubectl("get", "csinode", "node-2", "-o=jsonpath={.spec.drivers[*].name}")
+                == "folders.example.com"
+            )
+            assert kubectl("get", "pod", "writer", "-o=jsonpath={.spec.nodeName}") == "node-2"
+            assert (tmp_path / "shared" / "starts").read_text().count("\n") == 1
+            assert (tmp_path / "shared" / "starts").stat().st_gid == 2000
+            assert len(list(tmp_path.iterdir())) == 3  # with the pod's own, and its mark
+            cluster.kill("kubelet@node-2", restart=True)
+            kubectl("delete", "pod", "writer", "--timeout=40s", timeout_s=50)
+        finally:
+            kubectl(
+                "delete",
+                "-f",
+                str(EXAMPLE / "volume.yaml"),
+                "--ignore-not-found",
+                "--timeout=40s",
+                timeout_s=50,
+            )
+        assert [each.name for each in tmp_path.iterdir()] == ["shared"]
+        assert (tmp_path / "shared" / "starts").read_text().count("\n") == 1
+    eventually(lambda: kubectl("get", "csinode", "node-2", "-o=jsonpath={.spec.drivers[*].name}") == "")

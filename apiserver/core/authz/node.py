@@ -66,6 +66,9 @@ _ALWAYS: Final = frozenset(
 )
 
 
+_NODE_SECRETS: Final = ("nodeStageSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef")
+
+
 def node_of(user: User) -> str:
     """Return the node that a kubelet asks for; "" where no kubelet asks."""
     if GROUP not in user.groups or not user.name.startswith(USER_PREFIX):
@@ -128,6 +131,17 @@ def relates(obj: Json, resource: str, node: str, references: References) -> bool
         return bool(spec.get("nodeName") == node)
     claim = spec.get("claimRef") or {}
     return (CLAIMS, claim.get("namespace", ""), claim.get("name", "")) in references
+
+
+def volume_secrets(volume: Json) -> tuple[tuple[str, str], frozenset[tuple[str, str]]]:
+    """Return the claim that a PersistentVolume is bound to, and the Secrets that its driver is given on a node."""
+    spec = volume.get("spec") or {}
+    claim, source = spec.get("claimRef") or {}, spec.get("csi") or {}
+    found = (source.get(field) or {} for field in _NODE_SECRETS)
+    secrets = frozenset(
+        (each.get("namespace", ""), each.get("name", "")) for each in found if each.get("name")
+    )
+    return (claim.get("namespace", ""), claim.get("name", "")), secrets
 
 
 def _claim_of(volume: Json, pod_name: str) -> str:

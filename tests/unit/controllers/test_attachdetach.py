@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from controllers.attachdetach.attachable import MANAGED, attachment_name, is_attachable, unique_name
+from controllers.attachdetach.attachable import is_attachable
 from controllers.attachdetach.plan import Attached, Seen, Wanted, plan
 from controllers.core.actions import Create, Delete, Patch
+from machinery.model.attachments import MANAGED, attachment_name, name_of_volume
 from machinery.model.k8s.core_v1 import AttachedVolume, CSIPersistentVolumeSource, NodeCondition
 from machinery.model.k8s.storage_v1 import (
     CSIDriver,
@@ -111,7 +112,7 @@ def test_an_attachment_says_who_is_to_attach_what_to_where():
     assert made.object == changed(attachment(attached=False), metadata=made.object.metadata)
     assert made.object.metadata.name == NAME
     assert NAME == "csi-823ff6d07d8b84f1050c23029f163f97f72673c99ce3b8effe2ce42c7a1a6aa6"
-    assert unique_name(SOURCE) == UNIQUE
+    assert name_of_volume(SOURCE) == UNIQUE
 
 
 def test_pods_are_told_what_came_of_it():
