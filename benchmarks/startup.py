@@ -70,9 +70,13 @@ def _up(home: Path) -> tuple[dict[str, float], float]:
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         for line in process.stdout or ():
-            if "answers" in line:
-                marks["api_answering"] = round(time.monotonic() - began, 2)
-    marks["nodes_ready"] = round(time.monotonic() - began, 2)
+            for text, mark in (
+                ("apiserver answers", "api_answering"),
+                ("is Ready", "nodes_ready"),
+                ("DNS answers", "dns_answering"),
+            ):
+                if text in line:
+                    marks[mark] = round(time.monotonic() - began, 2)
     if process.returncode:
         raise RuntimeError(f"`kubarium up` ended with {process.returncode}")
     return marks, began

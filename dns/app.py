@@ -55,7 +55,7 @@ async def serve(config: DnsConfig, process: Process) -> None:
     Raises:
         ListenError: an address cannot be listened on.
     """
-    api = _connect(config, process)
+    api = process.connect()
     try:
         await Dns(config, process, api).run()
     finally:
@@ -179,19 +179,6 @@ class Dns:
         if tags:
             self._zone.note_change()
             self._hot.drop(tags)
-
-
-def _connect(config: DnsConfig, process: Process) -> Api:
-    """Open the door to the apiserver, as whom it was configured."""
-    if not config.service_account:
-        return process.connect()
-    from machinery.client.rest_transport import Token, connect_rest
-
-    folder = Path(config.service_account)
-    token = Token(str(folder / "token"), str(folder / "ca.crt"), server_name=config.tls_server_name)
-    return connect_rest(
-        config.server, token, caller=process.name, seam=process.seam, clock=process.clock, log=process.log
-    )
 
 
 def _read(path: str) -> str:

@@ -49,14 +49,6 @@ class DnsConfig(ComponentConfig):
     )
     announce_port: int = setting(0, help="port at --announce-address; 0: that of --listen")
     cluster_dns: str = setting("10.96.0.10", help="ClusterIP of the Service kube-dns that is announced")
-    metrics_listen: str = setting(
-        "",
-        help="address host:port for /livez, /readyz and /metrics over plain HTTP, as probes of pods want it; none if empty",
-    )
-    service_account: str = setting(
-        "",
-        help="folder with a ServiceAccount's token and ca.crt to come as, with --transport rest; none if empty",
-    )
 
     @property
     def stubs(self) -> dict[str, tuple[Server, ...]]:

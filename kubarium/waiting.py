@@ -11,6 +11,7 @@ from kubarium.core.addresses import Addresses
 from kubarium.core.components import ADMIN
 from kubarium.core.layout import Layout
 from kubarium.core.spec import APISERVER, ClusterSpec
+from kubarium.dns_answers import until_it_answers
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.client.api import Api
@@ -95,7 +96,7 @@ def wait_for_nodes(
     began: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Return when nodes are Ready: those that are named, or all of the spec.
+    """Return when nodes are Ready, those that are named or all of the spec, and the cluster's DNS answers.
 
     What a node's kubelet said before the machine was last switched on does not count. Progress is told with the seconds
     since `began` (of the monotonic wall clock).
@@ -115,6 +116,10 @@ def wait_for_nodes(
             state,
             lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
+        if spec.has_dns:
+            addresses = Addresses(spec)
+            await until_it_answers(addresses.host, addresses.dns_port)
+            progress(f"DNS answers after {WALL.monotonic_wall() - began:.1f} s")
 
     try:
         _run(spec, layout, until_ready, timeout_s)
@@ -197,6 +202,8 @@ class _State:
     def missing(self, wanted: Iterable[str]) -> str:
         if not self.answering:
             return f"the apiserver does not answer ({self.error})"
+        if self.ready.issuperset(wanted):
+            return "the cluster's DNS does not answer"
         return f"not Ready: {', '.join(name for name in wanted if name not in self.ready)}"
 
 

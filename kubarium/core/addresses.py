@@ -17,6 +17,8 @@ KUBELET_PORT = 10250
 SERVICE_CIDR = "10.96.0.0/16"
 CLUSTER_CIDR = "10.244.0.0/16"
 FIRST_SERVICE_IP = "10.96.0.1"
+CLUSTER_DNS = "10.96.0.10"
+CLUSTER_DOMAIN = "cluster.local"
 
 
 def loopback(instance: Instance) -> str:
@@ -97,6 +99,16 @@ class Addresses:
     def grpc_servers(self) -> list[str]:
         """The gRPC door of each apiserver, as the machine dials it."""
         return [f"{loopback(each)}:{self.grpc_port}" for each in self.spec.instances(APISERVER)]
+
+    @property
+    def dns_port(self) -> int:
+        """The DNS server's port, at the machine's own address on the backbone."""
+        return self.spec.base_port + 4
+
+    @property
+    def compose_dns(self) -> str:
+        """The DNS server's address where it is a compose service on the backbone."""
+        return self._on_backbone(6)
 
     @property
     def compose_apiserver(self) -> str:

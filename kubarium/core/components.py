@@ -11,6 +11,8 @@ from typing import Any
 
 from kubarium.core.addresses import (
     CLUSTER_CIDR,
+    CLUSTER_DNS,
+    CLUSTER_DOMAIN,
     FIRST_SERVICE_IP,
     LOOPBACK,
     SERVICE_CIDR,
@@ -18,7 +20,7 @@ from kubarium.core.addresses import (
 )
 from kubarium.core.certificates import Certificate
 from kubarium.core.places import Places
-from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, Instance, NodeSpec
+from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, SCHEDULER, Instance, NodeSpec
 
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
 KUBELET_CLIENT = Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client")
@@ -67,8 +69,14 @@ def components(places: Places) -> list[Component]:
 
 
 def control_plane(places: Places) -> list[Component]:
-    """List the processes of etcd, apiserver, scheduler and controllers, and of the registry where there is one."""
-    makers = {ETCD: _etcd, APISERVER: _apiserver, SCHEDULER: _scheduler, CONTROLLERS: _controllers}
+    """List the processes of etcd, apiserver, scheduler, controllers and DNS, and of the registry where there is one."""
+    makers = {
+        ETCD: _etcd,
+        APISERVER: _apiserver,
+        SCHEDULER: _scheduler,
+        CONTROLLERS: _controllers,
+        DNS: _dns,
+    }
     plane = [
         make(each, places) for program, make in makers.items() for each in places.spec.instances(program)
     ]
@@ -210,6 +218,19 @@ def _controllers(instance: Instance, places: Places) -> Component:
     return Component(instance.name, CONTROLLERS, flags, (identity,), after=(APISERVER,))
 
 
+def _dns(instance: Instance, places: Places) -> Component:
+    identity = Certificate(DNS, "system:kube-dns")
+    flags = {
+        **_common(places, instance.name),
+        **_client(places, identity, places.server),
+        "listen": places.dns_binds,
+        "announce-address": places.dns_host,
+        "cluster-dns": CLUSTER_DNS,
+        "cluster-domain": CLUSTER_DOMAIN,
+    }
+    return Component(instance.name, DNS, flags, (identity,), after=(APISERVER,))
+
+
 def _registry(places: Places) -> Component:
     """Describe the image registry: Debian's docker-registry, which speaks plain HTTP on loopback as engines expect there."""
     file = str(places.layout.registry / "config.yml")
@@ -270,6 +291,8 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "cri-socket": str(places.layout.cri(node.name)),
         "root-dir": root,
         **{f"{name}-file": str(identity_folder / name) for name in IDENTITY_FILES},
+        "cluster-dns": CLUSTER_DNS if places.spec.has_dns else "",
+        "cluster-domain": CLUSTER_DOMAIN,
         "cpu": node.cpu,
         "memory": node.memory,
         "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),

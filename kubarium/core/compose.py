@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import APISERVER, CONTROLLERS, ETCD, SCHEDULER, ClusterSpec
+from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, SCHEDULER, ClusterSpec
 
 SLOT = 200  # of the backbone; far from the slots that local clusters take first
 STATE = "/var/lib/kubarium"  # where every service has the project's volume
@@ -53,6 +53,7 @@ def compose_file(spec: ClusterSpec) -> dict[str, Any]:
         | {"ports": [f"127.0.0.1:{addresses.rest_port}:{addresses.rest_port}"]},
         SCHEDULER: _service(SCHEDULER, ready, f"10.77.{SLOT}.4"),
         CONTROLLERS: _service(CONTROLLERS, ready, f"10.77.{SLOT}.5"),
+        DNS: _service(DNS, ready, addresses.compose_dns),
     }
     for node in spec.nodes:
         services[node.name] = _machine(node.name, ready, addresses.node(node))

@@ -50,6 +50,16 @@ class Places(ABC):
         """The address of an apiserver among the endpoints of the Service `kubernetes`."""
 
     @property
+    @abstractmethod
+    def dns_host(self) -> str:
+        """The address by which the nodes reach the DNS server."""
+
+    @property
+    @abstractmethod
+    def dns_binds(self) -> str:
+        """The address and port at which the DNS server listens."""
+
+    @property
     def docker_socket(self) -> str:
         """The socket of the engine that the nodes share."""
         return self.spec.docker_socket
@@ -135,6 +145,16 @@ class LocalPlaces(Places):
         """What the nodes dial."""
         return self.node_door_host(apiserver)
 
+    @property
+    def dns_host(self) -> str:
+        """The machine's address on the backbone."""
+        return self.addresses.host
+
+    @property
+    def dns_binds(self) -> str:
+        """A port of the slot, since the machine may have a DNS server of its own."""
+        return f"{self.dns_host}:{self.addresses.dns_port}"
+
 
 class ComposePlaces(Places):
     """Each is a compose service, and they find each other by name."""
@@ -169,3 +189,13 @@ class ComposePlaces(Places):
     def advertised(self, apiserver: Instance) -> str:  # noqa: ARG002 - compose runs one
         """The service's fixed address."""
         return self.addresses.compose_apiserver
+
+    @property
+    def dns_host(self) -> str:
+        """The service's fixed address."""
+        return self.addresses.compose_dns
+
+    @property
+    def dns_binds(self) -> str:
+        """Every address of the container."""
+        return "0.0.0.0:53"

@@ -29,7 +29,7 @@ LEAST_PROCESS_MEMORY = "256Mi"  # one that has just started has 110 Mi, its thre
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
-ETCD, APISERVER, SCHEDULER, CONTROLLERS = "etcd", "apiserver", "scheduler", "controllers"
+ETCD, APISERVER, SCHEDULER, CONTROLLERS, DNS = "etcd", "apiserver", "scheduler", "controllers", "dns"
 LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
 KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
@@ -172,6 +172,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.runtime == "docker"
 
     @property
+    def has_dns(self) -> bool:
+        """Whether it has a DNS server: simulated containers ask none."""
+        return self.isolated
+
+    @property
     def bootstraps(self) -> bool:
         """Whether a node gets its first certificate for a token."""
         return any(node.bootstrap for node in self.nodes)
@@ -183,6 +188,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             APISERVER: self.apiservers,
             SCHEDULER: self.schedulers,
             CONTROLLERS: self.controllers,
+            DNS: int(self.has_dns),
         }
         if counts[program] == 1:
             return (Instance(program, 1),)

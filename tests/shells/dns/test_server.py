@@ -17,6 +17,7 @@ from dnslib import RR, A, DNSRecord
 
 from dns.app import Dns
 from dns.config import DnsConfig
+from kubarium.dns_answers import until_it_answers
 from machinery.model.resources import ENDPOINT_SLICES, SERVICES
 from machinery.process.clock import SystemClock
 from machinery.process.logging import Log
@@ -303,6 +304,17 @@ async def test_a_server_announces_itself():
 
         await until(is_withdrawn)
         assert await here.ask("kube-dns.kube-system.svc.cluster.local") == ["10.96.0.10"]
+
+
+async def test_up_waits_until_names_are_answered():
+    """Not while the apiserver has no name, though somebody answers that."""
+    async with running() as here:
+        waiting = asyncio.create_task(until_it_answers("127.0.0.1", here.port))
+        assert await here.ask("kubernetes.default.svc.cluster.local") == "Domain name not found"
+        assert not waiting.done()
+        await here.registry.given(SERVICES, service("kubernetes", ips=["10.96.0.1"]))
+        async with asyncio.timeout(20):
+            await waiting
 
 
 async def test_an_address_that_is_taken_is_named():

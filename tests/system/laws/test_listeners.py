@@ -72,10 +72,11 @@ class Door:
 
 
 def doors(cluster: Cluster) -> list[Door]:
-    """Find every TCP socket that a process of the cluster listens on."""
+    """Find every TCP socket that a process of the cluster listens on, except for DNS, which resolvers ask in the clear."""
     return [
         Door(component, listener, node_namespace(cluster.name, node) if node else "")
         for component, node, pid in processes(cluster)
+        if component != "dns"
         for listener in tcp_listeners(pid)
     ]
 

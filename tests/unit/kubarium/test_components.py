@@ -71,6 +71,17 @@ def test_a_registry_is_one_process_more():
     assert ("the registry", "127.0.0.1", 5001) in places.addresses.claimed()
 
 
+def test_names_are_answered_where_containers_are_real():
+    """By one process at the machine's address, which kubelets tell pods of by its Service; simulated ones ask nobody."""
+    parts = described(ClusterSpec(slot=2).with_node())
+    assert parts["dns"].flags["listen"] == "10.77.2.1:6467"
+    assert parts["dns"].flags["announce-address"] == "10.77.2.1"
+    assert parts["kubelet@node-1"].flags["cluster-dns"] == parts["dns"].flags["cluster-dns"] == "10.96.0.10"
+    hollow = described(ClusterSpec(runtime="hollow").with_node())
+    assert "dns" not in hollow
+    assert hollow["kubelet@node-1"].flags["cluster-dns"] == ""
+
+
 def test_a_hollow_node_needs_no_namespace():
     """Without root a node is a kubelet on a simulated runtime, in the machine's own namespace."""
     parts = described(ClusterSpec(runtime="hollow").with_node())

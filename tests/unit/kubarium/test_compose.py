@@ -16,6 +16,7 @@ def test_there_is_a_service_for_every_part():
         "apiserver",
         "scheduler",
         "controllers",
+        "dns",
         "node-1",
         "node-2",
         "node-3",

@@ -107,7 +107,7 @@ def test_nobody_is_stopped_after_whom_it_speaks_to():
     parts = components(LocalPlaces(spec, Layout(Path("/home"), Path("/run"))))
     assert stop_order({part.name: Supervised(part) for part in parts}) == [
         ["dockershim@node-1", "kubelet@node-1", "proxy@node-1"],
-        ["scheduler-1", "scheduler-2", "controllers"],
+        ["scheduler-1", "scheduler-2", "controllers", "dns"],
         ["apiserver-1", "apiserver-2", "registry"],
         ["etcd-1", "etcd-2", "etcd-3"],
     ]

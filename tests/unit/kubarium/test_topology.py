@@ -27,7 +27,7 @@ def described(spec: ClusterSpec) -> dict[str, Component]:
 
 def test_instances_are_numbered_where_there_are_several():
     """One has the program's name; of several each has its number."""
-    assert set(described(ClusterSpec())) == {"etcd", "apiserver", "scheduler", "controllers"}
+    assert set(described(ClusterSpec())) == {"etcd", "apiserver", "scheduler", "controllers", "dns"}
     assert {name for name in described(SPEC) if "@" not in name} == {
         "etcd-1",
         "etcd-2",
@@ -38,6 +38,7 @@ def test_instances_are_numbered_where_there_are_several():
         "scheduler-2",
         "controllers-1",
         "controllers-2",
+        "dns",
     }
 
 
@@ -62,7 +63,7 @@ def test_a_cluster_of_an_older_version_has_one_of_each():
     """Its spec.json does not say how many; its processes keep their names and folders."""
     spec = msgspec.json.decode(b'{"name": "old", "slot": 3, "next_index": 1}', type=ClusterSpec)
     parts = described(spec)
-    assert list(parts) == ["etcd", "apiserver", "scheduler", "controllers"]
+    assert list(parts) == ["etcd", "apiserver", "scheduler", "controllers", "dns"]
     assert parts["etcd"].flags["data-dir"] == "/home/etcd"
 
 

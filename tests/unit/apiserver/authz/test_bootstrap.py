@@ -33,6 +33,7 @@ INDEX, WHOLE = _index(NEEDED), _index(EVERY)
 SCHEDULER = UserInfo("system:kube-scheduler", groups=("system:authenticated",))
 CONTROLLERS = UserInfo("system:kube-controller-manager", groups=("system:authenticated",))
 PROXY = UserInfo("system:kube-proxy", groups=("system:authenticated",))
+DNS = UserInfo("system:kube-dns", groups=("system:authenticated",))
 NOBODY = UserInfo("system:anonymous", groups=("system:unauthenticated",))
 
 
@@ -53,6 +54,10 @@ NOBODY = UserInfo("system:anonymous", groups=("system:unauthenticated",))
         (PROXY, "watch", "discovery.k8s.io", "endpointslices", "", True),
         (PROXY, "watch", "", "pods", "", True),  # that policies concern
         (PROXY, "watch", "", "secrets", "", False),
+        (DNS, "watch", "", "services", "", True),
+        (DNS, "patch", "", "services", "kube-dns", True),
+        (DNS, "patch", "", "services", "other", False),
+        (DNS, "watch", "", "pods", "", False),
         (NOBODY, "list", "", "pods", "", False),
     ],
 )

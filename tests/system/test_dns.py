@@ -1,0 +1,116 @@
+"""Names, from inside of pods on real packets: busybox' resolver asks the ClusterIP of kube-dns on another machine's behalf."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from kubarium import Cluster
+from tests.support.kubectl import Kubectl, eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+BUSYBOX = "busybox:1.36"
+
+
+def _objects(namespace: str) -> list[dict[str, Any]]:
+    labels, box = {"app": "db"}, {"name": "main", "image": BUSYBOX, "command": ["sleep", "3600"]}
+    ports = [{"name": "sql", "port": 5432}]
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"terminationGracePeriodSeconds": 0, "containers": [box]},
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "db"},
+            "spec": {"clusterIP": "None", "selector": labels, "ports": ports},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "front"},
+            "spec": {"selector": labels, "ports": ports},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "alias"},
+            "spec": {"type": "ExternalName", "externalName": f"front.{namespace}.svc.cluster.local"},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"name": "db"},
+            "spec": {
+                "serviceName": "db",
+                "replicas": 2,
+                "podManagementPolicy": "Parallel",
+                "selector": {"matchLabels": labels},
+                "template": template,
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "plain"},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [box],
+                "dnsPolicy": "None",
+                "setHostnameAsFQDN": True,
+                "hostname": "one",
+                "subdomain": "db",
+                "dnsConfig": {
+                    "nameservers": ["10.96.0.10"],
+                    "searches": ["svc.cluster.local"],
+                    "options": [{"name": "ndots", "value": "2"}],
+                },
+            },
+        },
+    ]
+
+
+def _asks(kubectl: Kubectl, pod: str, *words: str) -> str:
+    done = kubectl.run("exec", pod, "--", "nslookup", *words)
+    return done.out + done.err
+
+
+def _addresses(text: str) -> set[str]:
+    return set(re.findall(r"Address: (\S+)$", text, re.MULTILINE))
+
+
+def test_names_inside_of_pods(kubectl: Kubectl, cluster: Cluster) -> None:
+    """Short and full, of Services and of a StatefulSet's pods, ports, aliases, addresses; and when the server was killed."""
+    namespace = kubectl.namespace
+    kubectl.apply(*_objects(namespace))
+    kubectl("wait", "--for=condition=Ready", "pod/db-0", "pod/db-1", "pod/plain", "--timeout=60s")
+    domain = f"{namespace}.svc.cluster.local"
+    resolv = kubectl("exec", "db-0", "--", "cat", "/etc/resolv.conf")
+    assert "nameserver 10.96.0.10\n" in resolv
+    assert f"search {domain} svc.cluster.local cluster.local" in resolv
+    assert "options ndots:5\n" in resolv
+    ips = {
+        name: kubectl("get", kind, name, f"-o=jsonpath={{{path}}}")
+        for kind, name, path in (
+            ("service", "front", ".spec.clusterIP"),
+            ("pod", "db-0", ".status.podIP"),
+            ("pod", "db-1", ".status.podIP"),
+        )
+    }
+    eventually(lambda: _addresses(_asks(kubectl, "db-0", f"db.{domain}")) == {ips["db-0"], ips["db-1"]})
+    assert _addresses(_asks(kubectl, "db-0", f"front.{domain}")) == {ips["front"]}
+    assert _addresses(_asks(kubectl, "db-0", f"db-1.db.{domain}")) == {ips["db-1"]}
+    assert _addresses(_asks(kubectl, "db-0", f"alias.{domain}")) == {ips["front"]}
+    assert f"5432 front.{domain}" in _asks(kubectl, "db-0", "-type=srv", f"_sql._tcp.front.{domain}")
+    assert f"db-1.db.{domain}" in _asks(kubectl, "db-0", ips["db-1"])
+    assert "NXDOMAIN" in _asks(kubectl, "db-0", f"nobody.{domain}")
+    assert kubectl("exec", "plain", "--", "hostname").strip() == f"one.db.{domain}"
+    assert "nameserver 10.96.0.10" in kubectl("exec", "plain", "--", "cat", "/etc/resolv.conf")
+    short = kubectl("exec", "db-0", "--", "sh", "-c", "ping -c 1 -W 1 db-1.db >/dev/null && echo reached")
+    assert short.strip() == "reached"
+    cluster.kill("dns", restart=True)
+    eventually(lambda: _addresses(_asks(kubectl, "db-0", f"front.{domain}")) == {ips["front"]})
