@@ -84,7 +84,7 @@ def _power(size: int) -> int:
 
 @cache
 def _squares() -> tuple[int, ...]:
-    """Return x^8, x^16, x^32 and so on: one for each bit of a size."""
+    """Return x^8, x^16, x^32 and so on: x to eight times each power of two that a size may have in it."""
     found = [1 << 23]  # x^8
     while len(found) < _SIZE.bit_length():
         found.append(_times(found[-1], found[-1]))
