@@ -88,6 +88,7 @@ _OUR_CONTROLLERS: Final = (
     "create,update core persistentvolumeclaims",
     "update apps deployments,deployments/status,replicasets/status",
     "create batch jobs",
+    "create resource.k8s.io resourceclaims",
     "create,update discovery.k8s.io endpointslices",
     "create core endpoints,endpoints/restricted",
     f"patch,update {_CERTIFICATES} {_REQUESTS}/approval,{_REQUESTS}/status",
