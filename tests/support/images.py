@@ -34,11 +34,42 @@ trap 'sleep 3; kill $server; exit 0' TERM
 echo "serving $VERSION"
 while kill -0 $server 2>/dev/null; do wait $server; done
 """
+# As the real one it writes what it is asked for into a folder for logs, where there is one.
 NGINX = """#!/bin/sh
-httpd -f -p 80 -h /usr/share/nginx/html &
+[ -d /var/log/nginx ] && exec 2>>/var/log/nginx/access.log
+httpd -f -p 80 -vv -h /usr/share/nginx/html &
 server=$!
 trap 'sleep 1; kill $server; exit 0' TERM QUIT
 while kill -0 $server 2>/dev/null; do wait $server; done
+"""
+BASH = '#!/bin/sh\nexec sh "$@"\n'
+# Any application of the lessons: on port 8080, with the pages that its probes ask for.
+APP = """#!/bin/sh
+mkdir -p /tmp/www && cd /tmp/www || exit 1
+hostname >index.html
+touch healthz health ready
+httpd -f -p 8080 -h /tmp/www &
+trap 'kill $!; exit 0' TERM
+wait
+"""
+MIGRATE = '#!/bin/sh\n[ "$1 $3" = "-database up" ] && echo "up: $2"\n'
+SEED = "#!/bin/sh\necho seeded\n"
+# Ships each line of the first file that its configuration names.
+FLUENTD = """#!/bin/sh
+path=$(sed -n 's/^ *path //p' "/fluentd/etc/$FLUENTD_CONF" 2>/dev/null | head -n 1)
+tail -F "${path:-/dev/null}" 2>/dev/null | while read -r line; do echo "to $LOG_DESTINATION: $line"; done &
+trap 'exit 0' TERM
+wait
+"""
+# Its configuration has a line for each port: the port, an address, the port there.
+ENVOY = """#!/bin/sh
+while read -r port to; do nc -ll -p "$port" -e nc $to & done <"$2"
+trap 'kill $(jobs -p); exit 0' TERM
+wait
+"""
+# busybox has one, this machine's not.
+ADDUSER = """#!/bin/sh
+[ "$1 $2" = "-D -u" ] && echo "$4:x:$3:$3::/home/$4:/bin/sh" >>/etc/passwd && echo "$4:x:$3:" >>/etc/group
 """
 
 
@@ -53,7 +84,10 @@ class StandIn:
 
 def stand_ins() -> list[StandIn]:
     """List every image that tests and examples run."""
-    busybox = [StandIn(f"busybox:{tag}", {"etc/stand-in": tag}) for tag in ("1.36", "1.37", "latest")]
+    busybox = [
+        StandIn(f"busybox:{tag}", {"etc/stand-in": tag, "bin/adduser": ADDUSER})
+        for tag in ("1.36", "1.37", "latest")
+    ]
     web = [
         StandIn(
             f"myregistry/web-app:{version}",
@@ -67,6 +101,7 @@ def stand_ins() -> list[StandIn]:
             f"nginx:{tag}",
             {
                 "bin/nginx": NGINX,
+                "bin/bash": BASH,
                 "usr/share/nginx/html/index.html": f"<h1>Welcome to nginx!</h1> (a stand-in for {tag})\n",
             },
             ('CMD ["/bin/nginx"]', "EXPOSE 80"),
@@ -74,7 +109,31 @@ def stand_ins() -> list[StandIn]:
         for tag in ("1.25", "1.26", "latest")
     ]
     alpine = StandIn("alpine:3.24.2", {"etc/stand-in": "3.24.2"})  # Airflow's sidecar
-    return [*busybox, *web, *nginx, alpine]
+    return [*busybox, *web, *nginx, alpine, *_of_lessons()]
+
+
+def _of_lessons() -> list[StandIn]:
+    """List the images of tests/system/kubectl/docker that bear the names of introductions to Kubernetes."""
+    programs = {
+        "migrate:latest": ("bin/migrate", MIGRATE),
+        "seeder:latest": ("seed-script.sh", SEED),
+        "fluentd:latest": ("bin/fluentd", FLUENTD),
+        "fluent/fluentd:latest": ("bin/fluentd", FLUENTD),
+        "envoyproxy/envoy:latest": ("usr/local/bin/envoy", ENVOY),
+    }
+    names = (
+        "my-app:1.0",
+        "my-web-app:latest",
+        "my-simple-app:latest",
+        "my-secure-app:latest",
+        "user-service:v2.1",
+    )
+    apps = [StandIn(name, {"bin/app": APP}, ('CMD ["/bin/app"]', "EXPOSE 8080")) for name in names]
+    others = [
+        StandIn(name, {path: text}, (f'CMD ["/{path}"]', "WORKDIR /"))
+        for name, (path, text) in programs.items()
+    ]
+    return [*apps, *others]
 
 
 def build_all() -> None:
@@ -127,7 +186,7 @@ def _archive(image: StandIn) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         write_base(archive)
         for path, text in image.files.items():
-            _add(archive, path, text.encode(), 0o755 if path.startswith("bin/") else 0o644)
+            _add(archive, path, text.encode(), 0o755 if text.startswith("#!") else 0o644)
     return buffer.getvalue()
 
 
