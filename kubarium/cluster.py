@@ -397,7 +397,7 @@ class Cluster:
         began: float | None = None,
         progress: Progress = lambda _: None,
     ) -> None:
-        """Return when the apiserver answers and every node, or each of those that are named, is Ready.
+        """Return when the apiserver answers and each node that is named is Ready; without names every node, and DNS answers.
 
         Progress is told with the seconds since `began` (of time.monotonic()), or since this call.
 

@@ -96,7 +96,7 @@ def wait_for_nodes(
     began: float,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Return when nodes are Ready, those that are named or all of the spec, and the cluster's DNS answers.
+    """Return when nodes are Ready: those that are named, or all of the spec and with them the cluster's DNS.
 
     What a node's kubelet said before the machine was last switched on does not count. Progress is told with the seconds
     since `began` (of the monotonic wall clock).
@@ -116,7 +116,7 @@ def wait_for_nodes(
             state,
             lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
-        if spec.has_dns:
+        if spec.has_dns and nodes is None:
             addresses = Addresses(spec)
             await until_it_answers(addresses.host, addresses.dns_port)
             progress(f"DNS answers after {WALL.monotonic_wall() - began:.1f} s")
