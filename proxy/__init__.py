@@ -5,5 +5,6 @@ core                   what rules, routes and forgotten flows should be, without
 sync                   the loop that writes to the kernel what a change changes, and looks at it every now and then
 nft, routes, conntrack, addresses   the places in the kernel that are written to
 health                 the node ports at which load balancers ask who has endpoints
+cleanup                taking all of it away again
 commands               how nft, ip and conntrack are run
 """

@@ -18,6 +18,7 @@ from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
 from machinery.process.run import Process
 from proxy.addresses import Addresses
+from proxy.cleanup import clean_up
 from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
@@ -41,11 +42,14 @@ _MIN_PERIOD_S: Final = 5.0  # wall seconds: a fast cluster clock is no reason to
 
 
 async def serve(config: ProxyConfig, process: Process) -> None:
-    """Run until cancelled; the rules stay.
+    """Run until cancelled; the rules stay. With `--cleanup` remove them instead.
 
     Raises:
-        CommandError: the node does not forward packets, and cannot be made to.
+        CommandError: the node does not forward packets, and cannot be made to; or something could not be removed.
     """
+    if config.cleanup:
+        await clean_up(Commands(process.clock, config.command_timeout_s), process.log)
+        return
     enable_forwarding()
     api = process.connect()
     try:

@@ -29,6 +29,9 @@ class ProxyConfig(ComponentConfig):
         (),
         help="networks (IPv4) of the node's addresses that node ports are served at, or primary for the one that its Node names; any if empty",
     )
+    cleanup: bool = setting(
+        default=False, help="remove the rules, routes and addresses of this node's proxies, and end"
+    )
     sync_period_s: float = setting(
         30.0, help="look at the kernel's rules and routes that often, changed or not", unit="cluster seconds"
     )
@@ -44,7 +47,8 @@ class ProxyConfig(ComponentConfig):
             ConfigError: a field does not fit; the error names it.
         """
         ComponentConfig.validate(self)
-        check_given(self, "server")
+        if not self.cleanup:
+            check_given(self, "server")
         try:
             ipaddress.IPv4Network(self.cluster_cidr)
         except ValueError as error:

@@ -23,6 +23,7 @@ from proxy.core.table import Item
 from proxy.core.topology import Place
 
 PRIMARY: Final = "primary"  # the node's own address, as its Node names it
+_UNKNOWN: Final = NodeFacts()
 _BASE: Final[Owner] = ("", "")  # before every Service and node
 
 
@@ -55,7 +56,7 @@ class Desired:
     @property
     def own(self) -> NodeFacts:
         """What is known of the node itself."""
-        return self._nodes.get(self._node_name, NodeFacts())
+        return self._nodes.get(self._node_name, _UNKNOWN)
 
     @property
     def around(self) -> tuple[str, tuple[str, ...]]:
@@ -77,8 +78,9 @@ class Desired:
 
     def _answered(self, service: Service) -> dict[str, str]:
         """Return the addresses of a load balancer that this node answers for."""
-        is_here = service.metadata.annotations.get(ANNOUNCER) == self._node_name and is_ours(service)
-        return dict.fromkeys(balancer_ips(service), self.own.gateway) if is_here and self.own.gateway else {}
+        if service.metadata.annotations.get(ANNOUNCER) != self._node_name or not is_ours(service):
+            return {}
+        return dict.fromkeys(balancer_ips(service), self.own.gateway) if self.own.gateway else {}
 
     def put_node(self, name: str, node: Node | None) -> None:
         """Note a node as it is now, None for one that is not there."""

@@ -149,13 +149,14 @@ def _plan_port(
     spec = service.spec
     backends = [backend for backend in backends_of(port, slices) if is_ipv4(backend.ip)]
     cluster, local = near(backends, place), usable([each for each in backends if each.node == place.node])
+    here = {"", place.node}
     return PortPlan(
         namespace=service.metadata.namespace,
         service=service.metadata.name,
         name=port.name,
         protocol=protocol_of(port.protocol).lower(),
         cluster_ip=spec.clusterIP,
-        external_ips=_addresses(spec.externalIPs),
+        external_ips=_addresses(spec.externalIPs) if spec.externalIPs else (),
         balancer_ips=balancer_ips(service),
         sources=_networks(spec.loadBalancerSourceRanges) if spec.loadBalancerSourceRanges else (),
         port=port.port,
@@ -167,7 +168,7 @@ def _plan_port(
         local=_targets(local),
         serving=_targets(backend for backend in backends if backend.ready or backend.serving),
         hairpins=tuple(
-            sorted({backend.ip for backend in (*cluster, *local) if backend.node in {"", place.node}})
+            sorted({each.ip for each in cluster if each.node in here} | {each.ip for each in local})
         ),
     )
 
@@ -178,8 +179,7 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 def balancer_ips(service: Service) -> tuple[str, ...]:
     """Return the addresses of load balancers by which packets still go when they come to a node (KEP-1860)."""
-    status = service.status.loadBalancer
-    if service.spec.type != "LoadBalancer" or status is None:
+    if service.spec.type != "LoadBalancer" or (status := service.status.loadBalancer) is None:
         return ()
     return _addresses(ingress.ip for ingress in status.ingress if ingress.ip and ingress.ipMode != "Proxy")
 
@@ -195,7 +195,7 @@ def _networks(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _keep_places(plan: PortPlan, known: Mapping[tuple[str, int], PortPlan]) -> PortPlan:
     before = known.get((plan.protocol, plan.port))
-    if before is None:
+    if before is None or (plan.cluster, plan.local) == (before.cluster, before.local):
         return plan
     cluster, local = keep_places(plan.cluster, before.cluster), keep_places(plan.local, before.local)
     return replace(plan, cluster=cluster, local=local)

@@ -52,6 +52,8 @@ class Merged(Generic[K, V]):
 
     def put(self, owner: Owner, wanted: Mapping[K, V]) -> None:
         """Replace all entries of an owner; with none it is forgotten."""
+        if not wanted and owner not in self._entries:
+            return
         had = {entry.key: entry for entry in self._entries.get(owner, ())}
         kept: list[_Entry[K, V]] = []
         for key, value in wanted.items():

@@ -15,19 +15,12 @@ from tests.support.kubectl import Kubectl, eventually
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 
+WGET = ("timeout", "2", "busybox", "wget", "-qO-")  # its own -T crashes in Debian 12
+
+
 def from_node(cluster: Cluster, node: str, url: str) -> str:
     """Ask from a node; return who answered, "" for nobody."""
-    command = [
-        "ip",
-        "netns",
-        "exec",
-        node_namespace(cluster.name, node),
-        "busybox",
-        "wget",
-        "-T2",
-        "-qO-",
-        url,
-    ]
+    command = ["ip", "netns", "exec", node_namespace(cluster.name, node), *WGET, url]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout.strip()
 
 
@@ -42,7 +35,7 @@ def from_machine(url: str) -> str:
 
 def from_pod(kubectl: Kubectl, pod: str, url: str) -> str:
     """Ask from a pod."""
-    return kubectl.run("exec", pod, "--", "wget", "-T2", "-qO-", url).out.strip()
+    return kubectl.run("exec", pod, "--", "timeout", "2", "wget", "-qO-", url).out.strip()
 
 
 def test_a_deployment_is_exposed_in_every_way(cluster: Cluster, kubectl: Kubectl):

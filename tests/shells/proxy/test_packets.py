@@ -20,6 +20,7 @@ from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.log import SILENT
 from machinery.process.clock import SystemClock
 from proxy.addresses import Addresses
+from proxy.cleanup import clean_up
 from proxy.commands import Commands
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
@@ -345,6 +346,23 @@ def test_load_balancer_moves(cluster: Cluster) -> None:
                 assert held is (name == here)
             for where in ("machine", "node-1", "node-2", "pod-1a") if here else ():
                 assert ask(cluster.lab, where, BALANCER_IP)[0] in {"pod-1b", "pod-2a"}
+
+
+def test_cleanup(cluster: Cluster) -> None:
+    """A node that leaves keeps nothing of a proxy's, and what is not its own."""
+    moment = replace(cluster, **balanced("pod-2a"))
+    [svc] = moment.services
+    replace(moment, services=[changed(svc, metadata__annotations={ANNOUNCER: "node-1"})]).sync()
+    run = cluster.lab.run
+    for _ in range(2):
+        inside(
+            cluster.lab.space("node-1"), lambda: asyncio.run(clean_up(Commands(SystemClock(), 10), SILENT))
+        )
+        assert "kubarium-proxy" not in run("node-1", "nft", "list", "tables")
+        assert POD_CIDRS["node-2"] not in run("node-1", "ip", "route")
+        addresses = run("node-1", "ip", "address", "show", "dev", "eth0")
+        assert BALANCER_IP not in addresses
+        assert NODE_IPS["node-1"] in addresses
 
 
 def test_load_balancer_that_is_a_proxy(cluster: Cluster) -> None:
