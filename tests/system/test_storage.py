@@ -115,6 +115,8 @@ def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
                 "--timeout=40s",
                 timeout_s=50,
             )
-        assert [each.name for each in tmp_path.iterdir()] == ["shared"]
+        eventually(
+            lambda: [each.name for each in tmp_path.iterdir()] == ["shared"], what="the end of the pod's own"
+        )
         assert (tmp_path / "shared" / "starts").read_text().count("\n") == 1
     eventually(lambda: kubectl("get", "csinode", "node-2", "-o=jsonpath={.spec.drivers[*].name}") == "")
