@@ -86,6 +86,29 @@ def test_an_update_and_an_undo_lose_no_request(cluster: Cluster, production: Kub
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["2", "3"]
 
 
+def test_a_node_is_drained_behind_a_budget_without_a_lost_request(cluster: Cluster, production: Kubectl):
+    """Two of three pods stay Ready while one is evicted; a taint drives out those that do not tolerate it."""
+    address = production.get("service", "web-app")["spec"]["clusterIP"]
+    production("create", "poddisruptionbudget", "web-app", "--selector=app=web-app", "--min-available=2")
+    eventually(lambda: production.get("pdb", "web-app")["status"].get("disruptionsAllowed") == 1)
+    with Load(node_namespace(cluster.name, "node-2"), address, 80) as load:
+        production("drain", "node-3", "--delete-emptydir-data", "--timeout=60s", timeout_s=70)
+        assert "node-3" not in _nodes(production)
+        eventually(lambda: len(_nodes(production)) == 3, what="three Ready pods on the others")
+        production("uncordon", "node-3")
+        production("taint", "nodes", "node-2", "gpu=true:NoExecute")
+        eventually(
+            lambda: sorted(set(_nodes(production))) == ["node-1", "node-3"] and len(_nodes(production)) == 3,
+            what="nobody on a node that drives them out",
+        )
+    production("taint", "nodes", "node-2", "gpu-")
+    assert load.lost == 0, f"{load.lost} of {load.answered + load.lost}: {load.examples}"
+
+
+def _nodes(kubectl: Kubectl) -> list[str]:
+    return [pod["spec"]["nodeName"] for pod in kubectl.pods("app=web-app") if is_ready(pod)]
+
+
 def _images(kubectl: Kubectl) -> set[str]:
     pods = (pod for pod in kubectl.pods("app=web-app") if "deletionTimestamp" not in pod["metadata"])
     return {pod["spec"]["containers"][0]["image"] for pod in pods}
