@@ -76,6 +76,7 @@ def test_a_killed_node_service_is_a_dead_machine(composed: tuple[list[str], Kube
 def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):
     """Objects, and what pods have on the nodes' disks. A machine dies while it starts pods, and `down` comes at once."""
     command, kubectl = composed
+    kubectl.apply(_claim())
     kubectl.apply(_writer())
     kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
     kubectl("scale", "deployment/sleeper", "--replicas=9")
@@ -86,26 +87,35 @@ def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubec
     run(command, "up", "-d")
     eventually(lambda: kubectl.run("get", "deployment", "sleeper").code == 0, timeout_s=60, what="the API")
     eventually(
-        lambda: kubectl.run("logs", "writer").out.split() == ["2"],
+        lambda: kubectl.run("logs", "writer").out.split() == ["4"],
         timeout_s=60,
         what="the writer's second start",
     )
     kubectl("rollout", "status", "deployment/sleeper", "--timeout=90s", timeout_s=100)
 
 
+def _claim() -> dict[str, Any]:
+    """Build a claim of the default class: a folder of the node that its pod goes to."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec}
+
+
 def _writer() -> dict[str, Any]:
-    """Build a pod that counts its starts on its node's disk, where nothing drives it away."""
-    script = "echo x >> /disk/starts; wc -l < /disk/starts; sleep 3600"
+    """Build a pod that counts its starts on its node's disk and in its claim's volume, where nothing drives it away."""
+    script = "for each in disk data; do echo x >> /$each/starts; done; cat /*/starts | wc -l; sleep 3600"
     main = {
         "name": "main",
         "image": "busybox:1.36",
         "command": ["sh", "-c", script],
-        "volumeMounts": [{"name": "disk", "mountPath": "/disk"}],
+        "volumeMounts": [{"name": "disk", "mountPath": "/disk"}, {"name": "data", "mountPath": "/data"}],
     }
     spec = {
-        "nodeName": "node-1",
+        "nodeSelector": {"kubernetes.io/hostname": "node-1"},
         "containers": [main],
-        "volumes": [{"name": "disk", "emptyDir": {}}],
+        "volumes": [
+            {"name": "disk", "emptyDir": {}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+        ],
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 1,
     }
