@@ -25,6 +25,10 @@ _OTHERS: Final = {  # by folder: the name, and the older one; any other is the f
     "resource_claim": ("resourceclaim-controller", "resource-claim-controller"),
     "service_lb": ("service-lb-controller", "service"),
     "token_cleaner": ("token-cleaner-controller", "tokencleaner"),
+    "vac_protection": (
+        "volumeattributesclass-protection-controller",
+        "volumeattributesclass-protection",
+    ),
     "ttl_after_finished": ("ttl-after-finished-controller", "ttl-after-finished"),
 }
 

@@ -11,6 +11,7 @@ CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
 """The finalizer of a PersistentVolumeClaim that pods may use."""
 
 VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
+ATTRIBUTES_PROTECTION: Final = "kubernetes.io/vac-protection"
 """The finalizer of a PersistentVolume that may be bound."""
 
 DELETION_PROTECTION: Final = "external-provisioner.volume.kubernetes.io/finalizer"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubarium import Cluster
 from tests.support.clusters import StartCluster
 from tests.support.debian_images import REDIS, build_debian_image
 from tests.support.kubectl import Kubectl, eventually, is_ready
@@ -113,3 +114,21 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     after = acknowledged(kubectl)
     assert after[: len(before)] == before
     assert set(after) <= written(kubectl)
+
+    kubectl("delete", "pod", "writer")
+    kept = written(kubectl)
+    stop_and_start(cluster)
+    eventually(lambda: is_restarted(kubectl), timeout_s=60, what="the server's next start")
+    assert kept <= written(kubectl)
+
+
+def stop_and_start(cluster: Cluster) -> None:
+    """Stop the whole cluster, and start it as it was left."""
+    assert cluster.halt()
+    Cluster.up(cluster.name, home=cluster.layout.home.parent)
+
+
+def is_restarted(kubectl: Kubectl) -> bool:
+    """Whether the server's container is Ready in its second life."""
+    pod = kubectl.get("pod", "redis-0")
+    return is_ready(pod) and pod["status"]["containerStatuses"][0]["restartCount"] > 0

@@ -1,7 +1,7 @@
-"""StorageObjectInUseProtection: claims and volumes stay while something uses them; and which claims may grow.
+"""StorageObjectInUseProtection: claims, volumes and their classes of attributes stay while something uses them; and which claims may grow.
 
-A finalizer is set here with each new object; its controllers (`controllers/pvc_protection`, `controllers/pv_protection`)
-take it away. PersistentVolumeClaimResize is the other plugin.
+A finalizer is set here with each new object; its controllers (`controllers/pvc_protection`, `controllers/pv_protection`,
+`controllers/vac_protection`) take it away. PersistentVolumeClaimResize is the other plugin.
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
 """
 
@@ -20,10 +20,14 @@ from apiserver.core.admission.attributes import (
 from apiserver.core.admission.default_classes import STORAGE_CLASS
 from apiserver.core.values import Json, metadata, spec
 from machinery.model import amounts
-from machinery.model.storage import CLAIM_PROTECTION, VOLUME_PROTECTION
+from machinery.model.storage import ATTRIBUTES_PROTECTION, CLAIM_PROTECTION, VOLUME_PROTECTION
 
 _CLAIMS: Final = ("", "persistentvolumeclaims")
-_FINALIZERS: Final = {_CLAIMS: CLAIM_PROTECTION, ("", "persistentvolumes"): VOLUME_PROTECTION}
+_FINALIZERS: Final = {
+    _CLAIMS: CLAIM_PROTECTION,
+    ("", "persistentvolumes"): VOLUME_PROTECTION,
+    ("storage.k8s.io", "volumeattributesclasses"): ATTRIBUTES_PROTECTION,
+}
 
 
 def _admit(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from controllers.core.actions import Documents, Facts
+from controllers.core.actions import NOTHING_TO_DO, Documents, Facts
 from controllers.pv_protection import plan as volumes
 from controllers.pvc_protection import plan as claims
+from controllers.vac_protection import plan as attributes
 from machinery.model.k8s.meta_v1 import ObjectMeta
-from machinery.model.resources import PODS
+from machinery.model.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
 from tests.support.controllers import CREATED, moment, writes
 
 
@@ -77,3 +78,31 @@ def test_what_is_not_deleted_is_protected(planning):
     (patch,) = writes(own)
     assert len(patch.patch["metadata"]["finalizers"]) == 2
     assert patch.patch["metadata"]["resourceVersion"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("used", "goes"),
+    [
+        ({}, True),
+        ({"spec": {"volumeAttributesClassName": "other"}}, True),
+        ({"spec": {"volumeAttributesClassName": "data"}}, False),
+        ({"status": {"currentVolumeAttributesClassName": "data"}}, False),
+        ({"status": {"modifyVolumeStatus": {"targetVolumeAttributesClassName": "data"}}}, False),
+    ],
+)
+@pytest.mark.parametrize("resource", [PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES])
+def test_a_class_of_attributes_goes_when_nobody_has_it(resource, used, goes):
+    """Who has it is asked live, and only where the caches know nobody."""
+    meta = _meta("kubernetes.io/vac-protection")
+    assert attributes.plan(attributes.Seen(meta, is_used=True), moment()) == NOTHING_TO_DO
+    seen = attributes.Seen(meta, is_used=False)
+    asked = attributes.plan(seen, moment()).needs
+    documents = {question: (used,) if question.resource == resource else () for question in asked}
+    made = writes(attributes.plan(seen, moment(), Facts(documents=documents)))
+    assert [write.patch["metadata"]["finalizers"] for write in made] == ([["other"]] if goes else [])
+
+
+def test_a_class_of_attributes_is_protected_from_the_start():
+    """Also one that was made without the admission plugin."""
+    (write,) = writes(attributes.plan(attributes.Seen(_meta(deleted=None), is_used=False), moment()))
+    assert write.patch["metadata"]["finalizers"] == ["other", "kubernetes.io/vac-protection"]
