@@ -65,8 +65,11 @@ def family_causes(service: Json, before: Json) -> list[Cause]:
     """Check addresses, families and their policy: each by itself, then with each other, then with the cluster."""
     if service.get("type") == "ExternalName":
         return []
-    fitting = [*_policy_causes(service, before), *_address_family_causes(service)]
-    return _list_causes(service) or fitting or _cluster_causes(service)
+    return (
+        _list_causes(service)
+        or [*_policy_causes(service, before), *_address_family_causes(service)]
+        or _cluster_causes(service)
+    )
 
 
 def address_change_causes(after: Json, before: Json) -> list[Cause]:

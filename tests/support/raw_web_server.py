@@ -18,7 +18,7 @@ async def raw_web_server(pki: Pki, serve: Serve, *, skips_head: bool = True) -> 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pki.certificate("apiserver"), pki.key("apiserver"))
 
-    handlers: set[asyncio.Task[None]] = set()
+    handlers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -30,7 +30,7 @@ async def raw_web_server(pki: Pki, serve: Serve, *, skips_head: bool = True) -> 
             writer.close()
 
     def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(asyncio.ensure_future(handle(reader, writer)))
+        handlers[asyncio.ensure_future(handle(reader, writer))] = writer
 
     server = await asyncio.start_server(served, "127.0.0.1", 0, ssl=context)
     try:
@@ -40,3 +40,6 @@ async def raw_web_server(pki: Pki, serve: Serve, *, skips_head: bool = True) -> 
         for handler in handlers:
             handler.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
+        for writer in handlers.values():
+            writer.transport.abort()  # whose peer does not say that it has heard of the end
+        await asyncio.gather(*(each.wait_closed() for each in handlers.values()), return_exceptions=True)

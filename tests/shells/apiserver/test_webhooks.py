@@ -22,6 +22,7 @@ from machinery.model.errors import ApiError, BadRequest, Forbidden, InternalErro
 from machinery.process.clock import WALL
 from tests.support.apiserver import RegistryBench, certificates, config_map, pod, running_registry
 from tests.support.raw_web_server import raw_web_server
+from tests.support.waiting import until
 from tests.support.web_server import web_server
 
 RULE = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
@@ -499,10 +500,15 @@ async def test_nobody_is_asked_about_webhooks_and_policies_themselves(pki: Pki) 
 async def test_webhooks_that_call_each_other_come_to_an_end(pki: Pki) -> None:
     """One that makes an object of the kind that it is asked about is ended by its timeout."""
     async with registry() as bench:
+        under_way: set[asyncio.StreamWriter] = set()
 
-        async def recurse(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-            await reader.read(10)
-            await bench.create("configmaps", {"metadata": {"generateName": "again-"}})
+        async def recurse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            under_way.add(writer)
+            try:
+                await reader.read(10)
+                await bench.create("configmaps", {"metadata": {"generateName": "again-"}})
+            finally:
+                under_way.discard(writer)
 
         async with raw_web_server(pki, recurse) as url:
             await configured(bench, hook(pki, url, timeoutSeconds=1))
@@ -511,5 +517,6 @@ async def test_webhooks_that_call_each_other_come_to_an_end(pki: Pki) -> None:
             assert not (await bench.list("configmaps")).items
             await bench.delete("validatingwebhookconfigurations", "hooks")
             await bench.feed.fresh()
+            await until(lambda: not under_way)  # each is ended by its own timeout
             with pytest.raises(BadRequest):
                 await bench.create("configmaps", {"metadata": 1})
