@@ -7,7 +7,7 @@ import pytest
 from tests.support.client_projects import python_project
 from tests.support.stories import User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 
 @story()
@@ -19,7 +19,7 @@ def test_a_dag_of_pods_runs_to_its_end(user: User):
         AIRFLOW_HOME=str(user.folder),
         AIRFLOW__CORE__DAGS_FOLDER=str(project.programs),
         AIRFLOW__CORE__LOAD_EXAMPLES="false",
-        timeout_s=240,
+        timeout_s=480,
     )
     assert "hello from a pod" in said
     assert "the answer is 42" in said
