@@ -25,11 +25,6 @@ from kubelet.core.life import Surroundings
 from kubelet.core.network_files import ClusterDns
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
-from kubelet.csi import CsiDrivers, CsiVolumes
-from kubelet.csi.drivers import PLUGIN_TYPE
-from kubelet.csi.node_info import NodeInfo
-from kubelet.devices import DeviceClaims, Drivers
-from kubelet.devices.drivers import TYPE as DEVICE_DRIVER
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.housekeeping import Housekeeping
@@ -40,10 +35,10 @@ from kubelet.local_volumes import LocalVolumes
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
 from kubelet.node import Node, NodeSettings
+from kubelet.node_plugins import NodePlugins
 from kubelet.node_usage import NodeUsageReader
 from kubelet.own_metrics import OwnMetrics
 from kubelet.pages import Pages
-from kubelet.plugins import PluginHandler, PluginRegistry
 from kubelet.pod_executor import PodExecutor
 from kubelet.pod_files import PodFiles
 from kubelet.pod_source import PodSource
@@ -62,13 +57,12 @@ from kubelet.termination_messages import TerminationMessages
 from kubelet.usage import UsageWindows
 from kubelet.volume_metrics import VolumeMetrics
 from kubelet.volumes import Volumes
-from kubelet.volumes.sources import Sources
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
 from machinery.client.limited import limited
 from machinery.client.seam_channel import through
 from machinery.model.backoff import Backoff
-from machinery.model.insist import insist, tell_first
+from machinery.model.insist import insist
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.profile import intervals
 from machinery.model.seam import Ends
@@ -79,7 +73,6 @@ from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
 HOLLOW = "hollow"  # the runtime that simulates containers
-_TELL_AGAIN = Backoff(initial_s=0.1, cap_s=10.0)  # wall seconds
 _ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that does not answer yet
 
 
@@ -172,20 +165,9 @@ class Kubelet:
             allocatable=self.node.allocatable,
             host_ip=config.node_ip,
         )
-        self._node_info = NodeInfo(api, config.node_name, clock)
-        drivers = CsiDrivers(self._node_info, str(config.root), clock)
-        sources = Sources(api, self.objects, clock)
-        self.driver_volumes = CsiVolumes(
-            api,
-            drivers,
-            sources,
-            config.root,
-            config.node_name,
-            clock,
-            node=self.node.own,
-            on_use=self.node.pulse,
+        self.plugins = NodePlugins(
+            api, config.root, self.node, config.node_name, self.objects, self.events, clock, log
         )
-        self.node.subscribe(self.driver_volumes.node_changed)
         self.volumes = Volumes(
             api,
             config.root,
@@ -197,14 +179,9 @@ class Kubelet:
             boot_id=self.machine.system.boot_id,
             node=self.node.own,
             handlers=self.node.handlers,
-            sources=sources,
-            drivers=self.driver_volumes,
+            sources=self.plugins.sources,
+            drivers=self.plugins.volumes,
         )
-        device_drivers = Drivers(config.root, clock)
-        self.device_claims = DeviceClaims(api, config.root, device_drivers, self.events, log)
-        # by the type of the plugins that they take
-        self.plugin_handlers: dict[str, PluginHandler] = {PLUGIN_TYPE: drivers, DEVICE_DRIVER: device_drivers}
-        self.plugins = PluginRegistry(config.root, self.plugin_handlers, clock, log)
         self.writer = StatusWriter(api, clock, log)
         self.source = PodSource(api, config.node_name, clock, log)
         self.workers = PodWorkers(
@@ -259,11 +236,11 @@ class Kubelet:
         housekeeping = Housekeeping(
             self.workers,
             self.volumes,
-            self.device_claims,
+            self.plugins.device_claims,
             self.cgroups,
             self.files,
             self.images,
-            self.driver_volumes,
+            self.plugins.volumes,
             clock,
             log,
         )
@@ -277,17 +254,11 @@ class Kubelet:
             # there may be more simulated nodes on a machine than the kernel has watches
             is_watched = self._around.runtime != HOLLOW
             tasks.create_task(self.plugins.run(is_watched=is_watched), name="plugins")
-            tasks.create_task(self._ensure_csi_node(), name="csi-node")
+            tasks.create_task(self.plugins.ensure_csi_node(), name="csi-node")
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._draining = True
-
-    async def _ensure_csi_node(self) -> None:
-        """Have the node's CSINode, however long it takes."""
-        if (node := self.node.own()) is not None:
-            told = tell_first(self._process.log.warning, "csi_node_not_made", every=20)
-            await insist(lambda: self._node_info.ensure(node), self._process.clock, _TELL_AGAIN, told)
 
     async def _ask_runtime_name(self) -> str:
         version = await insist(
@@ -353,7 +324,7 @@ class Kubelet:
             self.runtime,
             self.relist,
             self.volumes,
-            self.device_claims,
+            self.plugins.device_claims,
             self.cgroups,
             self.files,
             self.events,
@@ -369,7 +340,7 @@ class Kubelet:
             sandboxes=sandboxes,
             files=self.files,
             machine=self.machine,
-            device_claims=self.device_claims,
+            device_claims=self.plugins.device_claims,
             enforces_cpu=bool(self._config.cgroup_root),
         )
         starter = ContainerStarter(
@@ -406,7 +377,7 @@ class Kubelet:
         return self._around
 
     def _volumes_in_use(self) -> list[str]:
-        return self.driver_volumes.in_use()
+        return self.plugins.volumes.in_use()
 
     def _is_draining(self) -> bool:
         return self._draining
