@@ -152,11 +152,12 @@ class WebClient:
             raise CallFailed(dial_error(server, error)) from error
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.writer.close()
+        """Close the connections; no server is waited for."""
+        writers = [each.writer for connections in self._idle.values() for each in connections]
         self._idle.clear()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def _post(self, server: Server, path: str, body: bytes) -> bytes:
         head = (
@@ -181,7 +182,7 @@ class WebClient:
             await connection.writer.drain()
             await _read(connection, answer)
         except BaseException:
-            connection.writer.close()
+            connection.writer.transport.abort()  # who hangs does not say goodbye either
             raise
         if answer.is_complete and answer.keeps_alive:
             self._keep(server, connection)

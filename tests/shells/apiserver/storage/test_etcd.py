@@ -186,6 +186,7 @@ async def test_a_list_is_read_in_pages_that_are_bounded_by_bytes(
         seam=lambda channel, member: through(
             channel, pages, Ends("apiserver", member, "etcd"), reading=READING
         ),
+        attempt_timeout_s=30,  # 70 MB at once, on a disk that others write to
     )
     keys = [f"/large/{number:03}" for number in range(70)]
     await asyncio.gather(*(store.create(key, b"l" * 1_000_000) for key in keys))
