@@ -291,8 +291,15 @@ class RestTransport:
             "User-Agent": f"kubarium-{self._caller}",
         }
         if isinstance(self._credentials, Token):
-            headers["Authorization"] = f"Bearer {self._credentials.read()}"
+            headers["Authorization"] = f"Bearer {self._read_token(self._credentials)}"
         return headers | dict(request_metadata(self._caller, request.fence))
+
+    @staticmethod
+    def _read_token(token: Token) -> str:
+        try:
+            return token.read()
+        except OSError as error:  # a kubelet that renews it may leave it out for a moment
+            raise NotSent(f"the token cannot be read: {error}") from error
 
 
 def error_of(http_status: int, body: bytes) -> ApiError:

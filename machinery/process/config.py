@@ -6,7 +6,8 @@
 
 is set by `--bind-timeout-s 5`. Types: str, int, float, bool (`--flag`, `--flag=false`), Literal, and tuples of
 these (comma separated). A wrong value ends the process with exit code 2 and a line that names the flag, before
-the first socket opens. Nothing else is read: no environment, no files.
+the first socket opens. Nothing else is read: no environment, no files, except for what a pod is told of its cluster
+where `--in-cluster` asks for it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import os
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from machinery.model import quantity
+
+if TYPE_CHECKING:
+    from machinery.client.in_cluster import InCluster
 
 REQUIRED: Final[Any] = MISSING  # the default of a field that the user has to give
 
@@ -58,6 +62,15 @@ class ComponentConfig:
     ca_file: str = setting("", help="PEM certificate of the cluster's CA")
     cert_file: str = setting("", help="PEM client certificate; together with --key-file")
     key_file: str = setting("", help="PEM key of --cert-file")
+    token_file: str = setting(
+        "",
+        help="bearer token instead of a certificate, with --transport rest; read again for each request, as it is renewed",
+    )
+    in_cluster: bool = setting(
+        default=False,
+        help="come to the apiserver as the ServiceAccount of the pod that this process is in: instead of --server,"
+        " --transport, --ca-file and --token-file",
+    )
     tls_server_name: str = setting(
         "", help="name that the apiserver's certificate carries; default: the host of --server"
     )
@@ -90,7 +103,9 @@ class ComponentConfig:
         check_quantity("memory_limit", self.memory_limit)
         if bool(self.cert_file) != bool(self.key_file):
             raise ConfigError("cert_file", "goes together with --key-file")
-        for field in ("ca_file", "cert_file", "key_file"):
+        if self.token_file and (self.cert_file or self.transport != "rest" or not self.ca_file):
+            raise ConfigError("token_file", "goes with --transport rest and --ca-file, without --cert-file")
+        for field in ("ca_file", "cert_file", "key_file", "token_file"):
             check_readable(field, getattr(self, field))
         for server in self.server.split(",") if self.transport == "rest" and self.server else ():
             if "://" not in server:
@@ -144,12 +159,38 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
     values = vars(parser.parse_args(argv))
     config = config_class(**values)
     try:
+        if config.in_cluster:
+            config = as_in_cluster(config, _found_in_pod)
         config.validate()
     except ConfigError as error:
         parser.error(str(error))
     if config.check_flags:
         parser.exit()
     return config
+
+
+def as_in_cluster(config: C, find: Callable[[], InCluster]) -> C:
+    """Return a configuration with the apiserver and the identity of the pod that this process is in, as `find` finds them.
+
+    Raises:
+        ConfigError: this is no pod (`find` raises LookupError), or the flags say otherwise.
+    """
+    for field in ("server", "ca_file", "cert_file", "token_file"):
+        if getattr(config, field):
+            raise ConfigError("in_cluster", f"goes without {flag(field)}")
+    try:
+        server, ca_file, token_file = find()
+    except LookupError as error:
+        raise ConfigError("in_cluster", str(error)) from error
+    return dataclasses.replace(
+        config, server=server, transport="rest", ca_file=ca_file, token_file=token_file
+    )
+
+
+def _found_in_pod() -> InCluster:
+    from machinery.client.in_cluster import in_cluster
+
+    return in_cluster(os.environ)
 
 
 _parsers: dict[type[ComponentConfig], argparse.ArgumentParser] = {}

@@ -69,13 +69,15 @@ class Process:
         `tls` is another identity than the configured one.
         """
         config = self.config
-        shown = tls or self.identity()
         if config.transport == "rest":
-            from machinery.client.rest_transport import connect_rest
+            from machinery.client.rest_transport import Token, connect_rest
 
+            token = Token(config.token_file, config.ca_file, server_name=config.tls_server_name)
+            credentials = tls or (token if config.token_file else self.identity())
             return connect_rest(
-                config.server, shown, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
+                config.server, credentials, caller=self.name, seam=self.seam, clock=self.clock, log=self.log
             )
+        shown = tls or self.identity()
         from machinery.client.grpc_transport import connect_grpc
 
         return connect_grpc(

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from machinery.process.config import ComponentConfig, ConfigError, parse, setting, to_argv
+from machinery.client.in_cluster import InCluster
+from machinery.process.config import ComponentConfig, ConfigError, as_in_cluster, parse, setting, to_argv
 from machinery.process.health import Health
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
@@ -134,3 +135,38 @@ def test_ready_is_who_said_so_and_passes_every_check():
     assert health.answer("/readyz") == (200, "ok")
     assert health.answer("/livez") == (200, "ok")
     assert health.answer("/nothing")[0] == 404
+
+
+def test_in_a_pod_the_apiserver_is_found_by_what_the_kubelet_says():
+    """The environment, the authority and the token's file; --server and the rest are left out."""
+    pod = InCluster("https://10.96.0.1:443", "", "")
+    config = as_in_cluster(SampleConfig(in_cluster=True, count=3), lambda: pod)
+    assert (config.server, config.transport, config.count) == ("https://10.96.0.1:443", "rest", 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "said"),
+    [
+        ({"server": "https://x:1"}, "", "goes without --server"),
+        ({"cert_file": "c"}, "", "goes without --cert-file"),
+        ({}, "this is no pod", "this is no pod"),
+    ],
+)
+def test_who_is_in_no_pod_or_says_otherwise_is_told(given: dict[str, str], missing: str, said: str):
+    """Before anything is dialled."""
+
+    def find() -> InCluster:
+        if missing:
+            raise LookupError(missing)
+        return InCluster("https://10.96.0.1:443", "", "")
+
+    with pytest.raises(ConfigError, match=said) as refused:
+        as_in_cluster(SampleConfig(in_cluster=True, **given), find)
+    assert refused.value.field == "in_cluster"
+
+
+@pytest.mark.parametrize("flags", [{"transport": "grpc"}, {"transport": "rest", "ca_file": ""}])
+def test_a_token_goes_over_https_alone(flags: dict[str, str]):
+    """To a server that is known by its authority."""
+    with pytest.raises(ConfigError, match="goes with --transport rest"):
+        SampleConfig(token_file=os.devnull, **{"ca_file": os.devnull, **flags}).validate()
