@@ -9,6 +9,7 @@ from typing import Any
 
 from dockershim import seam_engine, seam_plugins
 from dockershim.catalogue import Catalogue
+from dockershim.cni_chain import Chain
 from dockershim.cni_plugin import PLUGIN_S, run_plugin
 from dockershim.command_sessions import CommandSessions
 from dockershim.config import DockershimConfig
@@ -31,7 +32,7 @@ from dockershim.seam_plugins import RunPlugin
 from dockershim.shim import Shim
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, NotFound
 from machinery.pb import cri_pb2 as cri
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
@@ -92,9 +93,12 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         host=HostFacts(engine, config.docker_socket, log),
         network=Network(
             config.state_dir,
-            config.cni_bin_dirs,
+            config.cni_conf_dirs,
+            config.cni_conf,
             clock,
-            seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S),
+            Chain(
+                config.cni_bin_dirs, seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S)
+            ),
         ),
         logs=logs,
         notes=notes,
@@ -131,3 +135,18 @@ async def sweep(shim: Shim) -> None:
             shim.log.info("addresses_given_back", sandboxes=len(gone))
     except ApiError as error:
         shim.log.warning("sweep_failed", error=error)
+    for sandbox_id in shim.network.checkable():
+        await _check(shim, sandbox_id)
+
+
+async def _check(shim: Shim, sandbox_id: str) -> None:
+    """Find out whether a sandbox's network is still as it was made; one that is not is not ready from then on."""
+    try:
+        async with shim.locks.held((await shim.catalogue.sandbox(sandbox_id)).name):
+            details = await shim.catalogue.fresh(sandbox_id)
+            if details.pid and (why := await shim.network.check(sandbox_id, details.pid)):
+                shim.log.warning("network_broken", sandbox=sandbox_id, error=why)
+    except NotFound:
+        return
+    except ApiError as error:
+        shim.log.warning("network_not_checked", sandbox=sandbox_id, error=error)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from dockershim.cni_files import read_file
+from dockershim.core.cni_conf import ConfError, variables
 from machinery.process.config import ComponentConfig, ConfigError, setting
 
 _LONGEST_SOCKET = 107  # sun_path
@@ -25,6 +28,14 @@ class DockershimConfig(ComponentConfig):
     state_dir: str = setting("", help="folder for what the engine does not keep: addresses, the pod range")
     cni_bin_dirs: tuple[str, ...] = setting(
         ("/opt/cni/bin", "/usr/lib/cni"), help="folders of the CNI plugins"
+    )
+    cni_conf_dirs: tuple[str, ...] = setting(
+        (),
+        help="folders of CNI configurations; the first file, by its name, of the first one that has any is read for each pod",
+    )
+    cni_conf: str = setting(
+        "",
+        help="the CNI configuration where those folders have none, read for each pod; the built-in one if empty",
     )
     cdi_dirs: tuple[str, ...] = setting(
         ("/etc/cdi", "/var/run/cdi"),
@@ -54,6 +65,7 @@ class DockershimConfig(ComponentConfig):
             ConfigError: a field has a value that does not work.
         """
         ComponentConfig.validate(self)
+        self._check_cni_conf()
         if self.load:
             return
         needed = ("cluster",) if self.purge else ("cluster", "node", "socket", "state_dir")
@@ -67,3 +79,11 @@ class DockershimConfig(ComponentConfig):
             raise ConfigError(
                 "streaming_listen", f"has to be a loopback address with a port, not {self.streaming_listen!r}"
             )
+
+    def _check_cni_conf(self) -> None:
+        if not self.cni_conf:
+            return
+        try:
+            read_file(Path(self.cni_conf), variables("10.244.0.0/24", self.state_dir, 1500))
+        except ConfError as error:
+            raise ConfigError("cni_conf", str(error)) from error

@@ -1,25 +1,26 @@
 """Pods on the node's network, by the real CNI plugins, in the network namespace that this process runs in.
 
-The pod range is kept in the state folder; so is, for every sandbox whose network stands, what the plugins gave it.
-A sandbox without addresses there is not connected: whoever was killed half-way through ADD does DEL and ADD again.
+The pod range is kept in the state folder; so is, for every sandbox, the configuration that it was added by, and then what
+the plugins gave it. A sandbox without addresses there is not connected: whoever was killed half-way through ADD does DEL
+and ADD again. DEL is by the configuration of ADD, whatever the file says by then.
 """
 
 from __future__ import annotations
 
 import fcntl
 import ipaddress
-import json
-import os
-import shutil
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from dockershim.cni_chain import Attachment, Chain, PluginError
+from dockershim.cni_files import current_conf
 from dockershim.core import cni
+from dockershim.core.cni_conf import ConfError, NetworkConf, noted, variables
 from dockershim.notes import Notes
-from dockershim.seam_plugins import RunPlugin
 from machinery.model.clock import Clock
 from machinery.model.errors import (
     BadRequest,
@@ -31,18 +32,18 @@ from machinery.model.errors import (
 _JOIN_S: Final = 5.0  # wall seconds, as all here
 _LOOK_S: Final = 0.002
 _SIOCGIFMTU: Final = 0x8921
-_PLUGINS: Final = ("bridge", "host-local")
 
 
 class Network:
     """Connects sandboxes and disconnects them. Both are idempotent."""
 
     def __init__(
-        self, state_dir: str, plugin_folders: Sequence[str], clock: Clock, run_plugin: RunPlugin
+        self, state_dir: str, conf_folders: Sequence[str], conf_file: str, clock: Clock, chain: Chain
     ) -> None:
         self._clock = clock
-        self._run_plugin = run_plugin
-        self._folders = [folder for folder in plugin_folders if Path(folder).is_dir()]
+        self._chain = chain
+        self._conf_folders = conf_folders
+        self._conf_file = conf_file
         self._data = Path(state_dir) / "cni"
         self._settings = Notes(Path(state_dir) / "settings")
         self._connected = Notes(Path(state_dir) / "network")
@@ -68,10 +69,15 @@ class Network:
 
     def problem(self) -> str:
         """Return why pods cannot be connected; "" if they can."""
-        missing = [name for name in _PLUGINS if not self._find(name)]
+        if not self.pod_cidr:
+            return "no pod range is known yet (UpdateRuntimeConfig gives it)"
+        try:
+            missing = self._chain.missing(self._conf())
+        except ConfError as error:
+            return str(error)
         if missing:
             return f"the CNI plugins {', '.join(missing)} are not installed (package containernetworking-plugins)"
-        return "" if self.pod_cidr else "no pod range is known yet (UpdateRuntimeConfig gives it)"
+        return ""
 
     def require_ready(self) -> None:
         """Raise Unavailable where pods cannot be connected."""
@@ -79,31 +85,38 @@ class Network:
             raise Unavailable(f"the network is not ready: {why}")
 
     def is_connected(self, sandbox_id: str) -> bool:
-        """Whether a sandbox has its network."""
+        """Whether a sandbox has its network, as far as is known."""
         note = self._connected.get(sandbox_id)
-        return bool(note.get("host") or note.get("addresses"))
+        return bool(note.get("host") or note.get("addresses")) and not note.get("broken")
 
     def addresses(self, sandbox_id: str) -> tuple[str, ...]:
         """Return a sandbox's addresses, the first one first."""
         return tuple(self._connected.get(sandbox_id).get("addresses", ()))
 
-    async def connect(self, sandbox_id: str, pid: int, port_mappings: Sequence[Any]) -> tuple[str, ...]:
-        """Connect a sandbox and return its addresses, the first one first.
+    async def connect(self, sandbox_id: str, pid: int, config: Any) -> tuple[str, ...]:
+        """Connect a sandbox as its configuration wishes, by the plugins of the moment; return its addresses, the first one first.
 
         Raises:
-            BadRequest: a port mapping has a port, an address or a protocol that is none.
-            InternalError: a plugin refuses, and why.
-            NotImplementedHere: a plugin is not installed.
+            BadRequest: a port mapping or a rate cannot be.
+            InternalError: the CNI configuration describes no network, or a plugin refuses, and why.
+            NotImplementedHere: a plugin is not installed, or none does what the pod wishes.
             DeadlineExceeded: a plugin does not end.
         """
-        netns, ports = f"/proc/{pid}/ns/net", cni.port_mappings(port_mappings)
-        if ports:  # so that whoever comes after a kill takes the rules away
-            self._connected.put(sandbox_id, {"ports": ports})
-        result = await self._plugin("ADD", self._bridge(), sandbox_id, netns)
-        if ports:
-            await self._plugin("ADD", cni.portmap_config(ports, result), sandbox_id, netns)
+        try:
+            conf = self._conf()
+        except ConfError as error:
+            raise InternalError(str(error)) from error
+        wishes = cni.wishes(config)
+        if unmet := conf.unmet(wishes):
+            raise NotImplementedHere(
+                f"the pod needs a CNI plugin with the capability {unmet[0]}, and {conf.source} has none"
+            )
+        attachment = Attachment(conf, sandbox_id, _netns(pid), wishes, cni.pod_arguments(config))
+        note = {"conf": conf.note(), "wishes": wishes, "arguments": attachment.arguments}
+        self._connected.put(sandbox_id, note)  # so that whoever comes after a kill takes away what was added
+        result = await self._chain.add(attachment)
         addresses = cni.result_addresses(result)
-        self._connected.put(sandbox_id, {"addresses": addresses, "ports": ports})
+        self._connected.put(sandbox_id, {**note, "addresses": addresses, "result": result})
         return addresses
 
     def note_host_network(self, sandbox_id: str) -> None:
@@ -119,15 +132,14 @@ class Network:
             DeadlineExceeded: a plugin does not end.
         """
         note = self._connected.get(sandbox_id)
-        if not note.get("host") and self.pod_cidr:
-            netns = f"/proc/{pid}/ns/net" if pid else ""
-            if ports := note.get("ports"):
-                await self._plugin("DEL", cni.portmap_config(ports, None), sandbox_id, netns)
-            await self._plugin("DEL", self._bridge(), sandbox_id, netns)
+        if "conf" in note:
+            await self._chain.delete(_attachment(sandbox_id, pid, note), note.get("result"))
         self._connected.remove(sandbox_id)
 
     async def sweep(self, sandbox_ids: set[str]) -> list[str]:
         """Free what sandboxes that are no more have left, and return which they were.
+
+        Plugins that know GC are then told who is still there.
 
         Raises:
             InternalError, NotImplementedHere, DeadlineExceeded: as `disconnect`; the rest is left for the next time.
@@ -135,7 +147,37 @@ class Network:
         gone = [known for known in self._connected.names() if known not in sandbox_ids]
         for sandbox_id in gone:
             await self.disconnect(sandbox_id, 0)
+        with suppress(ConfError):  # Status says so
+            if self.pod_cidr and (conf := self._conf()).has_gc:
+                await self._chain.collect(conf, self.checkable())
         return gone
+
+    def checkable(self) -> list[str]:
+        """List the sandboxes that plugins have connected."""
+        return [known for known in self._connected.names() if "result" in self._connected.get(known)]
+
+    async def check(self, sandbox_id: str, pid: int) -> str:
+        """Ask the plugins whether a sandbox's network is as they made it; return why it is not, or "".
+
+        One that is broken does not count as connected from then on.
+
+        Raises:
+            InternalError: a plugin could not say.
+            NotImplementedHere: a plugin is not installed any more.
+            DeadlineExceeded: a plugin does not end.
+        """
+        note = self._connected.get(sandbox_id)
+        attachment = _attachment(sandbox_id, pid, note)
+        if not attachment.conf.has_check:
+            return ""
+        try:
+            await self._chain.check(attachment, note["result"])
+        except PluginError as error:
+            if not cni.is_broken(error.plugin_code):
+                raise
+            self._connected.put(sandbox_id, {**note, "broken": error.message})
+            return error.message
+        return ""
 
     async def joined(self, pid: int) -> None:
         """Wait until a sandbox for the node's network has entered it.
@@ -153,39 +195,17 @@ class Network:
         except TimeoutError as error:
             raise InternalError("the sandbox did not enter the node's network namespace") from error
 
-    def _bridge(self) -> dict[str, Any]:
-        return cni.bridge_config(self.pod_cidr, str(self._data), interface_mtu(cni.INTERFACE))
+    def _conf(self) -> NetworkConf:
+        known = variables(self.pod_cidr, str(self._data), interface_mtu(cni.INTERFACE))
+        return current_conf(self._conf_folders, self._conf_file, known)
 
-    def _find(self, plugin: str) -> str:
-        return shutil.which(plugin, path=os.pathsep.join(self._folders)) or ""
 
-    async def _plugin(
-        self, command: str, config: dict[str, Any], sandbox_id: str, netns: str
-    ) -> dict[str, Any]:
-        name = str(config["type"])
-        program = self._find(name)
-        if not program:
-            raise NotImplementedHere(
-                f"the CNI plugin {name} is not installed (package containernetworking-plugins)"
-            )
-        environment = {
-            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),  # portmap calls iptables
-            "CNI_COMMAND": command,
-            "CNI_CONTAINERID": sandbox_id,
-            "CNI_NETNS": netns,
-            "CNI_IFNAME": cni.INTERFACE,
-            "CNI_PATH": os.pathsep.join(self._folders),
-        }
-        code, output = await self._run_plugin(program, json.dumps(config).encode(), environment)
-        try:
-            answer: dict[str, Any] = json.loads(output) if output.strip() else {}
-        except ValueError:
-            answer = {"msg": output.decode(errors="replace").strip()}
-        if code:
-            raise InternalError(
-                f"CNI plugin {name}: {command} for {sandbox_id[:12]}: {cni.error_text(answer) or f'it ended with {code}'}"
-            )
-        return answer
+def _attachment(sandbox_id: str, pid: int, note: Mapping[str, Any]) -> Attachment:
+    return Attachment(noted(note["conf"]), sandbox_id, _netns(pid), note["wishes"], note["arguments"])
+
+
+def _netns(pid: int) -> str:
+    return f"/proc/{pid}/ns/net" if pid else ""
 
 
 def _namespace(process: str) -> int:

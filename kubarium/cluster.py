@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -88,6 +88,8 @@ class Cluster:
         controllers: int | None = None,
         process_memory: str | None = None,
         registry_port: int | None = None,
+        mtu: int | None = None,
+        cni_conf: str | None = None,
         access_log: bool | None = None,
         apiserver_args: Mapping[str, str] | None = None,
         controllers_args: Mapping[str, str] | None = None,
@@ -112,7 +114,7 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
+        localhost:PORT. `mtu` is the largest packet in bytes, `cni_conf` the file of the nodes' CNI configuration. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
@@ -130,6 +132,8 @@ class Cluster:
             controllers=controllers,
             process_memory=process_memory,
             registry_port=registry_port,
+            mtu=mtu,
+            cni_conf=cni_conf,
             access_log=access_log,
             apiserver_args=apiserver_args or {},
             controllers_args=controllers_args or {},
@@ -168,6 +172,8 @@ class Cluster:
         """
         cluster = cls(name, home=home)
         began = WALL.monotonic_wall()
+        if options.cni_conf:
+            options = replace(options, cni_conf=str(Path(options.cni_conf).absolute()))
         check_options(options, name, timeout_s)
         with cluster_locked(
             name, home or homes.default_home(), patience_s=LOCK_PATIENCE_S, told=progress

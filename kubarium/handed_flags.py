@@ -22,6 +22,7 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {  # what no such program does wit
     ),
     "controllers": ("--server=any:1",),
     "scheduler": ("--server=any:1",),
+    "dockershim": ("--cluster=any", "--node=any", "--socket=/any", "--state-dir=/any"),
 }
 _PATIENCE_S = 60.0  # a slow machine imports the program
 
@@ -45,6 +46,16 @@ def check_plane_args(program: str, args: Mapping[str, str]) -> None:
     """
     if args:
         _check(program, args)
+
+
+def check_cni_conf(file: str) -> None:
+    """Check a CNI configuration; "" is fine.
+
+    Raises:
+        KubariumError: it describes no network; the message names file and field.
+    """
+    if file and (why := _refusal("dockershim", [f"--cni-conf={file}"])):
+        raise KubariumError(why)
 
 
 def _check(program: str, args: Mapping[str, str]) -> None:

@@ -61,7 +61,16 @@ def check(spec: ClusterSpec) -> None:
             raise KubariumError(
                 f"`{program}` is not installed: apt-get install {_PACKAGES[program]}, or run `make setup`"
             )
-    if spec.isolated and not any((Path(folder) / "bridge").exists() for folder in _CNI_FOLDERS):
+    if not spec.isolated and (spec.mtu or spec.cni_conf):
+        option = "--mtu" if spec.mtu else "--cni-conf"
+        raise KubariumError(
+            f"{option}: the hollow runtime has no network; leave it out, or take --runtime docker"
+        )
+    if (
+        spec.isolated
+        and not spec.cni_conf
+        and not any((Path(folder) / "bridge").exists() for folder in _CNI_FOLDERS)
+    ):
         raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
     seen: dict[tuple[str, int], str] = {}
     for what, host, port in Addresses(spec).claimed():

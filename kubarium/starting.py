@@ -17,7 +17,7 @@ from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, SpecError
 from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
-from kubarium.handed_flags import check_kubelet_args, check_plane_args
+from kubarium.handed_flags import check_cni_conf, check_kubelet_args, check_plane_args
 from kubarium.import_path import programs_folder
 from kubarium.starter import Starter
 
@@ -39,6 +39,7 @@ def check_options(options: Options, name: str, timeout_s: float) -> None:
     check_kubelet_args(node.kubelet_args for node in spec.nodes)
     for program in PLANE_FLAGS:
         check_plane_args(program, spec.args_of(program))
+    check_cni_conf(spec.cni_conf)
     if not timeout_s > 0:
         raise KubariumError(f"--timeout: has to be above 0, not {timeout_s:g}")
 

@@ -1,59 +1,46 @@
-"""Configurations for the CNI plugins, and what they answer (CNI specification 0.4.0).
+"""What a pod wishes of its network, and what CNI plugins answer.
 
-A pod hangs on the node's bridge, which is its gateway. Addresses come from the node's pod range. Whatever leaves the
-cluster is masqueraded by the proxy, not here.
+A pod hangs on the node's bridge, which is its gateway, unless another configuration says otherwise (`cni_conf`). Addresses
+come from the node's pod range. Whatever leaves the cluster is masqueraded by the proxy, not here.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
+from dockershim.core.bandwidth import bandwidth
 from machinery.model.errors import BadRequest
 from machinery.pb import cri_pb2 as cri
 
-VERSION: Final = "0.4.0"
-NETWORK: Final = "kubarium"
 BRIDGE: Final = "cni0"
 INTERFACE: Final = "eth0"
 _PROTOCOLS: Final = {cri.TCP: "tcp", cri.UDP: "udp", cri.SCTP: "sctp"}
+_COULD_NOT: Final = range(
+    1, 100
+)  # codes by which a plugin says that it could not do it; its own ones are higher
+_NO_CONTAINER: Final = 3
 
 
-def bridge_config(pod_cidr: str, data_dir: str, mtu: int) -> dict[str, Any]:
-    """Write the configuration of the bridge plugin, with host-local for the addresses."""
-    ranges = pod_cidr.split(",")
-    default = [{"dst": "::/0" if ":" in part else "0.0.0.0/0"} for part in ranges]
-    config: dict[str, Any] = {
-        "cniVersion": VERSION,
-        "name": NETWORK,
-        "type": "bridge",
-        "bridge": BRIDGE,
-        "isGateway": True,
-        "forceAddress": True,  # a node that comes back with another pod range
-        "ipMasq": False,
-        "hairpinMode": True,  # a pod reaches itself through its Service
-        "ipam": {
-            "type": "host-local",
-            "ranges": [[{"subnet": part}] for part in ranges],
-            "routes": default,
-            "dataDir": data_dir,
-        },
+def wishes(config: Any) -> dict[str, Any]:
+    """Return what a sandbox's configuration asks of its network, by the capability of a plugin that it takes.
+
+    Raises:
+        BadRequest: a port mapping or a rate cannot be.
+    """
+    asked = {
+        "portMappings": port_mappings(config.port_mappings),
+        "bandwidth": bandwidth(config.annotations),
     }
-    return {**config, "mtu": mtu} if mtu else config
+    return {capability: wish for capability, wish in asked.items() if wish}
 
 
-def portmap_config(ports: Sequence[dict[str, Any]], previous: dict[str, Any] | None) -> dict[str, Any]:
-    """Write the configuration of the portmap plugin, which comes after the bridge."""
-    config: dict[str, Any] = {
-        "cniVersion": VERSION,
-        "name": NETWORK,
-        "type": "portmap",
-        "capabilities": {"portMappings": True},
-        "snat": True,
-        "runtimeConfig": {"portMappings": list(ports)},
-    }
-    return {**config, "prevResult": previous} if previous else config
+def pod_arguments(config: Any) -> str:
+    """Return who a pod is, as Kubernetes' runtimes tell plugins (CNI_ARGS)."""
+    pod = config.metadata
+    named = {"K8S_POD_NAMESPACE": pod.namespace, "K8S_POD_NAME": pod.name, "K8S_POD_UID": pod.uid}
+    return ";".join(f"{key}={value}" for key, value in {"IgnoreUnknown": "1", **named}.items())
 
 
 def port_mappings(mappings: Iterable[Any]) -> list[dict[str, Any]]:
@@ -98,6 +85,11 @@ def _protocol(number: Any) -> str:
 def result_addresses(result: dict[str, Any]) -> tuple[str, ...]:
     """Read a pod's addresses from a plugin's result."""
     return tuple(item["address"].partition("/")[0] for item in result.get("ips") or ())
+
+
+def is_broken(code: int) -> bool:
+    """Whether a plugin that CHECK fails with this code says that the pod's network is not as it was; else it could not look."""
+    return code == _NO_CONTAINER or code not in _COULD_NOT
 
 
 def error_text(output: dict[str, Any]) -> str:

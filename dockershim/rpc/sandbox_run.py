@@ -37,7 +37,7 @@ async def run_pod_sandbox(shim: Shim, request: Any) -> Any:
     if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):
         raise BadRequest("the sandbox's metadata has to have a name, a namespace and a uid")
     if not is_host_network(config):
-        cni.port_mappings(config.port_mappings)  # before anything is there to be removed again
+        cni.wishes(config)  # before anything is there to be removed again
         shim.network.require_ready()
     name = sandbox_name(config.metadata)
     async with shim.locks.held(name):
@@ -107,7 +107,7 @@ async def _bring_up(shim: Shim, sandbox_id: str, config: Any) -> None:
             await shim.network.joined(details.pid)
             shim.network.note_host_network(sandbox_id)
         else:
-            await shim.network.connect(sandbox_id, details.pid, config.port_mappings)
+            await shim.network.connect(sandbox_id, details.pid, config)
     except ApiError:
         await _give_up(shim, sandbox_id)
         raise

@@ -263,6 +263,14 @@ def _up(sub: argparse.ArgumentParser) -> None:
         help=f"have an image registry that the nodes know as localhost:PORT (default: {REGISTRY_PORT})",
     )  # fmt: skip
     sub.add_argument(
+        "--mtu", type=_count, metavar="BYTES",
+        help="largest packet of the nodes and pods (default: the kernel's, 1500)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--cni-conf", metavar="FILE",
+        help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
+    )  # fmt: skip
+    sub.add_argument(
         "--runtime",
         choices=("auto", "docker", "hollow"),
         help="real containers, or simulated ones (no root needed); auto (default): docker where it works",

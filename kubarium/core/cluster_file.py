@@ -97,6 +97,8 @@ def read_document(document: Written) -> ClusterFile:
         controllers_args=plane.get("controllersExtraArgs", {}),
         scheduler_args=plane.get("schedulerExtraArgs", {}),
         registry_port=read.get("registryPort"),
+        mtu=read.get("mtu"),
+        cni_conf=read.get("cniConf"),
         declared=read.get("nodes"),
     )
     if options.time_scale is not None:  # how large it may be depends on the profile
@@ -321,6 +323,8 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "apiPort": _option("api_port", _whole),
     "processMemory": _option("process_memory", _quantity),
     "registryPort": _option("registry_port", _whole),
+    "mtu": _option("mtu", _whole),
+    "cniConf": _text,
     "accessLog": _truth,
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,

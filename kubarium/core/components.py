@@ -261,6 +261,8 @@ def _dockershim(node: NodeSpec, places: Places) -> Component:
         "cluster": places.spec.name,
         "node": node.name,
         "state-dir": state,
+        "cni-conf-dirs": str(places.layout.cni(node.name)),
+        "cni-conf": places.spec.cni_conf,
     }
     return Component(name, "dockershim", flags, node=_namespace(node, places), folders=(state,))
 

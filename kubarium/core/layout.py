@@ -94,6 +94,10 @@ class Layout(Generic[P]):
         """What a node is called for good, and since its last start: machine-id, system-uuid, boot-id."""
         return self.node(node) / "identity"
 
+    def cni(self, node: str) -> P:
+        """A node's CNI configurations; the first file by its name counts before the cluster's."""
+        return self.node(node) / "net.d"
+
     def log(self, component: str) -> P:
         """A component's log."""
         return self.logs / f"{component}.log"

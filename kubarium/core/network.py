@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import NodeSpec
+from kubarium.core.spec import ClusterSpec, NodeSpec
 
 Command = list[str]  # the arguments of one `ip` command
 
@@ -34,13 +34,13 @@ def host_link(slot: int) -> str:
 def plan_backbone(addresses: Addresses) -> list[Command]:
     """Lay the backbone and the machine's own cable."""
     spec = addresses.spec
-    space, link = backbone_namespace(spec.name), host_link(spec.slot)
+    space, link, mtu = backbone_namespace(spec.name), host_link(spec.slot), _mtu(spec)
     return [
         ["netns", "add", space],
         ["-n", space, "link", "set", "lo", "up"],
         ["-n", space, "link", "add", "backbone", "type", "bridge", "forward_delay", "0"],
         ["-n", space, "link", "set", "backbone", "up"],
-        ["link", "add", link, "type", "veth", "peer", "name", "machine", "netns", space],
+        ["link", "add", link, *mtu, "type", "veth", "peer", "name", "machine", *mtu, "netns", space],
         ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
         *(["address", "add", f"{address}/24", "dev", link] for address in addresses.of_machine),
         ["link", "set", link, "up"],
@@ -61,11 +61,27 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         node_namespace(spec.name, node.name),
         node_port(node),
     )
+    mtu = _mtu(spec)
     return [
         ["netns", "add", space],
         ["netns", "exec", space, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
         ["-n", space, "link", "set", "lo", "up"],
-        ["-n", backbone, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space],
+        [
+            "-n",
+            backbone,
+            "link",
+            "add",
+            port,
+            *mtu,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            *mtu,
+            "netns",
+            space,
+        ],
         ["-n", backbone, "link", "set", port, "master", "backbone", "up"],
         ["-n", space, "address", "add", f"{addresses.node(node)}/24", "dev", "eth0"],
         ["-n", space, "link", "set", "eth0", "up"],
@@ -101,6 +117,10 @@ def plan_no_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         ["-n", backbone_namespace(spec.name), "link", "delete", node_port(node)],
         ["netns", "delete", node_namespace(spec.name, node.name)],
     ]
+
+
+def _mtu(spec: ClusterSpec) -> Command:
+    return ["mtu", str(spec.mtu)] if spec.mtu else []
 
 
 def node_port(node: NodeSpec) -> str:

@@ -24,6 +24,8 @@ _FIELDS = (
     *_COUNTS,
     "process_memory",
     "registry_port",
+    "mtu",
+    "cni_conf",
     "access_log",
     "check_invariants",
 )
@@ -60,6 +62,8 @@ class Options:
     controllers: int | None = None
     process_memory: str | None = None
     registry_port: int | None = None
+    mtu: int | None = None
+    cni_conf: str | None = None  # the path of a file
     access_log: bool | None = None
     apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"
     controllers_args: Mapping[str, str] = field(default_factory=dict)  # likewise

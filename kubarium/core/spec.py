@@ -30,6 +30,8 @@ MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
 ETCD, APISERVER, SCHEDULER, CONTROLLERS, DNS = "etcd", "apiserver", "scheduler", "controllers", "dns"
+LEAST_MTU = 576  # what every IPv4 host has to take (RFC 791)
+MOST_MTU = 9216  # of the usual jumbo frames
 LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
 KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
@@ -141,6 +143,8 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     apiserver_args: dict[str, str] = {}  # flags of each apiserver, of APISERVER_FLAGS, without "--"
     controllers_args: dict[str, str] = {}  # likewise, of CONTROLLERS_FLAGS
     scheduler_args: dict[str, str] = {}
+    mtu: int = 0  # bytes, of the backbone's links and the pods'; 0: the kernel's own
+    cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
@@ -269,6 +273,8 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
     if not 0 <= spec.registry_port <= 65535:
         raise SpecError(f"has to be a port, not {spec.registry_port}", "--registry")
+    if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
+        raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
     _check_process_memory(spec.process_memory)

@@ -225,10 +225,12 @@ class FakePlugins:
         """Run one."""
         await asyncio.sleep(0)
         sandbox_id = environment["CNI_CONTAINERID"]
+        if environment["CNI_COMMAND"] == "CHECK":
+            return 0, b""
         if Path(program).name == "portmap":
             change = self.mapped.discard if environment["CNI_COMMAND"] == "DEL" else self.mapped.add
             change(sandbox_id)
-            return 0, stdin
+            return 0, _json(json.loads(stdin).get("prevResult", {}))
         if environment["CNI_COMMAND"] == "DEL":
             self.addresses.pop(sandbox_id, None)
             return 0, b""

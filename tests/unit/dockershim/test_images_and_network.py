@@ -8,7 +8,7 @@ import json
 import pytest
 
 from dockershim.core.cgroup_files import cgroup_paths, read_interfaces, usage_v1, usage_v2
-from dockershim.core.cni import bridge_config, error_text, port_mappings, portmap_config, result_addresses
+from dockershim.core.cni import error_text, port_mappings, result_addresses
 from dockershim.core.images import (
     HUB,
     PRIVATE,
@@ -116,13 +116,6 @@ def test_an_image_is_referred_to_by_its_digest():
     assert image_names({"Id": "sha256:1", "RepoDigests": [], "RepoTags": None}) == ImageNames("sha256:1", "")
 
 
-def test_the_bridge_serves_both_families():
-    """Each has its range and its default route."""
-    ipam = bridge_config("10.0.1.0/24,fd00::/64", "/data", 1400)["ipam"]
-    assert ipam["ranges"] == [[{"subnet": "10.0.1.0/24"}], [{"subnet": "fd00::/64"}]]
-    assert ipam["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
-
-
 @pytest.mark.parametrize(
     ("mapping", "problem"),
     [
@@ -149,8 +142,6 @@ def test_only_host_ports_are_mapped():
     ]
     ports = port_mappings(mappings)
     assert ports == [{"hostPort": 5353, "containerPort": 53, "protocol": "udp", "hostIP": "10.0.0.1"}]
-    assert portmap_config(ports, {"ips": []})["prevResult"] == {"ips": []}
-    assert "prevResult" not in portmap_config(ports, None)
 
 
 def test_what_plugins_answer():

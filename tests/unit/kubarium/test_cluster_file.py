@@ -40,6 +40,8 @@ profile: fast
 timeScale: 8
 apiPort: 7000
 registryPort: 5001
+mtu: 1400
+cniConf: ptp.conflist
 accessLog: true
 controlPlane: {etcd: 3, apiservers: 2, schedulers: 3, controllers: 4}
 nodes:
@@ -53,6 +55,7 @@ nodes:
     assert (spec.profile, spec.time_scale, spec.api_port) == ("fast", 8.0, 7000)
     assert spec.access_log
     assert (spec.registry_port, spec.registry) == (5001, "localhost:5001")
+    assert (spec.mtu, spec.cni_conf) == (1400, "ptp.conflist")
     assert (spec.etcd, spec.apiservers, spec.schedulers, spec.controllers) == (3, 2, 3, 4)
     assert [(node.name, node.cpu, node.memory) for node in spec.nodes] == [
         ("node-1", "0.5", "1Gi"),
@@ -101,6 +104,7 @@ def test_json_is_yaml():
         ("apiPort: 6443.5", "3: apiPort: has to be a whole number, not 6443.5"),
         ("accessLog: 1", "3: accessLog: has to be true or false, not 1"),
         ("registryPort: 70000", "3: registryPort: has to be a port"),
+        ("mtu: 100", "3: mtu: has to be from 576 to 9216 bytes, not 100"),
         ("controlPlane:\n  etcd: 2", "4: controlPlane.etcd: has to be 1 or 3 members"),
         ("controlPlane:\n  apiservers: 10", "4: controlPlane.apiservers: has to be from 1 to 9"),
         ("controlPlane: 3", "3: controlPlane: has to be fields with values, not 3"),

@@ -81,3 +81,17 @@ def test_ordering_by_namespace_loses_nothing():
             each for each in plan_node(two, node) if namespace_of(each) == space
         ]
     assert len(plan) == sum(len(plan_node(two, node)) for node in two.spec.nodes)
+
+
+def test_both_ends_of_every_cable_have_the_mtu():
+    """The plugins take that of the node's end for its pods; without one the kernel has its own."""
+    plans = {
+        mtu: plan_backbone(of_mtu) + plan_node(of_mtu, NODE)
+        for mtu in (0, 1400)
+        for of_mtu in [Addresses(ClusterSpec(name="c", slot=3, mtu=mtu).with_node())]
+    }
+    cables = [command for command in plans[1400] if "veth" in command]
+    assert len(cables) == 2
+    assert [command.count("mtu") for command in cables] == [2, 2]
+    assert [command[command.index("mtu") + 1] for command in cables] == ["1400", "1400"]
+    assert not [command for command in plans[0] if "mtu" in command]

@@ -46,6 +46,8 @@ def test_an_unknown_node_is_named_with_those_that_exist():
         ({"time_scale": 0.0}, "--time-scale"),
         ({"time_scale": -1.0}, "--time-scale"),
         ({"api_port": 65530}, "--api-port"),
+        ({"mtu": 575}, "--mtu"),
+        ({"mtu": 9217}, "--mtu"),
         ({"process_memory": "128Mi"}, "--process-memory"),
         ({"process_memory": "much"}, "--process-memory"),
     ],
