@@ -49,7 +49,13 @@ def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_
     spec = ClusterSpec(check_invariants=True).with_node().with_node(bootstrap=True)
     parts = described(spec)
     set_here = {flag for node in ("node-1", "node-2") for flag in parts[f"kubelet@{node}"].flags}
-    others = {"transport", "notify-socket", "check-flags"}  # how it is started and spoken to
+    others = {
+        "transport",
+        "notify-socket",
+        "check-flags",
+        "token-file",
+        "in-cluster",
+    }  # how it is started and comes in
     assert set(KUBELET_FLAGS) == known - set_here - others
 
 
