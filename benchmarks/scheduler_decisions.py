@@ -24,9 +24,10 @@ from machinery.model.k8s.core_v1 import (
     TopologySpreadConstraint,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
-from scheduler.core.owners import Owners
+from scheduler.core.evaluations import Evaluations
 from scheduler.core.pod import PodReader
-from scheduler.core.schedule import Bind, Evaluations, schedule
+from scheduler.core.registry import DEFAULT
+from scheduler.core.schedule import Bind, schedule
 from scheduler.core.snapshot import Snapshot
 
 NODES = 5_000
@@ -54,14 +55,14 @@ def main() -> None:
 
 
 def _rate(make: Callable[[int], Pod]) -> int:
-    snapshot, owners, reader = _cluster(), _owners(), PodReader()
-    evaluations, randomness = Evaluations(snapshot), random.Random(1)
+    snapshot, reader = _cluster(), PodReader()
+    evaluations, randomness = Evaluations(snapshot, DEFAULT), random.Random(1)
     pods = [make(number) for number in range(WARM_UP + PODS)]
     for number, pod in enumerate(pods):
         if number == WARM_UP:
             began = time.process_time()
         info = reader.read(pod)
-        decision = schedule(info, snapshot, owners, evaluations, tie_break=randomness.random())
+        decision = schedule(info, snapshot, evaluations, tie_break=randomness.random())
         if not isinstance(decision, Bind):
             raise TypeError(f"the benchmark has room for all pods, but: {decision.message}")
         snapshot.assume(info, decision.node)
@@ -70,6 +71,7 @@ def _rate(make: Callable[[int], Pod]) -> int:
 
 def _cluster() -> Snapshot:
     snapshot = Snapshot()
+    snapshot.owners.set_replica_set(_replica_set())
     amounts = {"cpu": "8", "memory": "32Gi", "pods": "110"}
     for number in range(NODES):
         name = f"node-{number}"
@@ -83,12 +85,10 @@ def _cluster() -> Snapshot:
     return snapshot
 
 
-def _owners() -> Owners:
-    owners = Owners()
+def _replica_set() -> ReplicaSet:
     meta = ObjectMeta(name="web", namespace="default", uid="rs")
     spec = ReplicaSetSpec(selector=LabelSelector(matchLabels=_LABELS))
-    owners.set_replica_set(ReplicaSet(metadata=meta, spec=spec, status=ReplicaSetStatus(replicas=0)))
-    return owners
+    return ReplicaSet(metadata=meta, spec=spec, status=ReplicaSetStatus(replicas=0))
 
 
 def _pod(number: int, *, labels: dict[str, str] | None = None, owned: bool = False, **spec: Any) -> Pod:

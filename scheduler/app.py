@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from machinery.client.api import Api
@@ -24,6 +24,9 @@ from machinery.process.run import Process
 from scheduler.binder import Binder
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.config import SchedulerConfig
+from scheduler.core.plugins.dynamic_resources import DynamicResources
+from scheduler.core.plugins.volume_binding import VolumeBinding
+from scheduler.core.registry import DEFAULT
 from scheduler.device_binder import DeviceBinder
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
@@ -76,9 +79,10 @@ def build(
     def tell_unreadable(pod: Pod, error: Exception) -> None:
         loop.tell_unreadable(pod, error)
 
+    profiles = {config.scheduler_name: replace(DEFAULT, scheduler_name=config.scheduler_name)}
     watch = ClusterWatch(
         api,
-        scheduler_name=config.scheduler_name,
+        profiles=profiles,
         clock=clock,
         log=log,
         on_change=woken.set,
@@ -107,8 +111,8 @@ def build(
     loop = SchedulingLoop(
         watch,
         Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
-        volumes,
-        devices,
+        profiles,
+        {VolumeBinding.name: volumes, DynamicResources.name: devices},
         conditions,
         events,
         clock=clock,

@@ -8,7 +8,7 @@ left out and told about; everything else goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -24,10 +24,9 @@ from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType, Selection, revision_of
 from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
-from scheduler.core.hints import ClusterEvent, node_events
-from scheduler.core.owners import Owners
-from scheduler.core.plugins import dynamic_resources
-from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential
+from scheduler.core.cluster_events import ClusterEvent, node_events
+from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
+from scheduler.core.profile import Profile
 from scheduler.core.queue import SchedulingQueue
 from scheduler.core.snapshot import Snapshot
 from scheduler.device_watch import DeviceWatch
@@ -47,14 +46,14 @@ class ClusterWatch:
         self,
         api: Api,
         *,
-        scheduler_name: str,
+        profiles: Mapping[str, Profile],
         clock: Clock,
         log: EventLog,
         on_change: Callable[[], None],
         on_unreadable: Callable[[Pod, Exception], None],
     ) -> None:
         self.snapshot = Snapshot()
-        self.owners = Owners()
+        self._owners = self.snapshot.owners
         self.queue = SchedulingQueue(self._may_enter)
         self._waiting_for_claims: dict[
             ClaimKey, dict[str, None]
@@ -72,7 +71,7 @@ class ClusterWatch:
             clock=clock,
             log=log,
         )
-        self._scheduler_name = scheduler_name
+        self._profiles = profiles
         self._clock = clock
         self._reader = PodReader()
         self._log = log
@@ -166,8 +165,9 @@ class ClusterWatch:
         self.happened(event)
 
     def _may_enter(self, pod: PodInfo) -> bool:
-        """Whether all of a pod's claims of devices are there; one that is missing lets it in when it comes."""
-        if not pod.device_claims or not dynamic_resources.missing_claim(pod, self.snapshot.devices):
+        """Whether no plugin holds a pod back; a claim of devices that is missing lets it in when it comes."""
+        profile = self._profiles[pod.scheduler_name]
+        if not any(plugin.gate(pod, self.snapshot) for plugin in profile.gates):
             return True
         for each in pod.device_claims:
             if each.object:
@@ -196,14 +196,14 @@ class ClusterWatch:
         self.snapshot.remove_node(node.metadata.name)
 
     def _leave_out_service(self, service: Service, _error: Exception) -> None:
-        self.owners.remove_service(service.metadata.namespace, service.metadata.name)
+        self._owners.remove_service(service.metadata.namespace, service.metadata.name)
 
     def _leave_out_replica_set(self, rs: ReplicaSet, _error: Exception) -> None:
-        self.owners.remove_replica_set(rs.metadata.namespace, rs.metadata.name)
+        self._owners.remove_replica_set(rs.metadata.namespace, rs.metadata.name)
 
     def _leave_out_pod(self, pod: Pod, error: Exception) -> None:
         self.queue.remove(pod.metadata.uid)
-        if not pod.spec.nodeName and pod.spec.schedulerName in {"", self._scheduler_name}:
+        if not pod.spec.nodeName and scheduler_of(pod) in self._profiles:
             self.unreadable[pod.metadata.uid] = pod, error
             self._on_unreadable(pod, error)
 
@@ -218,16 +218,16 @@ class ClusterWatch:
     def _service_changed(self, change: Change[Service]) -> None:
         meta = change.object.metadata
         if change.kind is EventType.DELETED:
-            self.owners.remove_service(meta.namespace, meta.name)
+            self._owners.remove_service(meta.namespace, meta.name)
         elif change.old is None or change.old.spec.selector != change.object.spec.selector:
-            self.owners.set_service(change.object)
+            self._owners.set_service(change.object)
 
     def _replica_set_changed(self, change: Change[ReplicaSet]) -> None:
         meta = change.object.metadata
         if change.kind is EventType.DELETED:
-            self.owners.remove_replica_set(meta.namespace, meta.name)
+            self._owners.remove_replica_set(meta.namespace, meta.name)
         else:
-            self.owners.set_replica_set(change.object)
+            self._owners.set_replica_set(change.object)
 
     def _pod_changed(self, change: Change[Pod]) -> None:
         pod = change.object
@@ -262,7 +262,7 @@ class ClusterWatch:
 
     def _pod_waits(self, pod: Pod) -> None:
         uid = pod.metadata.uid
-        ours = pod.spec.schedulerName in {"", self._scheduler_name}
+        ours = scheduler_of(pod) in self._profiles
         if not ours or pod.metadata.deletionTimestamp is not None:
             self.queue.remove(uid)
             if self.snapshot.forget(uid) is not None:

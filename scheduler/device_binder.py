@@ -21,14 +21,15 @@ from machinery.model.k8s.resource_v1 import (
 from machinery.model.log import EventLog
 from machinery.model.requests import PatchType
 from machinery.model.resources import RESOURCE_CLAIMS
-from scheduler.core.device_filter import PodDevices
+from scheduler.core.devices.filter import PodDevices
 from scheduler.core.devices.inventory import Devices
 from scheduler.core.pod import ClaimKey, PodInfo
+from scheduler.pre_bind import NotReady
 
 _TRIES: Final = 5  # at a claim that others write, too
 
 
-class DevicesNotBound(Exception):  # noqa: N818 - it is what an event says
+class DevicesNotBound(NotReady):
     """The claims of a pod do not have the devices that were chosen for them."""
 
 
@@ -50,12 +51,13 @@ class DeviceBinder:
         self._timeout_s = timeout_s  # wall seconds for a request
         self._log = log
 
-    async def bind(self, pod: PodInfo, devices: PodDevices) -> None:
+    async def bind(self, pod: PodInfo, devices: PodDevices, node: str) -> None:
         """Return when every claim of a pod has its devices and may be used by the pod.
 
         Raises:
             DevicesNotBound: one has not, and a node has to be looked for again.
         """
+        del node  # the devices say where they are
         for each in devices:
             await self._bind(pod, each.claim, each.allocation)
 
@@ -128,7 +130,7 @@ class DeviceBinder:
         frees = self._devices.set_claim(claim)
         self._changed((claim.metadata.namespace, claim.metadata.name), frees)
 
-    async def unreserve(self, pod: PodInfo, devices: PodDevices) -> None:
+    async def undo(self, pod: PodInfo, devices: PodDevices) -> None:
         """Remove a pod that is bound nowhere from the users of its claims; a claim for which that fails keeps it."""
         gone = {"$patch": "delete", "uid": pod.uid}
         for each in devices:
@@ -147,7 +149,7 @@ class DeviceBinder:
             except ApiError as error:
                 self._log.warning("claim_not_unreserved", claim=_shown(each.claim), error=error)
 
-    async def deallocate(self, claim: ResourceClaim) -> None:
+    async def act(self, claim: ResourceClaim) -> None:
         """Free the devices of a claim, on condition that it is as it was: another node may have some for its pod."""
         status = {"reservedFor": None, "allocation": None}
         try:

@@ -13,8 +13,8 @@ from machinery.model.k8s.resource_v1 import DeviceClass, ResourceClaim, Resource
 from machinery.model.log import EventLog
 from machinery.model.resources import DEVICE_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES, KubeObject
 from machinery.model.store import Change
+from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.devices.inventory import Devices, essential_device_claim
-from scheduler.core.hints import ClusterEvent
 from scheduler.core.pod import ClaimKey
 
 T = TypeVar("T", bound=KubeObject)

@@ -8,7 +8,7 @@ queue ─▶ decide ─▶ assume ─▶ have claims bound, bind (in the backgro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from machinery.client.events import NORMAL, WARNING, EventRecorder
@@ -22,17 +22,16 @@ from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting
 from scheduler.binder import Binder, Outcome, Result, outcome_of
 from scheduler.cluster_watch import ClusterWatch
+from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.condition import FAULT, UNSCHEDULABLE
-from scheduler.core.hints import ClusterEvent
+from scheduler.core.evaluations import Evaluations
 from scheduler.core.messages import fault
-from scheduler.core.plugins import dynamic_resources, volume_binding
 from scheduler.core.pod import PodInfo
+from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
-from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
-from scheduler.core.storage import NO_VOLUMES
-from scheduler.device_binder import DeviceBinder, DevicesNotBound
+from scheduler.core.schedule import Bind, Reserved, Unschedulable, schedule
+from scheduler.pre_bind import NotReady, PreBinder
 from scheduler.status_writer import StatusWriter
-from scheduler.volume_binder import VolumeBinder, VolumesNotBound
 
 _LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
 
@@ -44,8 +43,8 @@ class SchedulingLoop:
         self,
         watch: ClusterWatch,
         binder: Binder,
-        volumes: VolumeBinder,
-        devices: DeviceBinder,
+        profiles: Mapping[str, Profile],
+        pre_binders: Mapping[str, PreBinder],
         conditions: StatusWriter,
         events: EventRecorder,
         *,
@@ -59,8 +58,8 @@ class SchedulingLoop:
     ) -> None:
         self._watch = watch
         self._binder = binder
-        self._volumes = volumes
-        self._devices = devices
+        self._profiles = profiles
+        self._pre_binders = pre_binders  # by the plugins that reserve what they write
         self._conditions = conditions
         self._events = events
         self._clock = clock
@@ -69,12 +68,16 @@ class SchedulingLoop:
         self._confirm_s = confirm_s
         self._random = random
         self._log = log
-        self._evaluations = Evaluations(watch.snapshot)
+        self._evaluations = self._fresh_evaluations()
         self._is_running = False
         self._attempts = metrics.counter(
             "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
         )
         self._waiting = metrics.gauge("scheduler_pending_pods", "Pods that wait for a node", ("queue",))
+
+    def _fresh_evaluations(self) -> dict[str, Evaluations]:
+        snapshot = self._watch.snapshot
+        return {name: Evaluations(snapshot, profile) for name, profile in self._profiles.items()}
 
     async def run(self) -> None:
         """Schedule until cancelled; bindings under way are given up then, and found out by the next leader."""
@@ -105,9 +108,8 @@ class SchedulingLoop:
         """Decide on one pod. The slot for its binding is held already."""
         watch, pod = self._watch, item.pod
         try:
-            decision = schedule(
-                pod, watch.snapshot, watch.owners, self._evaluations, tie_break=self._random()
-            )
+            evaluations = self._evaluations[pod.scheduler_name]
+            decision = schedule(pod, watch.snapshot, evaluations, tie_break=self._random())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
             self._give_up(item, error)
             return
@@ -115,10 +117,11 @@ class SchedulingLoop:
             case Bind():
                 self._conditions.drop(pod)
                 watch.snapshot.assume(pod, decision.node)
-                if decision.needs_more_than_a_node:
+                if decision.reserved:
                     self._slots.release()
-                    self._reserve(decision)
-                    bind = self._bind_with_claims(item, decision)
+                    for plugin, what in decision.reserved:
+                        plugin.keep(what, decision.node, watch.snapshot)
+                    bind = self._bind_with_reserved(item, decision)
                 else:
                     bind = self._bind(item, decision)
                 tasks.create_task(bind, name=f"bind-{pod.key}")
@@ -128,22 +131,13 @@ class SchedulingLoop:
                 watch.queue.set_unschedulable(item, decision.plugins)
                 self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
                 self._tell(_cause(pod), UNSCHEDULABLE, decision.message)
-                if decision.deallocate is not None:
-                    tasks.create_task(self._devices.deallocate(decision.deallocate))
-
-    def _reserve(self, decision: Bind) -> None:
-        """Count what a pod's claims get as given away."""
-        snapshot = self._watch.snapshot
-        if decision.volumes != NO_VOLUMES:
-            snapshot.storage.reserve(decision.volumes, decision.node)
-        for each in decision.devices:
-            if each.allocation is not None:
-                snapshot.devices.reserve(each.claim, each.allocation)
+                for plugin, action in decision.actions:
+                    tasks.create_task(self._pre_binders[plugin.name].act(action))
 
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
         """Report to a pod that a plugin failed on it, and try it again later; the others go on."""
         self._slots.release()
-        self._evaluations = Evaluations(self._watch.snapshot)  # what the plugin left half done is dropped
+        self._evaluations = self._fresh_evaluations()  # what the plugin left half done is dropped
         self._attempts.add(1, "error")
         self._watch.queue.set_failed(item)
         self._log.error("pod_not_judged", pod=item.pod.key, error=error)
@@ -171,28 +165,23 @@ class SchedulingLoop:
         self._take(item, decision, result, begun_s)
         return result.outcome
 
-    async def _bind_with_claims(self, item: QueuedPod, decision: Bind) -> None:
-        """Have a pod's claims bound, then the pod; what may take minutes holds no slot."""
+    async def _bind_with_reserved(self, item: QueuedPod, decision: Bind) -> None:
+        """Have written what was reserved for a pod, then have it bound; what may take minutes holds no slot."""
         pod, begun_s = item.pod, self._clock.monotonic()
         with acting((_cause(pod),)):
-            try:
-                await self._bind_claims(pod, decision)
-            except VolumesNotBound as problem:
-                self._tell_not_bound(item, decision, volume_binding.NAME, str(problem))
-            except DevicesNotBound as problem:
-                self._tell_not_bound(item, decision, dynamic_resources.NAME, str(problem))
-            else:
-                outcome = await self._bind_pod(item, decision, begun_s)
-                if outcome is Outcome.REFUSED:
-                    await self._devices.unreserve(pod, decision.devices)
+            for reserved in decision.reserved:
+                try:
+                    await self._pre_binders[reserved.plugin.name].bind(pod, reserved.what, decision.node)
+                except NotReady as problem:
+                    self._tell_not_bound(item, decision, reserved, str(problem))
+                    return
+            outcome = await self._bind_pod(item, decision, begun_s)
+            if outcome is Outcome.REFUSED:
+                for plugin, what in decision.reserved:
+                    await self._pre_binders[plugin.name].undo(pod, what)
 
-    async def _bind_claims(self, pod: PodInfo, decision: Bind) -> None:
-        if decision.volumes != NO_VOLUMES:
-            await self._volumes.bind(pod, decision.volumes, decision.node)
-        await self._devices.bind(pod, decision.devices)
-
-    def _tell_not_bound(self, item: QueuedPod, decision: Bind, plugin: str, problem: str) -> None:
-        pod = item.pod
+    def _tell_not_bound(self, item: QueuedPod, decision: Bind, reserved: Reserved, problem: str) -> None:
+        pod, plugin = item.pod, reserved.plugin.name
         self._log.warning("claims_not_bound", pod=pod.key, node=decision.node, plugin=plugin, problem=problem)
         self._attempts.add(1, "error")
         self._give_back(item, decision)
@@ -232,14 +221,11 @@ class SchedulingLoop:
         self._woken.set()
 
     def _release(self, decision: Bind) -> None:
-        """Count as free what was given to a pod's claims and has not been written."""
-        snapshot = self._watch.snapshot
-        if decision.volumes != NO_VOLUMES:
-            snapshot.storage.release(decision.volumes)
-        for each in decision.devices:
-            meta = each.claim.metadata
-            snapshot.devices.release(each.claim)
-            self._watch.device_claim_changed((meta.namespace, meta.name), frees_devices=True)
+        """Count as free what was reserved for a pod and has not been written."""
+        for plugin, what in decision.reserved:
+            plugin.release(what, self._watch.snapshot)
+            for event in plugin.releases:
+                self._watch.happened(event)
 
     async def _confirm(self) -> None:
         """Ask about pods that were bound and that the watch has not shown on their node since."""

@@ -20,7 +20,7 @@ from machinery.model.resources import (
     KubeObject,
 )
 from machinery.model.store import Change
-from scheduler.core.hints import ClusterEvent
+from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.pod import ClaimKey
 from scheduler.core.storage import Storage, essential_claim, essential_volume
 

@@ -23,11 +23,12 @@ from scheduler.core.plugins.volume_binding import Written, progress
 from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.storage import Binding, PodVolumes, reference_to
+from scheduler.pre_bind import NotReady
 
 _LOOK_S: Final = 1.0  # cluster seconds between two looks at whether the pod and the node are still there
 
 
-class VolumesNotBound(Exception):  # noqa: N818 - it is what an event says
+class VolumesNotBound(NotReady):
     """The claims of a pod are not bound to volumes on the node that was chosen."""
 
 
@@ -56,6 +57,12 @@ class VolumeBinder:
         """Look again at what is waited for."""
         for news in self._waiting:
             news.set()
+
+    async def undo(self, pod: PodInfo, reserved: PodVolumes) -> None:
+        """Leave what is written: the next decision finds it."""
+
+    async def act(self, action: None) -> None:
+        """Do nothing: the plugin never wants something."""
 
     async def bind(self, pod: PodInfo, volumes: PodVolumes, node: str) -> None:
         """Return when all claims of a pod are bound.

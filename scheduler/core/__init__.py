@@ -2,11 +2,14 @@
 
 pod, needs, owners      a pod as decisions see it: what it asks of a node, and whose it is
 node, snapshot          the nodes with the sums of their pods, kept up to date change by change
-plugins                 one rule of scheduling per module; rejection is what a filter says
-unbuilt                 constraints that no plugin here understands: such a pod is left alone
-evaluation, like_nodes, the verdicts of all plugins about every node, of which only the outdated ones are
-spreading               worked out again
+framework, rejection    what a plugin is, and what it says to a pod or a node
+plugins                 one rule of scheduling per module; spread and devices have the arithmetic of two of them
+registry, profile       which plugins there are, and which of them look at whose pods, with which weights
+pipeline, evaluation,   the engine: the verdicts of a profile's plugins about every node, kept per need, of which only the
+evaluations             outdated ones are worked out again
+like_nodes, domains     what it counts: nodes that all scores see alike, and the values of a topology label
 schedule, messages      one decision, and the message of a pod that fits nowhere
-queue, hints            which pods wait, and which change wakes whom
+queue, cluster_events   which pods wait, and which change wakes whom
+unbuilt                 constraints that no plugin here understands
 condition               the PodScheduled condition
 """

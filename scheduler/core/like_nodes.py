@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from scheduler.core.spreading import Place
+from scheduler.core.framework import Fact
 
 NOWHERE: Final = -1
 
 
 class LikeNodes:
-    """Candidates with the same facts. `place` holds, for each constraint, the domain that they are in."""
+    """Candidates with the same raw scores, of those that are normalized, and the same fact for each relation."""
 
-    __slots__ = ("_buckets", "avoided", "place", "preference", "size", "top")
+    __slots__ = ("_buckets", "facts", "raw", "size", "top")
 
-    def __init__(self, avoided: int, preference: int, place: Place) -> None:
-        self.avoided = avoided
-        self.preference = preference
-        self.place = place
+    def __init__(self, raw: tuple[int, ...], facts: tuple[Fact, ...]) -> None:
+        self.raw = raw
+        self.facts = facts
         self.size = 0
         self.top = NOWHERE  # the highest absolute score
         self._buckets: dict[int, list[int]] = {}

@@ -23,21 +23,19 @@ NOT_BUILT: Final = "Preemption of pods with lower priority is not built in Kubar
 NEVER: Final = "preemption: not eligible due to preemptionPolicy=Never."
 
 
-def unschedulable(
-    nodes: int, rejections: Mapping[Rejection, int], preemption: str, claims: str = NO_CLAIMS
-) -> str:
-    """Count the reasons: a node with several of them counts for each."""
+def unschedulable(nodes: int, rejections: Mapping[Rejection, int], remedies: Sequence[str]) -> str:
+    """Count the reasons: a node with several of them counts for each; then what PostFilter says."""
     reasons: Counter[str] = Counter()
     for rejection, number in rejections.items():
         for reason in rejection.reasons:
             reasons[reason] += number
-    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {claims}, {preemption}"
+    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {', '.join(remedies)}"
 
 
-def no_node_looked_at(nodes: int, why: Sequence[str]) -> str:
+def no_node_looked_at(nodes: int, why: str) -> str:
     """Say what keeps a pod from every node."""
     helpless = preemption(nodes, {NOT_HELPFUL: nodes})
-    return f"0/{nodes} nodes are available: {', '.join(why)}. {NO_CLAIMS}, {helpless}"
+    return f"0/{nodes} nodes are available: {why}. {NO_CLAIMS}, {helpless}"
 
 
 def preemption(nodes: int, reasons: Mapping[str, int]) -> str:

@@ -29,7 +29,7 @@ from scheduler.core.unbuilt import unbuilt_constraints
 
 DEFAULT_CPU_MILLICORES: Final = 100  # what a container without a request counts as when nodes are compared
 DEFAULT_MEMORY_BYTES: Final = 200 * 1024 * 1024
-_NO_AFFINITY: Final = NodeAffinity()
+NO_AFFINITY: Final = NodeAffinity()
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -88,7 +88,7 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
         ),
         node_name="",  # who has one is not scheduled
         node_selector=spec.nodeSelector,
-        node_affinity=affinity.nodeAffinity or _NO_AFFINITY,
+        node_affinity=affinity.nodeAffinity or NO_AFFINITY,
         tolerations=tuple(spec.tolerations),
         constraints=tuple(spec.topologySpreadConstraints),
         anti_affinity=tuple(anti.requiredDuringSchedulingIgnoredDuringExecution) if anti else (),

@@ -6,8 +6,8 @@ watched: pods of theirs are spread by their Services only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Service
@@ -15,8 +15,27 @@ from machinery.model.label_index import label_entries, selector_entries
 from machinery.model.selectors import NOTHING, LabelMatcher, equal_to, from_selector
 from scheduler.core.pod import LabelSet, PodInfo
 
+T = TypeVar("T")
+
 _LIMIT: Final = 10_000
 _Known = dict[tuple[LabelSet, str], LabelMatcher | None]
+
+
+class Memo:
+    """What plugins have worked out of pods and the selectors of their owners, while those stand; a bounded number of answers."""
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        self._known: dict[Hashable, Any] = {}
+        self._limit = limit
+        self.get = self._known.get
+        self.clear = self._known.clear
+
+    def put(self, key: Hashable, answer: T) -> T:
+        """Note an answer and return it."""
+        if len(self._known) >= self._limit:
+            self._known.clear()
+        self._known[key] = answer
+        return answer
 
 
 class Owners:
@@ -27,6 +46,7 @@ class Owners:
         self._services_at: dict[str, set[tuple[str, str]]] = {}  # by what their selectors ask for
         self._replica_sets: dict[tuple[str, str], LabelMatcher] = {}
         self._known: _Known = {}
+        self.memo = Memo()
 
     def set_service(self, service: Service) -> None:
         """Add or replace a Service; one without a selector selects nothing."""
@@ -38,7 +58,7 @@ class Owners:
 
     def remove_service(self, namespace: str, name: str) -> None:
         """Forget a Service."""
-        self._known.clear()
+        self._forget_known()
         selector = self._services.pop((namespace, name), {})
         for entry in _entries(namespace, selector):
             self._services_at[entry].discard((namespace, name))
@@ -51,12 +71,12 @@ class Owners:
         matcher = from_selector(replica_set.spec.selector)
         if self._replica_sets.get((meta.namespace, meta.name)) != matcher:
             self._replica_sets[meta.namespace, meta.name] = matcher
-            self._known.clear()
+            self._forget_known()
 
     def remove_replica_set(self, namespace: str, name: str) -> None:
         """Forget a ReplicaSet."""
         self._replica_sets.pop((namespace, name), None)
-        self._known.clear()
+        self._forget_known()
 
     def selector_of(self, pod: PodInfo) -> LabelMatcher | None:
         """Return the selector of what the pod belongs to, None where it stands alone."""
@@ -67,6 +87,10 @@ class Owners:
                 self._known.clear()
             self._known[key] = self._selector(pod.labels, owner)
         return self._known[key]
+
+    def _forget_known(self) -> None:
+        self._known.clear()
+        self.memo.clear()
 
     def _selector(self, labels: LabelSet, owner: str) -> LabelMatcher | None:
         chosen: dict[str, str] = {}

@@ -48,6 +48,14 @@ _FIELDS: Final = (
 _trim: Final = trimmer(Pod, _FIELDS)
 
 
+DEFAULT_SCHEDULER: Final = "default-scheduler"
+
+
+def scheduler_of(pod: Pod) -> str:
+    """Return the name of the profile that a pod asks for."""
+    return pod.spec.schedulerName or DEFAULT_SCHEDULER
+
+
 class LabelSet:
     """Labels in a namespace, as a key that is cheap to look up: pods of one template share it."""
 
@@ -94,6 +102,7 @@ class PodInfo:
     owner: OwnerReference | None  # the one that manages it
     needs: Needs
     device_claims: tuple[DeviceClaim, ...] = ()
+    scheduler_name: str = DEFAULT_SCHEDULER
 
     @property
     def key(self) -> str:
@@ -132,6 +141,7 @@ class PodInfo:
             self.owner,
             self.needs,
             self.device_claims,
+            self.scheduler_name,
         )
 
     def asks_as(self, other: PodInfo) -> bool:
@@ -168,6 +178,7 @@ class PodReader:
             owner=controller_of(meta),
             needs=self._shared_needs(spec),
             device_claims=tuple(pod_claims(pod)) if spec.resourceClaims else (),
+            scheduler_name=scheduler_of(pod),
         )
 
     def _shared_needs(self, spec: PodSpec) -> Needs:

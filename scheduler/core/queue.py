@@ -24,9 +24,9 @@ from itertools import count, takewhile
 from typing import Final
 
 from machinery.model.backoff import Backoff
-from scheduler.core.hints import ClusterEvent, helps
-from scheduler.core.plugins import scheduling_gates
+from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.pod import PodInfo
+from scheduler.core.registry import helps
 
 BACKOFF: Final = Backoff(initial_s=1.0, cap_s=10.0)
 STUCK_S: Final = 300.0  # an unschedulable pod is tried again after so long even if nothing has happened
@@ -60,10 +60,14 @@ class QueuedPod:
         return self.tried_s + BACKOFF.delay(self.attempts)
 
 
+def _has_no_gates(pod: PodInfo) -> bool:
+    return not pod.gates
+
+
 class SchedulingQueue:
     """Pods by uid. Pods that `enters` says no to are gated, until `look_again` is called."""
 
-    def __init__(self, enters: Callable[[PodInfo], bool] = lambda _pod: True) -> None:
+    def __init__(self, enters: Callable[[PodInfo], bool] = _has_no_gates) -> None:
         self._enters = enters
         self._pods: dict[str, QueuedPod] = {}
         self._counts = dict.fromkeys(Where, 0)
@@ -158,7 +162,7 @@ class SchedulingQueue:
         return min(due, default=None)
 
     def _open(self, item: QueuedPod) -> None:
-        if scheduling_gates.is_open(item.pod.gates) and self._enters(item.pod):
+        if self._enters(item.pod):
             self._activate(item)
         else:
             self._move(item, Where.GATED)

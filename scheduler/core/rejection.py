@@ -12,3 +12,11 @@ class Rejection:
     plugin: str
     reasons: tuple[str, ...]
     resolvable: bool  # whether the node could take the pod if some of its pods went away
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """No node is looked at: what the plugin says keeps the pod from all of them."""
+
+    plugin: str
+    message: str

@@ -17,6 +17,7 @@ from machinery.model.k8s.core_v1 import Node, PodAffinityTerm
 from scheduler.core.devices.inventory import Devices
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo, count
+from scheduler.core.owners import Owners
 from scheduler.core.pod import ClaimKey, PodInfo
 from scheduler.core.storage import Storage
 
@@ -38,6 +39,7 @@ class Snapshot:
         self.image_nodes: dict[str, int] = {}  # how many nodes have an image
         self.images_version = 0
         self.storage = Storage()
+        self.owners = Owners()
         self.devices = Devices(self.touch)
         self.claims: Counter[ClaimKey] = Counter()  # pods on nodes by the claims that they use
         self._by_name: dict[str, NodeInfo] = {}

@@ -11,7 +11,6 @@ from typing import Final
 from machinery.model.k8s.core_v1 import Affinity, PodAffinityTerm, PodSpec
 from machinery.model.selectors import from_selector
 
-NAME: Final = "Unbuilt"
 _RESTRICTED_VOLUMES: Final = (
     "gcePersistentDisk",
     "awsElasticBlockStore",

@@ -9,22 +9,31 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.taints import untolerated
+from scheduler.core.devices.filter import PodDevices
+from scheduler.core.domains import HOSTNAME
+from scheduler.core.evaluations import Evaluations
 from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
 from scheduler.core.plugins import (
     balanced_allocation,
+    dynamic_resources,
     image_locality,
     node_affinity,
     node_ports,
     node_resources_fit,
+    volume_binding,
 )
-from scheduler.core.plugins.topology_spread import HOSTNAME, Constraint, read_spread
 from scheduler.core.pod import PodInfo, PodReader
-from scheduler.core.schedule import Bind, Decision, Evaluations, schedule
+from scheduler.core.registry import DEFAULT
+from scheduler.core.rejection import Stopped
+from scheduler.core.schedule import Bind, Decision, schedule
 from scheduler.core.snapshot import Snapshot
+from scheduler.core.spread import Constraint, read_spread
+from scheduler.core.storage import NO_VOLUMES, PodVolumes
 
 
 class Decider:
@@ -32,8 +41,8 @@ class Decider:
 
     def __init__(self, *nodes: Node) -> None:
         self.snapshot = Snapshot()
-        self.owners = Owners()
-        self.evaluations = Evaluations(self.snapshot)
+        self.owners = self.snapshot.owners
+        self.evaluations = Evaluations(self.snapshot, DEFAULT)
         self.reader = PodReader()
         for node in nodes:
             self.snapshot.set_node(node)
@@ -45,9 +54,7 @@ class Decider:
 
     def decide(self, pod: Pod, tie_break: float = 0.0) -> Decision:
         """Decide on a pod."""
-        return schedule(
-            self.reader.read(pod), self.snapshot, self.owners, self.evaluations, tie_break=tie_break
-        )
+        return schedule(self.reader.read(pod), self.snapshot, self.evaluations, tie_break=tie_break)
 
     def place(self, *pods: Pod, tie_break: float = 0.0) -> list[str]:
         """Decide on one pod after the other, each counted at once; gives their nodes."""
@@ -61,7 +68,8 @@ class Decider:
 
     def scores(self, pod: Pod) -> dict[str, int]:
         """Return the score of every node that can take the pod, as the evaluation sees it."""
-        evaluation = self.evaluations.of(self.reader.read(pod), self.owners)
+        evaluation = self.evaluations.of(self.reader.read(pod))
+        assert not isinstance(evaluation, Stopped), evaluation.message
         return {
             self.snapshot.nodes[index].name: points + score
             for points, class_ in evaluation.candidates()
@@ -74,6 +82,20 @@ class Decider:
         assert isinstance(decision, Bind), decision.message
         self.snapshot.assume(self.reader.read(pod), decision.node)
         return decision.node
+
+
+def volumes_of(decision: Bind) -> PodVolumes:
+    """Return what a decision reserves for a pod's claims of volumes."""
+    return _reserved(decision, volume_binding.NAME) or NO_VOLUMES
+
+
+def devices_of(decision: Bind) -> PodDevices:
+    """Return what a decision reserves for a pod's claims of devices."""
+    return _reserved(decision, dynamic_resources.NAME) or ()
+
+
+def _reserved(decision: Bind, plugin: str) -> Any:
+    return next((each.what for each in decision.reserved if each.plugin.name == plugin), None)
 
 
 class Reference:

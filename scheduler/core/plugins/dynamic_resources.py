@@ -7,55 +7,72 @@ from __future__ import annotations
 
 from typing import Final
 
-from machinery.model.device_claims import can_be_reserved, is_reserved_for, not_made_for
 from machinery.model.k8s.resource_v1 import ResourceClaim
-from machinery.model.owners import controller_of
-from scheduler.core.devices.asking import Asking
-from scheduler.core.devices.inventory import Devices
+from scheduler.core import messages
+from scheduler.core.cluster_events import OF_DEVICES, ClusterEvent
+from scheduler.core.devices.filter import DeviceFilter, PodDevices, look_at_devices, to_deallocate
+from scheduler.core.devices.of_pod import NAME, missing_claim
+from scheduler.core.framework import Filter, Plugin, Remedy, Verdicts
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
-from scheduler.core.rejection import Rejection
+from scheduler.core.rejection import Stopped
+from scheduler.core.snapshot import Snapshot
 
-NAME: Final = "DynamicResources"
-NOT_AVAILABLE: Final = Rejection(NAME, ("resourceclaim not available on the node",), resolvable=False)
-NOT_ALLOCATED: Final = Rejection(NAME, ("cannot allocate all claims",), resolvable=False)
 DEALLOCATED: Final = "deallocation of ResourceClaim completed"
 STILL_NOT: Final = "still not schedulable"
 
 
-def missing_claim(pod: PodInfo, devices: Devices) -> str:
-    """Say which claim of a pod is not there yet; "" where all are, and the pod can be looked at."""
-    for each in pod.device_claims:
-        if each.object is None:
-            continue
-        if not each.object:
-            return f'pod "{pod.key}": pod claim name not found: {each.name}'
-        claim = devices.claim((pod.namespace, each.object))
-        if claim is None:
-            return f'resourceclaim.resource.k8s.io "{each.object}" not found'
-        if claim.metadata.deletionTimestamp:
-            return f'resourceclaim "{each.object}" is being deleted'
-        owner = controller_of(claim.metadata)
-        if each.is_made and (owner is None or owner.uid != pod.uid):
-            return not_made_for(claim.metadata, pod.namespace, pod.name)
-    return ""
+class DynamicResources(Plugin):
+    """Filters nodes by the devices that can be had there, and reserves them."""
 
+    name = NAME
+    helped_by = (
+        frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_LABELS, ClusterEvent.NODE_TAINTS}) | OF_DEVICES
+    )
+    releases = frozenset({ClusterEvent.DEVICE_CLAIM})
 
-def claims_of(pod: PodInfo, devices: Devices) -> list[ResourceClaim]:
-    """Return the claims of a pod that has all of them."""
-    found = (devices.claim((pod.namespace, each.object)) for each in pod.device_claims if each.object)
-    return [each for each in found if each is not None]
+    def asks_each(self, needs: Needs) -> bool:
+        """Whether a pod may have claims of devices."""
+        del needs
+        return True
 
+    def gate(self, pod: PodInfo, snapshot: Snapshot) -> str:
+        """Return which claim is missing; a pod without one is let in when it comes."""
+        return missing_claim(pod, snapshot.devices) if pod.device_claims else ""
 
-def stopped(pod: PodInfo, claim: ResourceClaim, asking: Asking | None, devices: Devices) -> str:
-    """Say why a claim keeps its pod from every node; "" where it does not. `asking` is None for one that has its devices."""
-    where = claim.metadata.namespace, claim.metadata.name
-    if asking is None:
-        is_free = is_reserved_for(claim, pod.uid) or can_be_reserved(claim)
-        return "" if is_free else "resourceclaim in use"
-    if devices.is_in_flight(where):
-        return f"resource claim {'/'.join(where)} is in the process of being allocated"
-    for request in asking.requests:
-        for each in request.alternatives:
-            if each.class_name not in devices.classes:
-                return f"request {each.name}: device class {each.class_name} does not exist"
-    return ""
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> DeviceFilter | Stopped | None:
+        """Return what is asked for; with a claim that is not right no node can take the pod."""
+        return look_at_devices(pod, snapshot.devices) if pod.device_claims else None
+
+    def filter(self, need: DeviceFilter, snapshot: Snapshot) -> Filter:
+        """Return the filter."""
+        del snapshot
+        return Filter(need.rejection)
+
+    def remedy(self, pod: PodInfo, verdicts: Verdicts, snapshot: Snapshot) -> Remedy:
+        """Return a claim whose devices had better be elsewhere."""
+        del verdicts
+        if not pod.device_claims:
+            return Remedy(messages.NO_CLAIMS)
+        claim: ResourceClaim | None = to_deallocate(pod, snapshot.devices, snapshot.existing_nodes)
+        return Remedy(STILL_NOT) if claim is None else Remedy(DEALLOCATED, claim)
+
+    def reserve(
+        self, pod: PodInfo, need: DeviceFilter, node: NodeInfo, snapshot: Snapshot
+    ) -> PodDevices | None:
+        """Return what the claims get."""
+        del snapshot
+        return need.choose(pod, node) or None
+
+    def keep(self, reserved: PodDevices, node: str, snapshot: Snapshot) -> None:
+        """Count the devices as given away."""
+        del node
+        for each in reserved:
+            if each.allocation is not None:
+                snapshot.devices.reserve(each.claim, each.allocation)
+
+    def release(self, reserved: PodDevices, snapshot: Snapshot) -> None:
+        """Count them as free."""
+        for each in reserved:
+            snapshot.devices.release(each.claim)

@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from scheduler.core.framework import Plugin, Score, Sees
+from scheduler.core.node import NodeInfo
+from scheduler.core.pod import PodInfo
+from scheduler.core.snapshot import Snapshot
+
 NAME: Final = "ImageLocality"
 _LEAST_BYTES: Final = 23 * 1024 * 1024
 _MOST_BYTES: Final = 1000 * 1024 * 1024  # for each container
@@ -19,3 +24,44 @@ def locality(images: Sequence[str], sizes: Mapping[str, int], shares: Mapping[st
     most = _MOST_BYTES * len(images)
     bounded = min(max(total, _LEAST_BYTES), most)
     return 100 * (bounded - _LEAST_BYTES) // (most - _LEAST_BYTES) if images else 0
+
+
+class ImageLocality(Plugin):
+    """Prefers nodes that have the images."""
+
+    name = NAME
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> tuple[str, ...] | None:
+        """Return the images."""
+        del snapshot
+        return pod.needs.images or None
+
+    def score(self, need: tuple[str, ...], snapshot: Snapshot) -> Score:
+        """Return the score, for the nodes that have each image by now."""
+        images = _Images(need, snapshot)
+        return Score(images.rate, Sees.NODE, renew=images.renew)
+
+
+class _Images:
+    """Which share of the nodes has each image."""
+
+    def __init__(self, names: tuple[str, ...], snapshot: Snapshot) -> None:
+        self._names = names
+        self._snapshot = snapshot
+        self._version = -1
+        self._shares: dict[str, float] = {}
+
+    def rate(self, node: NodeInfo) -> int:
+        return locality(self._names, node.images, self._shares)
+
+    def renew(self) -> bool:
+        snapshot = self._snapshot
+        if self._version == snapshot.images_version:
+            return False
+        self._version = snapshot.images_version
+        have, total = snapshot.image_nodes, snapshot.node_count or 1
+        before, self._shares = (
+            self._shares,
+            {each: have[each] / total for each in self._names if each in have},
+        )
+        return self._shares != before

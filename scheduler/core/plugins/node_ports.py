@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from machinery.model.placement import is_address_taken
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.framework import Filter, Part, Plugin, Sees, part
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
+from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Rejection
+from scheduler.core.snapshot import Snapshot
 
 NAME: Final = "NodePorts"
 REJECTION: Final = Rejection(
@@ -20,3 +25,25 @@ def fits(needs: Needs, node: NodeInfo) -> bool:
     return not any(
         is_address_taken(port.ip, node.ports.get((port.protocol, port.port), ())) for port in needs.ports
     )
+
+
+def judge(needs: Needs, node: NodeInfo) -> Rejection | None:
+    """Return why a node cannot take the pod, None where it can."""
+    return None if fits(needs, node) else REJECTION
+
+
+class NodePorts(Plugin):
+    """Filters nodes on which a host port is taken."""
+
+    name = NAME
+    helped_by = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.POD_GONE})
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> Part | None:
+        """Return the ports."""
+        del snapshot
+        return part(pod.needs, "ports") if pod.needs.ports else None
+
+    def filter(self, need: Part, snapshot: Snapshot) -> Filter:
+        """Return the filter."""
+        del snapshot
+        return Filter(partial(judge, need.needs), Sees.PODS)

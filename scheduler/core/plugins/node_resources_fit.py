@@ -5,16 +5,21 @@ https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#h
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, is_short
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.framework import Filter, Part, Plugin, Score, part
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
+from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Rejection
+from scheduler.core.snapshot import Snapshot
 
 NAME: Final = "NodeResourcesFit"
 TOO_MANY_PODS: Final = "Too many pods"
+REQUESTED: Final = ("cpu", "memory", "ephemeral", "extended", "nonzero_cpu", "nonzero_memory")
 
 
 def fits(needs: Needs, node: NodeInfo) -> bool:
@@ -71,3 +76,30 @@ def _amounts(needs: Needs, node: NodeInfo) -> list[tuple[str, int, int, int]]:
 @lru_cache(maxsize=256)
 def _rejection(reasons: tuple[str, ...], *, resolvable: bool) -> Rejection:
     return Rejection(NAME, reasons, resolvable)
+
+
+def judge(needs: Needs, node: NodeInfo) -> Rejection | None:
+    """Return what is short on a node, None where nothing is."""
+    return None if fits(needs, node) else explain(needs, node)
+
+
+class NodeResourcesFit(Plugin):
+    """Filters nodes that have too little left, and prefers those with much."""
+
+    name = NAME
+    helped_by = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_ALLOCATABLE, ClusterEvent.POD_GONE})
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> Part:
+        """Return what the pod requests."""
+        del snapshot
+        return part(pod.needs, *REQUESTED)
+
+    def filter(self, need: Part, snapshot: Snapshot) -> Filter:
+        """Return the filter."""
+        del snapshot
+        return Filter(partial(judge, need.needs))
+
+    def score(self, need: Part, snapshot: Snapshot) -> Score:
+        """Return the score."""
+        del snapshot
+        return Score(partial(least_allocated, need.needs))

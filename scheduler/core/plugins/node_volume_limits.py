@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from machinery.model.k8s.storage_v1 import CSINode
 from machinery.model.volume_matching import class_of_claim
-from scheduler.core.pod import ClaimKey
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.framework import Filter, Plugin
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
+from scheduler.core.pod import ClaimKey, PodInfo
 from scheduler.core.rejection import Rejection
+from scheduler.core.snapshot import Snapshot
 from scheduler.core.storage import Storage
 
 NAME: Final = "NodeVolumeLimits"
@@ -49,3 +55,41 @@ def fits(wanted: frozenset[Attached], used: Iterable[Attached], drivers: CSINode
 
 
 _NO_BOUND: Final = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Attaching:
+    """The volumes of a pod, by what is known of storage at a version."""
+
+    version: int
+    volumes: frozenset[Attached]
+    storage: Storage = field(compare=False)
+
+    def judge(self, node: NodeInfo) -> Rejection | None:
+        """Return why a node cannot have the volumes, None where it can."""
+        used = attached(node.claims, self.storage)
+        return None if fits(self.volumes, used, self.storage.csi_nodes.get(node.name)) else REJECTION
+
+
+class NodeVolumeLimits(Plugin):
+    """Filters nodes that have as many volumes as they can."""
+
+    name = NAME
+    helped_by = frozenset(
+        {ClusterEvent.NODE_ADDED, ClusterEvent.POD_GONE, ClusterEvent.CLAIM, ClusterEvent.CSI_NODE}
+    )
+
+    def asks_each(self, needs: Needs) -> bool:
+        """Whether pods of a template have claims."""
+        return bool(needs.claims)
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> Attaching | None:
+        """Return the volumes of CSI drivers."""
+        storage = snapshot.storage
+        volumes = frozenset(attached((each.key for each in pod.claims), storage))
+        return Attaching(storage.version, volumes, storage) if volumes else None
+
+    def filter(self, need: Attaching, snapshot: Snapshot) -> Filter:
+        """Return the filter."""
+        del snapshot
+        return Filter(need.judge)

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from scheduler.core.framework import Plugin
+from scheduler.core.pod import PodInfo
+from scheduler.core.snapshot import Snapshot
+
 NAME: Final = "SchedulingGates"
 
 
@@ -19,3 +23,14 @@ def is_open(gates: Sequence[str]) -> bool:
 def message(gates: Sequence[str]) -> str:
     """Say what the pod waits for."""
     return f"waiting for scheduling gates: [{' '.join(gates)}]"
+
+
+class SchedulingGates(Plugin):
+    """Holds back pods with gates."""
+
+    name = NAME
+
+    def gate(self, pod: PodInfo, snapshot: Snapshot) -> str:
+        """Return which gates there are."""
+        del snapshot
+        return "" if is_open(pod.gates) else message(pod.gates)

@@ -1,126 +1,222 @@
 """PodTopologySpread: pods that belong together stay evenly spread over the values of a node label.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
-
-A *domain* is one value of the label. A hard constraint (DoNotSchedule) rejects nodes whose domain would be more than
-`max_skew` ahead of the emptiest one; a soft one (ScheduleAnyway) costs points.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from machinery.model.k8s.core_v1 import TopologySpreadConstraint
-from machinery.model.selectors import IN, LabelMatcher, Requirement, from_selector
-from scheduler.core.plugins.normalize import MAX_SCORE
+from machinery.model.selectors import LabelMatcher
+from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
+from scheduler.core.domains import Place, Tally, amount_at
+from scheduler.core.framework import Part, Plugin, part
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
+from scheduler.core.plugins import node_affinity, taint_toleration
+from scheduler.core.pod import LabelSet, PodInfo
 from scheduler.core.rejection import Rejection
+from scheduler.core.snapshot import Snapshot
+from scheduler.core.spread import (
+    Constraint,
+    Spread,
+    cost,
+    is_skewed,
+    least_matching,
+    normalize,
+    read_spread,
+    rounded,
+    topology_weight,
+)
 
 NAME: Final = "PodTopologySpread"
-WEIGHT: Final = 2
-HOSTNAME: Final = "kubernetes.io/hostname"
-ZONE: Final = "topology.kubernetes.io/zone"
 _WORDS: Final = "node(s) didn't match pod topology spread constraints"
 SKEWED: Final = Rejection(NAME, (_WORDS,), resolvable=True)
 UNLABELED: Final = Rejection(NAME, (f"{_WORDS} (missing required label)",), resolvable=False)
+_KNOWN_LIMIT: Final = 10_000
+_UNKNOWN: Final = object()
+
+Places = tuple[Place, ...]
+"""Where a node is, per constraint, hard ones first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Constraint:
-    """One constraint of one pod, with its defaults filled in."""
+class SpreadNeed:
+    """What is spread, over which nodes."""
 
-    topology_key: str
-    max_skew: int
-    matcher: LabelMatcher
-    counts_itself: bool  # whether the pod is one of those that are spread
-    min_domains: int = 1
-    honors_affinity: bool = True  # whether nodes that nodeSelector and affinity exclude do not count
-    honors_taints: bool = False  # the same for nodes with taints that are not tolerated
+    namespace: str
+    spread: Spread
+    part: Part  # what nodes are excluded by
+    _hash: int = field(init=False, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """Work out what a look-up costs most for."""
+        object.__setattr__(self, "_hash", hash((self.namespace, self.spread, self.part)))
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """All constraints of one pod. `hard` ones filter, `soft` ones score."""
-
-    hard: tuple[Constraint, ...] = ()
-    soft: tuple[Constraint, ...] = ()
-    needs_all_labels: bool = True  # whether a node without one of the soft labels gets no points at all
+    def __hash__(self) -> int:
+        """Return the same for equal ones."""
+        return self._hash
 
 
-NOTHING: Final = Spread()
+class PodTopologySpread(Plugin):
+    """Filters and scores nodes by how many pods are in their domains."""
+
+    name = NAME
+    weight = 2
+    helped_by = frozenset(ClusterEvent) - {ClusterEvent.NODE_ALLOCATABLE} - OF_STORAGE - OF_DEVICES
+
+    def asks_each(self, needs: Needs) -> bool:
+        """Whether a pod may be spread: what it belongs to decides, too."""
+        del needs
+        return True
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> SpreadNeed | None:
+        """Return the constraints."""
+        owner, owners = pod.owner.name if pod.owner else "", snapshot.owners
+        key = (pod.needs.key, pod.labels, owner)
+        known = owners.memo.get(key, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known  # type: ignore[no-any-return]  # what was put there
+        own = pod.needs.constraints
+        return owners.memo.put(key, _read(pod.needs, pod.labels, None if own else owners.selector_of(pod)))
+
+    def relate(self, need: SpreadNeed, snapshot: Snapshot) -> Spreading:
+        """Return the domains of all constraints."""
+        del snapshot
+        return Spreading(need)
 
 
-def read_spread(
-    constraints: Sequence[TopologySpreadConstraint], labels: Mapping[str, str], defaults: LabelMatcher | None
-) -> Spread:
-    """Read a pod's constraints; one that has none gets the system's, for the selector of what it belongs to.
-
-    `defaults` is that selector, None where the pod belongs to no Service and no ReplicaSet.
-    """
-    if constraints:
-        kinds = [(each.whenUnsatisfiable, _read(each, labels)) for each in constraints]
-        return Spread(
-            hard=tuple(one for kind, one in kinds if kind == "DoNotSchedule"),
-            soft=tuple(one for kind, one in kinds if kind == "ScheduleAnyway"),
-        )
-    if defaults is None:
-        return NOTHING
-    own = defaults.matches(labels)
-    soft = (Constraint(HOSTNAME, 3, defaults, own), Constraint(ZONE, 5, defaults, own))
-    return Spread(soft=soft, needs_all_labels=False)
+def _read(needs: Needs, labels: LabelSet, defaults: LabelMatcher | None) -> SpreadNeed | None:
+    spread = read_spread(needs.constraints, labels.labels, defaults)
+    if not spread.hard and not spread.soft:
+        return None
+    return SpreadNeed(labels.namespace, spread, part(needs, "node_selector", "node_affinity", "tolerations"))
 
 
-def is_skewed(constraint: Constraint, matching: int, least: int) -> bool:
-    """Whether one more pod in a domain with `matching` pods is too much; `least` is in the emptiest one."""
-    return matching + constraint.counts_itself - least > constraint.max_skew
+class Spreading:
+    """The domains of the constraints of pods with the same need."""
+
+    def __init__(self, need: SpreadNeed) -> None:
+        spread = need.spread
+        self._needs_all_labels = spread.needs_all_labels
+        hard_labels = [each.topology_key for each in spread.hard]
+        soft_labels = [each.topology_key for each in spread.soft] if spread.needs_all_labels else []
+        self._hard = [(each, _tally(need, each, hard_labels)) for each in spread.hard]
+        self._soft = [(each, _tally(need, each, soft_labels)) for each in spread.soft]
+        self._tallies = [tally for _, tally in (*self._hard, *self._soft)]
+        self.filters, self.scores = bool(spread.hard), bool(spread.soft)
+        self._least: list[int] = []  # for each hard constraint, what the emptiest domain has
+
+    def join(self, node: NodeInfo) -> Collection[int]:
+        """Add a node, or take its new labels and taints."""
+        return {index for tally in self._tallies for index in tally.join(node)}
+
+    def recount(self, node: NodeInfo) -> Collection[int]:
+        """Count the pods of a node again."""
+        moved: Collection[int] = ()
+        for tally in self._tallies:
+            if more := tally.recount(node):
+                moved = {*moved, *more}
+        return moved
+
+    def leave(self, index: int) -> Collection[int]:
+        """Remove a node."""
+        return {other for tally in self._tallies for other in tally.leave(index)}
+
+    def settle(self) -> None:
+        """Find the emptiest domains."""
+        self._least = [least_matching(each, tally.emptiest(), tally.size()) for each, tally in self._hard]
+
+    def fact(self, index: int) -> Places:
+        """Return where a node is."""
+        hard = tuple([tally.place(index) for _, tally in self._hard])
+        if not self._soft:
+            return hard
+        return (*hard, *(_soft_place(tally, index) for _, tally in self._soft))
+
+    def rejection(self, fact: Places) -> Rejection | None:
+        """Return by which constraint nodes at these places are out."""
+        for (constraint, _), place, least in zip(self._hard, fact, self._least, strict=False):
+            if place is None:
+                return UNLABELED
+            if is_skewed(constraint, amount_at(place), least):
+                return SKEWED
+        return None
+
+    def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
+        """Return 0 to 100 by the soft constraints."""
+        start = len(self._hard)
+        places = [(fact[start:], size) for fact, size in candidates] if start else candidates
+        if not self._needs_all_labels:
+            weights = self._weights(places)
+            raw = [self._cost(each, weights) for each, _ in places]
+            lowest, highest = min(raw), max(raw)
+            return [normalize(each, lowest, highest) for each in raw]
+        scored = [None not in each for each, _ in places]
+        weights = self._weights([each for each, counts in zip(places, scored, strict=True) if counts])
+        raw = [self._cost(each, weights) for each, _ in places]
+        counted = [each for each, counts in zip(raw, scored, strict=True) if counts]
+        lowest, highest = min(counted, default=0), max(counted, default=0)
+        return [
+            normalize(each, lowest, highest) if counts else 0
+            for each, counts in zip(raw, scored, strict=True)
+        ]
+
+    def _weights(self, scored: Sequence[tuple[Places, int]]) -> list[float]:
+        nodes = sum(size for _, size in scored)
+        return [
+            topology_weight(nodes if tally.is_by_host else len({places[at] for places, _ in scored}))
+            for at, (_, tally) in enumerate(self._soft)
+        ]
+
+    def _cost(self, places: Places, weights: list[float]) -> int:
+        total = 0.0
+        for (constraint, _), place, weight in zip(self._soft, places, weights, strict=True):
+            if place is not None:
+                amount = place if isinstance(place, int) else place.amount
+                total += cost(constraint, amount, weight)
+        return rounded(total)
 
 
-def least_matching(constraint: Constraint, least: int | None, domains: int) -> int:
-    """Return the number of pods in the emptiest domain: none while there are fewer domains than asked for.
-
-    `least` is None where no node counts: then there is nothing to be ahead of.
-    """
-    if domains < constraint.min_domains:
-        return 0
-    return _NO_BOUND if least is None else least
+def _soft_place(tally: Tally, index: int) -> Place:
+    """Return where a node is; among hosts each node counts for itself, also where several share a name."""
+    domain = tally.domain(index)
+    return tally.on_node[index] if domain is not None and tally.is_by_host else domain
 
 
-def topology_weight(domains: int) -> float:
-    """Return the weight of a pod in a domain: more where there are more domains, as each holds fewer pods."""
-    return math.log(domains + 2)
-
-
-def cost(constraint: Constraint, matching: int, weight: float) -> float:
-    """Return the raw score of a node in a domain with so many matching pods; less is better."""
-    return matching * weight + (constraint.max_skew - 1)
-
-
-def rounded(total: float) -> int:
-    """Round half away from zero, as the sum of a node's costs is."""
-    return math.floor(total + 0.5)
-
-
-def normalize(raw: int, lowest: int, highest: int) -> int:
-    """Return 0 to 100: 100 for the lowest of the candidates' costs where it is none."""
-    return MAX_SCORE * (highest + lowest - raw) // highest if highest else MAX_SCORE
-
-
-_NO_BOUND: Final = 2**31 - 1
-
-
-def _read(constraint: TopologySpreadConstraint, labels: Mapping[str, str]) -> Constraint:
-    matcher = from_selector(constraint.labelSelector)
-    same = tuple(Requirement(key, IN, (labels[key],)) for key in constraint.matchLabelKeys if key in labels)
-    if same and not matcher.nothing:
-        matcher = LabelMatcher((*matcher.requirements, *same))
-    return Constraint(
-        topology_key=constraint.topologyKey,
-        max_skew=constraint.maxSkew,
-        matcher=matcher,
-        counts_itself=matcher.matches(labels),
-        min_domains=constraint.minDomains or 1,
-        honors_affinity=constraint.nodeAffinityPolicy != "Ignore",
-        honors_taints=constraint.nodeTaintsPolicy == "Honor",
+def _tally(need: SpreadNeed, constraint: Constraint, labels: Sequence[str]) -> Tally:
+    """Return the domains of a constraint: nodes that count have all of its labels and pass its inclusion policies."""
+    needs = need.part.needs
+    return Tally(
+        constraint.topology_key,
+        _Matching(need.namespace, constraint.matcher).on,
+        lambda node: (
+            all(label in node.labels for label in labels)
+            and (not constraint.honors_affinity or node_affinity.fits(needs, node))
+            and (not constraint.honors_taints or taint_toleration.fits(needs, node))
+        ),
     )
+
+
+class _Matching:
+    """Counts the pods on a node that a selector matches."""
+
+    def __init__(self, namespace: str, matcher: LabelMatcher) -> None:
+        self._namespace = namespace
+        self._matcher = matcher
+        self._known: dict[LabelSet, bool] = {}
+
+    def on(self, node: NodeInfo) -> int:
+        return sum(number for labels, number in node.label_counts.items() if self._selects(labels))
+
+    def _selects(self, labels: LabelSet) -> bool:
+        if labels.namespace != self._namespace:
+            return False
+        known = self._known.get(labels)
+        if known is None:
+            if len(self._known) >= _KNOWN_LIMIT:
+                self._known.clear()
+            known = self._known[labels] = self._matcher.matches(labels.labels)
+        return known

@@ -12,7 +12,7 @@ How much room there is for new volumes is not looked at: CSIStorageCapacities ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from machinery.model.k8s.core_v1 import Node, PersistentVolume, PersistentVolumeClaim
@@ -28,9 +28,13 @@ from machinery.model.volume_matching import (
     size_of_claim,
     waits_for_consumer,
 )
+from scheduler.core.cluster_events import OF_STORAGE, ClusterEvent
+from scheduler.core.framework import Filter, Plugin
+from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import ClaimKey, PodClaim, PodInfo
-from scheduler.core.rejection import Rejection
+from scheduler.core.rejection import Rejection, Stopped
+from scheduler.core.snapshot import Snapshot
 from scheduler.core.storage import NO_VOLUMES, Binding, PodVolumes, Storage
 
 NAME: Final = "VolumeBinding"
@@ -232,3 +236,55 @@ def _key(claim: PersistentVolumeClaim) -> ClaimKey:
 
 def _shown(key: ClaimKey) -> str:
     return "/".join(key)
+
+
+@dataclass(frozen=True, slots=True)
+class PodClaims:
+    """The claims of a pod, by what is known of storage at a version."""
+
+    version: int
+    keys: tuple[ClaimKey, ...]
+    claims: Claims = field(compare=False)
+    storage: Storage = field(compare=False)
+
+    def judge(self, node: NodeInfo) -> Rejection | None:
+        """Return why a node cannot take the pod with its volumes, None where it can."""
+        return judge(self.claims, node, self.storage)
+
+
+class VolumeBinding(Plugin):
+    """Filters nodes by the volumes that can be had there, and reserves them."""
+
+    name = NAME
+    helped_by = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_LABELS}) | OF_STORAGE
+
+    def asks_each(self, needs: Needs) -> bool:
+        """Whether pods of a template have claims."""
+        return bool(needs.claims)
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> PodClaims | Stopped | None:
+        """Return the claims; with one that is not right no node can take the pod."""
+        storage = snapshot.storage
+        claims = read_claims(pod, storage)
+        if isinstance(claims, str):
+            return Stopped(NAME, claims)
+        return PodClaims(storage.version, tuple(each.key for each in pod.claims), claims, storage)
+
+    def filter(self, need: PodClaims, snapshot: Snapshot) -> Filter:
+        """Return the filter."""
+        del snapshot
+        return Filter(need.judge)
+
+    def reserve(self, pod: PodInfo, need: PodClaims, node: NodeInfo, snapshot: Snapshot) -> PodVolumes | None:
+        """Return what is given to the claims."""
+        del pod
+        found = choose(need.claims, node, snapshot.storage)
+        return None if found == NO_VOLUMES else found
+
+    def keep(self, reserved: PodVolumes, node: str, snapshot: Snapshot) -> None:
+        """Count the volumes as given away."""
+        snapshot.storage.reserve(reserved, node)
+
+    def release(self, reserved: PodVolumes, snapshot: Snapshot) -> None:
+        """Count them as free."""
+        snapshot.storage.release(reserved)

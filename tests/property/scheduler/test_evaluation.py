@@ -152,7 +152,7 @@ def apply(world, node_objects, pod_objects, verb, subject):
 def check(world, node_objects, pod_objects, asked):
     scores, reasons = Reference(node_objects.values(), pod_objects.values(), world.owners).judge(asked)
     assert world.scores(asked) == scores
-    evaluation = world.evaluations.of(world.reader.read(asked), world.owners)
+    evaluation = world.evaluations.of(world.reader.read(asked))
     counted = {}
     for rejection, number in evaluation.rejections().items():
         for reason in rejection.reasons:

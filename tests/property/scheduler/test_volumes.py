@@ -15,7 +15,7 @@ from scheduler.core.schedule import Bind
 from tests.support.builders import node, pod
 from tests.support.claims import bound, claim, only_on, storage_class, volume
 from tests.support.examples import examples
-from tests.support.scheduler import Decider
+from tests.support.scheduler import Decider, volumes_of
 
 HOST = "kubernetes.io/hostname"
 NODES = ("node-1", "node-2", "node-3")
@@ -69,7 +69,7 @@ def test_what_claims_get_suits_them_and_is_given_once(
         decision = world.decide(user)
         if not isinstance(decision, Bind):
             continue
-        given_now = decision.volumes
+        given_now = volumes_of(decision)
         for each in given_now.bindings:
             name = each.volume.metadata.name
             assert owners.setdefault(name, each.claim.metadata.name) == each.claim.metadata.name

@@ -263,7 +263,7 @@ async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_
 async def test_an_exception_about_one_pod_is_that_pods_alone(world: World, monkeypatch, holder, name):
     """Whatever fails, in a plugin or before: the pod is told, the others are bound, and it is tried again."""
     failing, real = True, getattr(holder, name)
-    await world.server.given(PODS, pod("bad", requests={"cpu": "7m"}))
+    await world.server.given(PODS, pod("bad", requests={"cpu": "7m"}, nodeSelector={"disk": "ssd"}))
 
     def fail(*arguments):
         if failing and any(is_bad(each) for each in arguments):
@@ -271,7 +271,7 @@ async def test_an_exception_about_one_pod_is_that_pods_alone(world: World, monke
         return real(*arguments)
 
     monkeypatch.setattr(holder, name, fail)
-    await world.server.given(NODES, node())
+    await world.server.given(NODES, node(labels={"disk": "ssd"}))
     await world.server.given(PODS, pod("before"))
     async with world.scheduling():
         await world.clock.advance(1)

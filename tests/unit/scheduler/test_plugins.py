@@ -15,6 +15,7 @@ from machinery.model.k8s.core_v1 import (
     TopologySpreadConstraint,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
+from scheduler.core import normalize, spread
 from scheduler.core.needs import normalized_image
 from scheduler.core.node import NodeInfo
 from scheduler.core.plugins import (
@@ -25,10 +26,8 @@ from scheduler.core.plugins import (
     node_ports,
     node_resources_fit,
     node_unschedulable,
-    normalize,
     scheduling_gates,
     taint_toleration,
-    topology_spread,
 )
 from scheduler.core.pod import PodReader
 from tests.support.builders import container, node, pod, taint, toleration
@@ -207,10 +206,10 @@ def test_gates_hold_a_pod_back():
 
 def test_raw_scores_are_normalized_by_the_highest():
     """Where all are 0, nobody is better than another."""
-    assert [normalize.more_is_better(raw, 4) for raw in (0, 1, 4)] == [0, 25, 100]
-    assert [normalize.less_is_better(raw, 4) for raw in (0, 1, 4)] == [100, 75, 0]
-    assert normalize.more_is_better(0, 0) == 0
-    assert normalize.less_is_better(0, 0) == 100
+    assert [normalize.more_is_better(raw, 0, 4) for raw in (0, 1, 4)] == [0, 25, 100]
+    assert [normalize.less_is_better(raw, 0, 4) for raw in (0, 1, 4)] == [100, 75, 0]
+    assert normalize.more_is_better(0, 0, 0) == 0
+    assert normalize.less_is_better(0, 0, 0) == 100
 
 
 def read(labels, *, defaults=None, **fields):
@@ -223,7 +222,7 @@ def read(labels, *, defaults=None, **fields):
             **fields,
         }
     )
-    return topology_spread.read_spread([constraint], labels, defaults)
+    return spread.read_spread([constraint], labels, defaults)
 
 
 def test_constraints_are_read_with_their_defaults():
@@ -248,20 +247,20 @@ def test_match_label_keys_narrow_the_selector_to_the_pods_own_values():
 
 def test_a_pod_that_stands_alone_is_not_spread():
     """The system's defaults need a Service or a ReplicaSet."""
-    assert topology_spread.read_spread([], {"app": "web"}, None) == topology_spread.NOTHING
+    assert spread.read_spread([], {"app": "web"}, None) == spread.NOTHING
 
 
 def test_skew_is_measured_against_the_emptiest_domain():
     """The pod itself counts if it is one of those that are spread."""
     (constraint,) = read({"app": "web"}).hard
-    assert not topology_spread.is_skewed(constraint, 1, 1)
-    assert topology_spread.is_skewed(constraint, 2, 1)
+    assert not spread.is_skewed(constraint, 1, 1)
+    assert spread.is_skewed(constraint, 2, 1)
     (stranger,) = read({}).hard
-    assert not topology_spread.is_skewed(stranger, 2, 1)
+    assert not spread.is_skewed(stranger, 2, 1)
 
 
 def test_too_few_domains_count_as_an_empty_one():
     """So that minDomains makes pods wait for more domains."""
     (constraint,) = read({"app": "web"}, minDomains=3).hard
-    assert topology_spread.least_matching(constraint, 4, 2) == 0
-    assert topology_spread.least_matching(constraint, 4, 3) == 4
+    assert spread.least_matching(constraint, 4, 2) == 0
+    assert spread.least_matching(constraint, 4, 3) == 4

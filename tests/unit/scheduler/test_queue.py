@@ -3,9 +3,10 @@
 import pytest
 
 from machinery.model.k8s.core_v1 import PodSchedulingGate
-from scheduler.core.hints import ClusterEvent, helps, node_events
+from scheduler.core.cluster_events import ClusterEvent, node_events
 from scheduler.core.pod import PodReader
 from scheduler.core.queue import SchedulingQueue, Where
+from scheduler.core.registry import helps
 from tests.support.builders import changed, node, pod, taint
 
 FIT = frozenset({"NodeResourcesFit"})

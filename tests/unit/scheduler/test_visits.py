@@ -37,7 +37,9 @@ from machinery.model.resources import (
     SERVICES,
 )
 from scheduler.cluster_watch import ClusterWatch
-from scheduler.core.schedule import Bind, Evaluations, Unschedulable, schedule
+from scheduler.core.evaluations import Evaluations
+from scheduler.core.registry import DEFAULT
+from scheduler.core.schedule import Bind, Unschedulable, schedule
 from tests.support import builders, device_claims, devices
 from tests.support.builders import changed
 from tests.support.virtual_clock import VirtualClock
@@ -106,13 +108,13 @@ class World:
     def __init__(self, count: int) -> None:
         self.watch = ClusterWatch(
             None,  # type: ignore[arg-type]  # nothing is asked
-            scheduler_name="default-scheduler",
+            profiles={DEFAULT.scheduler_name: DEFAULT},
             clock=VirtualClock(),
             log=SILENT,
             on_change=lambda: None,
             on_unreadable=lambda _pod, _error: None,
         )
-        self.evaluations = Evaluations(self.watch.snapshot)
+        self.evaluations = Evaluations(self.watch.snapshot, DEFAULT)
         self.told: list[str] = []
         self._revision = 1
         for index in range(count):
@@ -147,11 +149,10 @@ class World:
         """Decide about every pod that is due, as the loop does."""
         queue = self.watch.queue
         while (item := queue.pop(NOW_S)) is not None:
-            match schedule(item.pod, self.watch.snapshot, self.watch.owners, self.evaluations, tie_break=0.0):
-                case Bind(node=name, devices=given):
-                    for each in given:
-                        assert each.allocation
-                        self.watch.snapshot.devices.reserve(each.claim, each.allocation)
+            match schedule(item.pod, self.watch.snapshot, self.evaluations, tie_break=0.0):
+                case Bind(node=name, reserved=reserved):
+                    for plugin, what in reserved:
+                        plugin.keep(what, name, self.watch.snapshot)
                     self.watch.snapshot.assume(item.pod, name)
                     self.watch.snapshot.finish_binding(item.pod.uid, NOW_S)
                     queue.remove(item.pod.uid)

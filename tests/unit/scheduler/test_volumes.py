@@ -17,13 +17,14 @@ from machinery.model.k8s.core_v1 import (
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from machinery.model.k8s.storage_v1 import CSINode, CSINodeDriver, CSINodeSpec, VolumeNodeResources
 from machinery.model.storage import NO_PROVISIONER, SELECTED_NODE
-from scheduler.core.hints import ClusterEvent, helps
+from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.plugins import volume_binding
 from scheduler.core.plugins.volume_binding import Written
+from scheduler.core.registry import helps
 from scheduler.core.schedule import Bind, Unschedulable
 from tests.support.builders import changed, node, pod
 from tests.support.claims import bound, claim, only_on, storage_class, volume
-from tests.support.scheduler import Decider
+from tests.support.scheduler import Decider, volumes_of
 
 HOST = "kubernetes.io/hostname"
 OWNER = OwnerReference(apiVersion="v1", kind="Pod", name="web", uid="uid-default-web", controller=True)
@@ -65,7 +66,8 @@ def cluster(*objects: Any, labels: dict[str, str] | None = None) -> Decider:
 def decided(world: Decider, asked: Any) -> tuple[str, list[tuple[str, str]], list[str]] | str:
     """Return the node, the claims with their volumes, the claims that get a new one; or the reasons."""
     match world.decide(asked):
-        case Bind(where, _, _, volumes):
+        case Bind(where, _, _, _) as decision:
+            volumes = volumes_of(decision)
             pairs = [(each.claim.metadata.name, each.volume.metadata.name) for each in volumes.bindings]
             return where, pairs, [each.metadata.name for each in volumes.provisions]
         case Unschedulable(message):
@@ -175,14 +177,14 @@ def test_what_a_decision_gives_away_is_gone_for_the_next_one():
     decision = world.decide(user_of())
     assert isinstance(decision, Bind)
     storage = world.snapshot.storage
-    storage.reserve(decision.volumes, decision.node)
+    storage.reserve(volumes_of(decision), decision.node)
     assert decided(world, user_of("other", name="late")) == BIND_CONFLICT
-    storage.release(decision.volumes)
+    storage.release(volumes_of(decision))
     assert decided(world, user_of("other", name="late")) == ("node-1", [("other", "pv")], [])
     made = cluster(WAITING, STANDARD)
     decision = made.decide(user_of())
     assert isinstance(decision, Bind)
-    made.snapshot.storage.reserve(decision.volumes, "node-2")
+    made.snapshot.storage.reserve(volumes_of(decision), "node-2")
     assert decided(made, user_of()) == ("node-2", [], ["data"])
     made.snapshot.storage.set_claim(WAITING)
     assert decided(made, user_of()) == ("node-1", [], ["data"])
@@ -230,7 +232,7 @@ def _progress(world: Decider, shown: list[Any], written: dict[str, int]) -> bool
     assert isinstance(decision, Bind)
     after, where = cluster(*shown), world.snapshot.node("node-1")
     assert where is not None
-    return volume_binding.progress(decision.volumes, Written(written, {}), where, after.snapshot.storage)
+    return volume_binding.progress(volumes_of(decision), Written(written, {}), where, after.snapshot.storage)
 
 
 @pytest.mark.parametrize(

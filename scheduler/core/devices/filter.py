@@ -1,4 +1,4 @@
-"""DynamicResources over one pod: what its claims ask for now, which nodes have it, and what it gets on one of them.
+"""The claims of devices of one pod: what its claims ask for now, which nodes have it, and what it gets on one of them.
 
 A pod without claims has no filter. Filters are equal where claims ask for the same and nothing has changed that concerns every node:
 pods of one template share what is known of nodes, and a node is judged again when something about its own devices changes.
@@ -15,6 +15,7 @@ from machinery.model.device_claims import is_reserved_for
 from machinery.model.k8s.core_v1 import NodeSelector
 from machinery.model.k8s.resource_v1 import AllocationResult, ResourceClaim
 from machinery.model.placement import matches_term
+from scheduler.core.devices import of_pod
 from scheduler.core.devices.allocator import AllocationError, Given, Supply, allocate
 from scheduler.core.devices.asking import Asked, Asking, read_spec
 from scheduler.core.devices.inventory import Devices
@@ -22,10 +23,8 @@ from scheduler.core.devices.pools import Device
 from scheduler.core.devices.results import allocation_of
 from scheduler.core.devices.selectors import SelectorError
 from scheduler.core.node import NodeInfo
-from scheduler.core.plugins import dynamic_resources
 from scheduler.core.pod import PodInfo
-from scheduler.core.rejection import Rejection
-from scheduler.core.volume_filter import Stopped
+from scheduler.core.rejection import Rejection, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +52,19 @@ class DeviceFilter:
     def rejection(self, node: NodeInfo) -> Rejection | None:
         """Return why a node cannot have the pod with its devices, None where it can."""
         if not all(_selects(each, node) for each in self.reached):
-            return dynamic_resources.NOT_AVAILABLE
+            return of_pod.NOT_AVAILABLE
         if not self.asking:
             return None
         try:
             found = self._allocate(node)
         except AllocationError as problem:
-            return Rejection(dynamic_resources.NAME, (str(problem),), resolvable=False)
-        return dynamic_resources.NOT_ALLOCATED if found is None else None
+            return Rejection(of_pod.NAME, (str(problem),), resolvable=False)
+        return of_pod.NOT_ALLOCATED if found is None else None
 
     def choose(self, pod: PodInfo, node: NodeInfo) -> PodDevices:
         """Return what the claims of a pod get on a node that was not rejected."""
         given = iter(self._allocate(node) or ())
-        found = (self._chosen(claim, given) for claim in dynamic_resources.claims_of(pod, self.devices))
+        found = (self._chosen(claim, given) for claim in of_pod.claims_of(pod, self.devices))
         return tuple(each for each in found if each.allocation or not is_reserved_for(each.claim, pod.uid))
 
     def _chosen(self, claim: ResourceClaim, given: Iterator[list[Given]]) -> ClaimDevices:
@@ -93,12 +92,12 @@ class DeviceFilter:
 
 def look_at_devices(pod: PodInfo, devices: Devices) -> DeviceFilter | Stopped:
     """Return what judges nodes by the devices of a pod with claims."""
-    if missing := dynamic_resources.missing_claim(pod, devices):
-        return Stopped(dynamic_resources.NAME, missing)
+    if missing := of_pod.missing_claim(pod, devices):
+        return Stopped(of_pod.NAME, missing)
     form: list[bytes] = []
     asking: list[Asking] = []
     reached: list[NodeSelector] = []
-    for claim in dynamic_resources.claims_of(pod, devices):
+    for claim in of_pod.claims_of(pod, devices):
         allocation = claim.status.allocation
         asked = None
         if allocation is None:
@@ -108,8 +107,8 @@ def look_at_devices(pod: PodInfo, devices: Devices) -> DeviceFilter | Stopped:
         elif allocation.nodeSelector is not None:
             reached.append(allocation.nodeSelector)
             form.append(msgspec.json.encode(allocation.nodeSelector))
-        if why := dynamic_resources.stopped(pod, claim, asked, devices):
-            return Stopped(dynamic_resources.NAME, why)
+        if why := of_pod.stopped(pod, claim, asked, devices):
+            return Stopped(of_pod.NAME, why)
     return DeviceFilter(tuple(form), devices.version, tuple(asking), tuple(reached), devices)
 
 
@@ -117,7 +116,7 @@ def to_deallocate(
     pod: PodInfo, devices: Devices, nodes: Callable[[], Iterable[NodeInfo]]
 ) -> ResourceClaim | None:
     """Return a claim of a pod that fits nowhere which nobody else uses and some node cannot reach; None where there is none."""
-    for claim in dynamic_resources.claims_of(pod, devices):
+    for claim in of_pod.claims_of(pod, devices):
         allocation = claim.status.allocation
         if allocation is None or any(each.uid != pod.uid for each in claim.status.reservedFor):
             continue

@@ -1,0 +1,138 @@
+"""How much there is of something in each domain of a topology, kept up to date node by node.
+
+A *domain* is one value of a node label. What is counted on a node is up to who asks: matching pods, or terms with their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias
+
+from scheduler.core.node import NodeInfo
+
+HOSTNAME: Final = "kubernetes.io/hostname"
+_NO_NODES: Final[frozenset[int]] = frozenset()
+
+
+class Domain:
+    """One value of a topology label."""
+
+    __slots__ = ("amount", "members", "nodes", "value")
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.amount = 0  # on the nodes that count
+        self.nodes = 0  # nodes that count
+        self.members: set[int] = set()  # all nodes with the label
+
+
+# What is seen of a node in a topology. None: the node lacks the label. A number: the amount in the node's own domain, where
+# domains are hosts, of which there are many. Else the domain, whose amount changes for all of its nodes at once.
+Place: TypeAlias = Domain | int | None
+
+
+class Tally:
+    """The domains of one topology key."""
+
+    def __init__(
+        self,
+        topology_key: str,
+        measure: Callable[[NodeInfo], int],
+        counts: Callable[[NodeInfo], bool] = lambda _node: True,
+    ) -> None:
+        self.topology_key = topology_key
+        self.is_by_host = topology_key == HOSTNAME
+        self.domains: dict[str, Domain] = {}
+        self.total = 0  # in all domains
+        self.on_node: dict[int, int] = {}  # index → amount, of every node
+        self._measure = measure
+        self._counts = counts
+        self._histogram: dict[int, int] = {}  # domains by their amounts
+        self._domain_of: dict[int, Domain] = {}
+        self._counted: dict[int, int] = {}  # index of a node that counts → its amount
+
+    def emptiest(self) -> int | None:
+        """Return the amount in the emptiest domain that counts, None where there is none."""
+        return min(self._histogram, default=None)
+
+    def size(self) -> int:
+        """Return the number of domains that count."""
+        return sum(self._histogram.values())
+
+    def leave(self, index: int) -> Collection[int]:
+        """Remove a node; return the others whose place changes by that."""
+        self.on_node.pop(index, None)
+        domain = self._domain_of.pop(index, None)
+        if domain is None:
+            return _NO_NODES
+        domain.members.discard(index)
+        amount = self._counted.pop(index, None)
+        if amount is not None:
+            self._change(domain, -amount, -1)
+        if not domain.members:
+            del self.domains[domain.value]
+        return domain.members if self.is_by_host else _NO_NODES
+
+    def join(self, node: NodeInfo) -> Collection[int]:
+        """Put a node in, by its labels as they are now; return the others whose place changes by that."""
+        moved = set(self.leave(node.index))
+        amount = self.on_node[node.index] = self._measure(node)
+        value = node.labels.get(self.topology_key)
+        if value is None:
+            return moved
+        domain = self.domains.get(value)
+        if domain is None:
+            domain = self.domains[value] = Domain(value)
+        self._domain_of[node.index] = domain
+        domain.members.add(node.index)
+        if self._counts(node):
+            self._counted[node.index] = amount
+            self._change(domain, amount, 1)
+        return moved.union(self._neighbours(domain, node.index))
+
+    def recount(self, node: NodeInfo) -> Collection[int]:
+        """Note that the pods of a node have changed, its labels and taints not; return the others whose place changes."""
+        amount = self.on_node[node.index] = self._measure(node)
+        before = self._counted.get(node.index)
+        if before is None or before == amount:
+            return _NO_NODES
+        self._counted[node.index] = amount
+        domain = self._domain_of[node.index]
+        self._change(domain, amount - before, 0)
+        return self._neighbours(domain, node.index)
+
+    def domain(self, index: int) -> Domain | None:
+        """Return the domain of a node."""
+        return self._domain_of.get(index)
+
+    def place(self, index: int) -> Place:
+        """Return what is seen of a node."""
+        domain = self._domain_of.get(index)
+        return domain.amount if domain is not None and self.is_by_host else domain
+
+    def _neighbours(self, domain: Domain, index: int) -> Collection[int]:
+        """Return the nodes that share a host's name with another: their place follows from the pods of all of them."""
+        if self.is_by_host and len(domain.members) > 1:
+            return domain.members - {index}
+        return _NO_NODES
+
+    def _change(self, domain: Domain, amount: int, nodes: int) -> None:
+        self.total += amount
+        if domain.nodes:
+            self._tick(domain.amount, -1)
+        domain.amount += amount
+        domain.nodes += nodes
+        if domain.nodes:
+            self._tick(domain.amount, 1)
+
+    def _tick(self, amount: int, change: int) -> None:
+        now = self._histogram.get(amount, 0) + change
+        if now:
+            self._histogram[amount] = now
+        else:
+            del self._histogram[amount]
+
+
+def amount_at(place: Domain | int) -> int:
+    """Return the amount in the domain of a place."""
+    return place if isinstance(place, int) else place.amount

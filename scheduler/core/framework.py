@@ -1,0 +1,196 @@
+"""What a plugin is: an object with a name that says something at one or more points of a pod's way to a node.
+
+    PreEnqueue            `gate`                      may the pod be looked at?
+    PreFilter, PreScore   `need`                      what has to be known of the pod, as a value that equal pods share;
+                                                      or: no node can take it
+    Filter                `filter`, `relate`          which nodes can take pods with this need?
+    PostFilter            `remedy`                    no node can: what is said, and what might help
+    Score                 `score`, `relate`           how good are the nodes that can?
+    Reserve               `reserve`, `keep`, `release`   what the pod gets beside the node
+    PreBind               the shell's, under the plugin's name: it writes what was reserved
+
+QueueSort is the queue's own (priority, then age); Permit is not built, and no plugin here has one.
+
+A plugin keeps nothing of its own about the cluster: the Evaluation of a need does, and asks the plugin's filters, scores and
+relations again about nodes that have changed. They have to say the same of the same, so that verdicts can be kept.
+
+https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
+
+import msgspec
+
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.needs import Needs
+from scheduler.core.node import NodeInfo
+from scheduler.core.pod import PodInfo
+from scheduler.core.rejection import Rejection, Stopped
+from scheduler.core.snapshot import Snapshot
+
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+Need: TypeAlias = Hashable
+"""What a plugin has to know of a pod; what holds for one such pod holds for all that have an equal one."""
+
+Fact: TypeAlias = Hashable
+"""What a relation sees of one node."""
+
+Normalize: TypeAlias = Callable[[int, int, int], int]
+"""From a raw score, and the lowest and the highest of all candidates, to 0 to 100."""
+
+
+class Sees(Enum):
+    """What a verdict about a node follows from."""
+
+    NODE = auto()  # the Node object alone: it stands while pods come and go
+    PODS = auto()  # its pods, too, and whatever the snapshot notes as a change of the node
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which nodes can take a pod."""
+
+    judge: Callable[[NodeInfo], Rejection | None]
+    sees: Sees = Sees.PODS
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How good a node is; 0 to 100, or any number that `normalize` brings there."""
+
+    rate: Callable[[NodeInfo], int]
+    sees: Sees = Sees.PODS
+    normalize: Normalize | None = None
+    renew: Callable[[], bool] | None = None  # called first; True: what is rated by has changed for every node
+
+
+class Relation(Protocol):
+    """What holds between nodes: it is told of each, keeps counts, and judges by a fact that many nodes share.
+
+    What changes a node's fact without a change of that node is returned: the indexes of those nodes.
+    """
+
+    filters: bool  # whether `rejection` may reject
+    scores: bool  # whether `points` may tell nodes apart
+
+    def join(self, node: NodeInfo) -> Collection[int]:
+        """Add a node, or take its new labels and taints."""
+        ...
+
+    def recount(self, node: NodeInfo) -> Collection[int]:
+        """Note that the pods of a node have changed, and nothing else."""
+        ...
+
+    def leave(self, index: int) -> Collection[int]:
+        """Remove a node."""
+        ...
+
+    def fact(self, index: int) -> Fact:
+        """Return what is seen of a node."""
+        ...
+
+    def settle(self) -> None:
+        """Every change so far has been told: judgements follow."""
+        ...
+
+    def rejection(self, fact: Any) -> Rejection | None:
+        """Return why nodes with a fact cannot take the pod, None where they can."""
+        ...
+
+    def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
+        """Return 0 to 100 for each fact of the nodes that can take the pod; it comes with their number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What PostFilter says of a pod that fits nowhere, and what it wants done."""
+
+    message: str
+    action: Any = None  # known to the shell under the plugin's name
+
+
+class Verdicts(Protocol):
+    """What PostFilter sees of the nodes that were judged."""
+
+    def rejections(self) -> Mapping[Rejection, int]:
+        """Count the nodes by what keeps the pod from them."""
+        ...
+
+    def rejection_of(self, index: int) -> Rejection | None:
+        """Return what keeps the pod from one node."""
+        ...
+
+
+class Plugin:
+    """A plugin that says nothing anywhere; real ones override what they have something to say to."""
+
+    name: ClassVar[str]
+    weight: ClassVar[int] = 1  # of its score, where the profile says nothing
+    helped_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may change its mind about a pod
+    releases: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what happens by `release`
+
+    def asks_each(self, needs: Needs) -> bool:
+        """Whether `need` is asked about each pod of a template, since it follows from more than the template."""
+        del needs
+        return False
+
+    def gate(self, pod: PodInfo, snapshot: Snapshot) -> str:
+        """Return what the pod has to wait for before it is looked at, "" for nothing."""
+        del pod, snapshot
+        return ""
+
+    def need(self, pod: PodInfo, snapshot: Snapshot) -> Need | Stopped | None:
+        """Return what has to be known of the pod; None where there is nothing to say of it to any node."""
+        del pod, snapshot
+        return None
+
+    def filter(self, need: Any, snapshot: Snapshot) -> Filter | None:
+        """Return the filter for pods with a need; None where there is none."""
+        del need, snapshot
+        return None
+
+    def score(self, need: Any, snapshot: Snapshot) -> Score | None:
+        """Return the score for pods with a need; None where there is none."""
+        del need, snapshot
+        return None
+
+    def relate(self, need: Any, snapshot: Snapshot) -> Relation | None:
+        """Return what filters and scores by what holds between nodes; a new one each time."""
+        del need, snapshot
+        return None
+
+    def remedy(self, pod: PodInfo, verdicts: Verdicts, snapshot: Snapshot) -> Remedy | None:
+        """Return what is said to a pod that fits nowhere."""
+        del pod, verdicts, snapshot
+        return None
+
+    def reserve(self, pod: PodInfo, need: Any, node: NodeInfo, snapshot: Snapshot) -> Any:
+        """Return what the pod gets beside the node; None for nothing. Nothing is changed by that."""
+        del pod, need, node, snapshot
+        return None
+
+    def keep(self, reserved: Any, node: str, snapshot: Snapshot) -> None:
+        """Count what was reserved as given away."""
+
+    def release(self, reserved: Any, snapshot: Snapshot) -> None:
+        """Undo `keep`. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a template's needs that a plugin reads: equal where that part is."""
+
+    key: bytes
+    needs: Needs = field(compare=False)
+
+
+def part(needs: Needs, *fields: str) -> Part:
+    """Return the part that some fields make up."""
+    return Part(_encode([getattr(needs, each) for each in fields]), needs)

@@ -1,0 +1,64 @@
+"""The plugins that there are, in the order in which they are asked, and the profile that has all of them.
+
+https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.framework import Plugin
+from scheduler.core.plugins.balanced_allocation import NodeResourcesBalancedAllocation
+from scheduler.core.plugins.default_preemption import DefaultPreemption
+from scheduler.core.plugins.dynamic_resources import DynamicResources
+from scheduler.core.plugins.image_locality import ImageLocality
+from scheduler.core.plugins.node_affinity import NodeAffinity
+from scheduler.core.plugins.node_name import NodeName
+from scheduler.core.plugins.node_ports import NodePorts
+from scheduler.core.plugins.node_resources_fit import NodeResourcesFit
+from scheduler.core.plugins.node_unschedulable import NodeUnschedulable
+from scheduler.core.plugins.node_volume_limits import NodeVolumeLimits
+from scheduler.core.plugins.scheduling_gates import SchedulingGates
+from scheduler.core.plugins.taint_toleration import TaintToleration
+from scheduler.core.plugins.topology_spread import PodTopologySpread
+from scheduler.core.plugins.unbuilt import Unbuilt
+from scheduler.core.plugins.volume_binding import VolumeBinding
+from scheduler.core.plugins.volume_restrictions import VolumeRestrictions
+from scheduler.core.plugins.volume_zone import VolumeZone
+from scheduler.core.pod import DEFAULT_SCHEDULER
+from scheduler.core.profile import Profile, profile_of
+
+NO_NODES: Final = "NoNodes"  # stands for plugins where there was no node to filter
+
+PLUGINS: Final[tuple[Plugin, ...]] = (
+    Unbuilt(),
+    SchedulingGates(),
+    NodeUnschedulable(),
+    NodeName(),
+    TaintToleration(),
+    NodeAffinity(),
+    NodePorts(),
+    NodeResourcesFit(),
+    VolumeRestrictions(),
+    NodeVolumeLimits(),
+    VolumeBinding(),
+    VolumeZone(),
+    PodTopologySpread(),
+    DynamicResources(),
+    DefaultPreemption(),
+    NodeResourcesBalancedAllocation(),
+    ImageLocality(),
+)
+DEFAULT: Final[Profile] = profile_of(DEFAULT_SCHEDULER, PLUGINS)
+
+HELPED_BY: Final[Mapping[str, frozenset[ClusterEvent]]] = {
+    NO_NODES: frozenset({ClusterEvent.NODE_ADDED}),
+    **{each.name: each.helped_by for each in PLUGINS},
+}
+
+
+def helps(event: ClusterEvent, plugins: frozenset[str]) -> bool:
+    """Whether an event may change the mind of one of the plugins that rejected nodes."""
+    return any(event in HELPED_BY[plugin] for plugin in plugins)
