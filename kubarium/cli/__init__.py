@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kubarium import homes
-from kubarium.cli import commands
+from kubarium.cli import commands, net_command
 from kubarium.cli.completion import SCRIPTS
 from kubarium.core.log_lines import read_duration_s
 from kubarium.core.spec import KUBELET_FLAGS, PLANE_FLAGS, REGISTRY_PORT
@@ -105,6 +105,14 @@ def parser() -> argparse.ArgumentParser:
     _explain(
         _command(subs, "explain", commands.explain, "say what lets a connection through or stops it, and why")
     )
+    _net(
+        _command(
+            subs,
+            "net",
+            net_command.net,
+            "follow a packet to a Service, a pod or an address, to where it is lost",
+        )
+    )
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
     use = _command(
         subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
@@ -170,6 +178,36 @@ def _explain(sub: argparse.ArgumentParser) -> None:
         default="text",
         help="for people (default), or for programs",
     )
+
+
+def _net(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "what",
+        metavar="WHAT",
+        help="service/NAME, pod/NAME or an IPv4 address",
+    )
+    sub.add_argument(
+        "--from", dest="source", default="", metavar="END",
+        help="who asks: pod/NAME, NAMESPACE/NAME of a pod, a node, or machine (default: the first node)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--port",
+        default="",
+        metavar="PORT",
+        help="the port that is asked for: 80, 53/udp, or a name (default: all)",
+    )
+    sub.add_argument(
+        "--at", default="", metavar="ADDRESS",
+        help="the address at which a Service is asked for, or the node at which its node port is (default: its ClusterIP)",
+    )  # fmt: skip
+    sub.add_argument(
+        "-n", "--namespace", default="default", metavar="NAMESPACE",
+        help="of what has none beside its name (default: default)",
+    )  # fmt: skip
+    sub.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text",
+        help="for people (default), or for programs",
+    )  # fmt: skip
 
 
 def _command(

@@ -7,15 +7,20 @@ import itertools
 import os
 import selectors
 import socket
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from ipaddress import IPv4Network
 from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
+from kubarium.core.net.filtering import Packet
+from kubarium.core.net.scene import PodPlace, Scene, Wire
+from kubarium.core.net.way import ways
+from kubarium.net.kernel import read_host
 from machinery.model.k8s.networking_v1 import NetworkPolicy
 from machinery.model.network_policies import NamedPort, Party, PolicyPod, judge, policy_of
 from machinery.process.clock import SystemClock
@@ -28,7 +33,12 @@ from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, i
 from tests.support.policy_worlds import NAMESPACES, PolicyWorld
 from tests.support.proxy import PORT, SERVICE_IP, endpoint, endpoint_slice, routed_node, service
 
-WORLDS = int(os.environ.get("KUBARIUM_POLICY_PACKETS") or 12)
+HISTORIES = int(
+    os.environ.get("KUBARIUM_POLICY_PACKETS") or 12
+)  # of ROUNDS times STEPS changes of policies each
+ROUNDS = 24
+STEPS = 5
+LOOKS_EVERY = 8  # rounds
 SEED = int(os.environ.get("KUBARIUM_SEED") or 0)
 DOORS = (80, 81)
 QUIET_S = 0.05  # after the last packet that has come through: what has not come by now is not coming
@@ -268,23 +278,48 @@ def test_udp_and_names_of_ports(filters: Filters, doors: list[socket.socket]) ->
     check(filters, doors, pod_2a_to_pod_1b=False)
 
 
-@pytest.mark.parametrize("number", range(WORLDS))
+@pytest.mark.parametrize(
+    "number", [pytest.param(each, marks=[pytest.mark.deep] if each > 1 else []) for each in range(HISTORIES)]
+)
 def test_random_policies(routed: Lab, doors: list[socket.socket], number: int) -> None:
-    """Whoever comes through is whom the documentation lets through. KUBARIUM_POLICY_PACKETS makes it longer."""
+    """Whoever comes through is whom the documentation lets through, and whom `kubarium net` says comes through.
+
+    A thousand policies in all, each judged beside others; KUBARIUM_POLICY_PACKETS makes it longer.
+    """
     filters = Filters(routed)
     tables = {node: wanted.policies for node, wanted in filters.wanted.items()}
     world = _furnished(Random(SEED + number), tables)
-    for _ in world.steps(tables, 5, ("policy",)):
-        pass
-    filters.write()
-    probes = _judged(world)
-    expected = {probe for probe, is_open in probes.items() if is_open}
+    planned: dict[int, object] = {}
     try:
-        assert came_through(routed, doors, list(probes), expected) == expected, (
-            f"KUBARIUM_SEED={SEED + number}"
-        )
+        for turn in range(ROUNDS):
+            for _ in world.steps(tables, STEPS, ("policy",)):
+                planned.update((id(policy), policy) for policy in world.policies.values())
+            filters.write()
+            probes = _judged(world)
+            expected = {probe for probe, is_open in probes.items() if is_open}
+            said = f"KUBARIUM_SEED={SEED + number}, round {turn}"
+            assert came_through(routed, doors, list(probes), expected) == expected, said
+            if turn % LOOKS_EVERY == 0:
+                assert _arriving(routed, probes) == expected, said
     finally:
         Filters(routed).write()
+    assert len(planned) > ROUNDS * STEPS / 2
+
+
+def _arriving(lab: Lab, probes: Iterable[Probe]) -> set[Probe]:
+    """Return the connections that `kubarium net` says to arrive, by what it reads of the nodes."""
+    hosts = {name: read_host(name, lab.space(name)) for name in ("machine", *NODE_IPS)}
+    wire = Wire("cni0", "veth", "eth0", frozenset(("tcp", port) for port in DOORS))
+    pods = {ip: PodPlace("default", name, ip, f"node-{name[4]}", wire=wire) for name, ip in POD_IPS.items()}
+    scene = Scene(hosts, pods, IPv4Network("10.77.250.0/24"))
+    origins = {"machine": hosts["machine"], **{pod.name: pod for pod in pods.values()}}
+    return {
+        probe
+        for probe in probes
+        for sender in [origins[probe.source]]
+        for source in [sender.ip if isinstance(sender, PodPlace) else MACHINE_IP]
+        if all(way.arrives for way in ways(scene, Packet(source, probe.address, "tcp", probe.port), sender))
+    }
 
 
 def _furnished(rng: Random, tables: Mapping[str, Policies]) -> PolicyWorld:

@@ -1,0 +1,5 @@
+"""`kubarium net`: looks at what the nodes' kernels and the API have, and says what becomes of packets.
+
+`kernel` reads one host and the pods' wires, `names` asks DNS, `following` puts together what one question needs. What is
+found is thought about in `kubarium.core.net`.
+"""

@@ -1,0 +1,255 @@
+"""`kubarium net WHAT`: puts together what one question needs, and follows its packets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, Final
+
+from kubarium.core.addresses import CLUSTER_CIDR, CLUSTER_DOMAIN, SERVICE_CIDR, Addresses
+from kubarium.core.connections import Door
+from kubarium.core.layout import Layout
+from kubarium.core.net import asked
+from kubarium.core.net.asked import Destination, Thing
+from kubarium.core.net.filtering import Packet
+from kubarium.core.net.report import Journey, Report, Said
+from kubarium.core.net.scene import MACHINE, Host, PodPlace, Scene
+from kubarium.core.net.way import ways
+from kubarium.core.network import node_namespace
+from kubarium.core.spec import ClusterSpec
+from kubarium.errors import KubariumError
+from kubarium.net.kernel import read_host, read_wires
+from kubarium.net.names import answer
+from kubarium.waiting import connect
+from machinery.client.api import Api
+from machinery.model.conditions import find
+from machinery.model.endpoints import HEADLESS, SERVICE_NAME, backends_of, service_of, usable
+from machinery.model.errors import ApiError, NotFound
+from machinery.model.k8s.core_v1 import Pod, Service
+from machinery.model.k8s.discovery_v1 import EndpointSlice
+from machinery.model.network_policies import Party, pod_of, policy_of
+from machinery.model.pods import is_terminal
+from machinery.model.requests import Selection
+from machinery.model.resources import ENDPOINT_SLICES, NAMESPACES, NETWORK_POLICIES, PODS, SERVICES
+
+_PATIENCE_S: Final = 30.0  # wall seconds for one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be followed."""
+
+    target: Thing
+    source: Thing
+    door: Door | None = None
+    at: str = ""  # the address or node at which a Service is asked for; "" for the usual one
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the API says."""
+
+    pods: Sequence[Pod]
+    service: Service | None
+    slices: Sequence[EndpointSlice]
+
+
+def follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Report:
+    """Say what becomes of packets.
+
+    Raises:
+        KubariumError: something is not there, or cannot be looked at.
+    """
+    require_network(spec)
+    try:
+        return asyncio.run(_follow(spec, layout, question))
+    except NotFound as error:
+        raise KubariumError(str(error)) from error
+    except ValueError as error:
+        raise KubariumError(str(error)) from error
+    except (TimeoutError, OSError, ApiError) as error:
+        raise KubariumError(f'cluster "{spec.name}" does not say what there is: {error}') from error
+
+
+def require_network(spec: ClusterSpec) -> None:
+    """Check that the nodes have a network that can be looked at.
+
+    Raises:
+        KubariumError: they are simulated.
+    """
+    if not spec.isolated:
+        raise KubariumError(
+            f'cluster "{spec.name}" runs simulated containers (runtime {spec.runtime}), which have no network: '
+            "`kubarium up --runtime docker` has one"
+        )
+
+
+async def _follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Report:
+    api = connect(spec, layout)
+    try:
+        known = await _known(api, question)
+        said = await _said(api, known)
+        notes = await _notes(spec, question, known)
+    finally:
+        await api.aclose()
+    places = {(pod.namespace, pod.name): pod for pod in map(_place, known.pods) if pod}
+    destinations = list(_destinations(spec, question, known, places))
+    scene = _look(spec, layout, question, known, places.values())
+    origin = _origin(question.source, scene, places)
+    journeys = tuple(
+        Journey(each, tuple(ways(scene, _packet(each, origin), origin))) for each in destinations
+    )
+    return Report(_target(question.target), _source(origin), tuple(notes), journeys, said)
+
+
+async def _known(api: Api, question: Question) -> _Known:
+    async def listed(resource: Any, selection: Selection | None = None) -> list[Any]:
+        return list((await api.list(resource, selection or Selection(), timeout_s=_PATIENCE_S)).items)
+
+    pods = await listed(PODS)
+    target = question.target
+    if target.kind != "service":
+        return _Known(pods, None, ())
+    service = await api.get(SERVICES, target.name, namespace=target.namespace, timeout_s=_PATIENCE_S)
+    own = Selection(namespace=target.namespace, label_selector=f"{SERVICE_NAME}={target.name}")
+    slices = [each for each in await listed(ENDPOINT_SLICES, own) if service_of(each, "IPv4")]
+    return _Known(pods, service, slices)
+
+
+async def _said(api: Api, known: _Known) -> Said:
+    policies = (await api.list(NETWORK_POLICIES, timeout_s=_PATIENCE_S)).items
+    namespaces = (await api.list(NAMESPACES, timeout_s=_PATIENCE_S)).items
+    pods = [each for each in map(pod_of, known.pods) if each]
+    backends = (
+        each
+        for port in (known.service.spec.ports if known.service else ())
+        for each in backends_of(port, known.slices)
+    )
+    return Said(
+        [policy_of(each) for each in policies],
+        {each.metadata.name: each.metadata.labels for each in namespaces},
+        {ip: Party(ip, each) for each in pods for ip in each.ips},
+        frozenset((each.ip, each.port) for each in backends) if known.service else None,
+    )
+
+
+async def _notes(spec: ClusterSpec, question: Question, known: _Known) -> list[tuple[str, str]]:
+    """Say what comes before the packets: the name, and who is left out."""
+    service = known.service
+    if service is None:
+        return []
+    name = f"{question.target.name}.{question.target.namespace}.svc.{CLUSTER_DOMAIN}"
+    addresses = Addresses(spec)
+    found = [("name", f"{name} is {await answer(addresses.host, addresses.dns_port, name)}")]
+    if service.spec.type == "ExternalName":
+        found.append(("packets", "none: a Service of type ExternalName is a name only"))
+    elif service.spec.clusterIP == HEADLESS:
+        found.append(("packets", "straight to the endpoints: a headless Service has no address of its own"))
+    elif not any(usable(backends_of(port, known.slices)) for port in service.spec.ports):
+        found.append(("endpoints", "none is ready: connections are refused"))
+    owners = {pod.ip: str(pod) for pod in map(_place, known.pods) if pod}
+    for ip, why in dict(asked.left_out(service, known.slices)).items():
+        found.append(("left out", f"{ip} ({owners.get(ip, 'no pod')}): {why}"))
+    return found
+
+
+def _destinations(
+    spec: ClusterSpec, question: Question, known: _Known, places: dict[tuple[str, str], PodPlace]
+) -> Iterable[Destination]:
+    target, door = question.target, question.door
+    nodes = {node.name: Addresses(spec).node(node) for node in spec.nodes}
+    if known.service is not None:
+        if known.service.spec.type == "ExternalName":
+            return []
+        address = asked.asked_address(known.service, question.source, question.at, nodes)
+        return asked.service_destinations(known.service, known.slices, door, address)
+    if target.kind == "pod":
+        place = _require(places, target)
+        pod = next(
+            pod
+            for pod in known.pods
+            if (pod.metadata.namespace, pod.metadata.name) == (target.namespace, target.name)
+        )
+        return asked.pod_destinations(pod, place.ip, door)
+    if door is None or door.name:
+        raise ValueError(f"which port of {target.name}? Say it as --port 80 or --port 53/udp")
+    return [Destination(target.name, door.protocol.lower(), door.number)]
+
+
+def _look(
+    spec: ClusterSpec, layout: Layout[Path], question: Question, known: _Known, places: Iterable[PodPlace]
+) -> Scene:
+    """Look at the hosts, and at the wires of the pods that may matter."""
+    by_address = {pod.ip: pod for pod in places if not pod.is_on_host}
+    behind = {ip for each in known.slices for endpoint in each.endpoints for ip in endpoint.addresses[:1]}
+    matters = [pod for pod in by_address.values() if pod.ip in behind or _is_meant(pod, question)]
+    hosts = {node.name: read_host(node.name, node_namespace(spec.name, node.name)) for node in spec.nodes}
+    hosts[MACHINE] = read_host(MACHINE, "")
+    for node in {pod.node for pod in matters} & hosts.keys():
+        own = [pod for pod in matters if pod.node == node]
+        wires = read_wires(own, layout.node(node), node_namespace(spec.name, node))
+        by_address.update({pod.ip: replace(pod, wire=wires[pod.ip]) for pod in own if pod.ip in wires})
+    inner = IPv4Network(CLUSTER_CIDR), IPv4Network(SERVICE_CIDR)
+    return Scene(hosts, by_address, IPv4Network(Addresses(spec).backbone), inner)
+
+
+def _is_meant(pod: PodPlace, question: Question) -> bool:
+    return any(
+        (thing.kind == "pod" and (thing.namespace, thing.name) == (pod.namespace, pod.name))
+        or thing.name == pod.ip
+        for thing in (question.target, question.source)
+    )
+
+
+def _origin(source: Thing, scene: Scene, places: dict[tuple[str, str], PodPlace]) -> PodPlace | Host:
+    if source.kind == "node":
+        return scene.hosts[source.name]
+    place = _require(places, source)
+    if place.node not in scene.hosts:
+        raise ValueError(f"{place} is on {place.node}, which is no node of this machine")
+    return place if place.is_on_host else scene.pods[place.ip]
+
+
+def _require(places: dict[tuple[str, str], PodPlace], thing: Thing) -> PodPlace:
+    if (place := places.get((thing.namespace, thing.name))) is None:
+        raise ValueError(f"pod {thing.namespace}/{thing.name} is not there, or has no IPv4 address yet")
+    return place
+
+
+def _packet(destination: Destination, origin: PodPlace | Host) -> Packet:
+    address, protocol, port = destination
+    if isinstance(origin, PodPlace):
+        return Packet(origin.ip, address, protocol, port)
+    route = origin.route_to(address)
+    near = next(
+        (each for each in origin.routes if route and not each.gateway and each.device == route.device), None
+    )
+    own = sorted(each for each in origin.addresses if near and near.holds(each))
+    return Packet(own[0] if own else "127.0.0.1", address, protocol, port)
+
+
+def _place(pod: Pod) -> PodPlace | None:
+    """Return a pod that has an address, None for any other."""
+    ip = next((entry.ip for entry in pod.status.podIPs if ":" not in entry.ip), "")
+    if not ip or is_terminal(pod) or not pod.spec.nodeName:
+        return None
+    ready = find(pod.status.conditions, "Ready")
+    return PodPlace(
+        pod.metadata.namespace,
+        pod.metadata.name,
+        ip,
+        pod.spec.nodeName,
+        ready is not None and ready.status == "True",
+        bool(pod.spec.hostNetwork),
+    )
+
+
+def _target(target: Thing) -> str:
+    return f"{target.kind} {target.namespace}/{target.name}" if target.namespace else target.name
+
+
+def _source(origin: PodPlace | Host) -> str:
+    return f"{origin} ({origin.ip}, {origin.node})" if isinstance(origin, PodPlace) else origin.name

@@ -1,0 +1,156 @@
+"""Reads hosts and pods' wires out of the kernel: network namespaces are entered with nsenter, nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kubarium.core.net.listings import (
+    find_peer,
+    read_addresses,
+    read_doors,
+    read_down,
+    read_routes,
+)
+from kubarium.core.net.rules import NO_TABLE, Table, read_table
+from kubarium.core.net.scene import Door, Host, PodPlace, Wire
+from kubarium.errors import KubariumError
+from kubarium.network import NAMESPACES
+from kubarium.search_path import environment
+
+TABLE: Final = ("ip", "kubarium-proxy")
+_TIMEOUT_S: Final = 30.0
+_SOCKETS: Final = {
+    "tcp": ("tcp", "tcp6"),
+    "udp": ("udp", "udp6"),
+}  # of /proc/net; the last ones may not be there
+_BRIDGED: Final = "net.bridge.bridge-nf-call-iptables"
+
+
+def read_host(name: str, namespace: str) -> Host:
+    """Read a node's namespace; "" is the machine's own, whose packet filter is not ours.
+
+    Raises:
+        KubariumError: it is not there, or may not be looked at.
+    """
+    space = str(NAMESPACES / namespace) if namespace else ""
+    links = _json(space, "ip", "-j", "-4", "address")
+    return Host(
+        name,
+        read_addresses(links),
+        read_routes(_json(space, "ip", "-j", "-4", "route")),
+        _table(space) if namespace else NO_TABLE,
+        read_down(_json(space, "ip", "-j", "link")),
+        _doors(space),
+        _run(space, "sysctl", "-n", _BRIDGED).strip() == "1",
+    )
+
+
+def read_wires(pods: Iterable[PodPlace], node_folder: Path, namespace: str) -> dict[str, Wire]:
+    """Read how pods of one node hang on it, by their addresses: by the notes of its runtime, and its kernel.
+
+    Raises:
+        KubariumError: the node may not be looked at, or a pod has gone meanwhile.
+    """
+    wanted = {pod.ip for pod in pods if not pod.is_on_host}
+    sandboxes = {ip: sandbox for ip, sandbox in _noted(node_folder).items() if ip in wanted}
+    links = _json(str(NAMESPACES / namespace), "ip", "-j", "link") if sandboxes else []
+    processes = _processes(set(sandboxes.values()))
+    return {
+        ip: _wire(ip, processes[sandbox], links) for ip, sandbox in sandboxes.items() if sandbox in processes
+    }
+
+
+def _wire(ip: str, pid: int, links: list[Any]) -> Wire:
+    space = f"/proc/{pid}/ns/net"
+    own = _json(space, "ip", "-j", "-4", "address")
+    for link in own:
+        if ip in read_addresses([link]):
+            veth, bridge = find_peer(links, int(link.get("link_index", 0)))
+            return Wire(bridge, veth, str(link["ifname"]), _doors(space))
+    return Wire()
+
+
+def _noted(node_folder: Path) -> dict[str, str]:
+    """Return the sandboxes of a node by their addresses, as its runtime has noted them."""
+    found: dict[str, str] = {}
+    for note in (node_folder / "dockershim" / "network").glob("*.json"):
+        try:
+            addresses = json.loads(note.read_bytes()).get("addresses", ())
+        except (OSError, ValueError):  # it has just gone
+            continue
+        found.update(dict.fromkeys(addresses, note.stem))
+    return found
+
+
+def _processes(sandboxes: set[str]) -> dict[str, int]:
+    """Return a process of each sandbox: its container's id is in the path of its cgroup."""
+    found: dict[str, int] = {}
+    for file in Path("/proc").glob("[0-9]*/cgroup") if sandboxes else ():
+        try:
+            path = file.read_text()
+        except OSError:
+            continue
+        for sandbox in sandboxes:
+            if sandbox in path:
+                found[sandbox] = int(file.parent.name)
+    return found
+
+
+def _table(space: str) -> Table:
+    tables = _json(space, "nft", "-j", "list", "tables")["nftables"]
+    if not any(
+        (each.get("table", {}).get("family"), each.get("table", {}).get("name")) == TABLE for each in tables
+    ):
+        return NO_TABLE
+    listing = _run(space, "nft", "-a", "-t", "list", "table", *TABLE)
+    return read_table(_json(space, "nft", "-j", "list", "table", *TABLE), listing)
+
+
+def _doors(space: str) -> frozenset[Door]:
+    doors: frozenset[Door] = frozenset()
+    for protocol, files in _SOCKETS.items():
+        for file in files:
+            doors |= read_doors(protocol, _run(space, "cat", f"/proc/self/net/{file}"))
+    return doors
+
+
+def _json(space: str, *command: str) -> Any:
+    text = _run(space, *command, must=True)
+    try:
+        return json.loads(text or "[]")
+    except ValueError as error:
+        raise KubariumError(f"`{' '.join(command)}` printed no JSON: {error}") from error
+
+
+def _run(space: str, *command: str, must: bool = False) -> str:
+    """Run a command in a namespace; what fails has printed nothing, unless it `must` not fail."""
+    where = ["nsenter", f"--net={space}"] if space else []
+    try:
+        done = subprocess.run(
+            [*where, *command],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise KubariumError(
+            f"{error.filename} is not installed: it shows what the nodes' network is like"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise KubariumError(f"`{' '.join(command)}` has not ended within {_TIMEOUT_S:g} s") from error
+    if done.returncode and must:
+        raise KubariumError(
+            f"`{' '.join(command)}` failed{f' in {space}' if space else ''}: {done.stderr.strip()} "
+            "(the nodes' namespaces can be looked at by root only)"
+        )
+    return "" if done.returncode else done.stdout
+
+
+def _environment() -> Mapping[str, str]:
+    return {**environment(), "LC_ALL": "C"}
