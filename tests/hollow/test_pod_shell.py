@@ -219,7 +219,7 @@ async def test_the_active_deadline_ends_a_pod(node: Rig):
     """ActiveDeadlineSeconds: the containers are stopped, the phase is Failed with DeadlineExceeded."""
     await node.create(pod("slow"))
     await node.until("slow", is_ready)
-    await node.give_deadline("slow", 20)
+    await node.give_deadline("slow", 10)
     found = await node.until("slow", lambda p: p.status.phase == "Failed", limit_s=30)
     assert found.status.reason == "DeadlineExceeded"
     assert state_of(found).terminated is not None

@@ -71,10 +71,7 @@ def measured_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
             run(handle)
 
     gc.collect()
-    gc.freeze()  # as in a component's process, which is forked from one that has imported all
+    gc.freeze()  # as in a component's process, which is forked from one that has imported all; it stays so, see conftest
     with monkeypatch.context() as patches:
         patches.setattr(asyncio.Handle, "_run", running)
-        try:
-            yield steps
-        finally:
-            gc.unfreeze()
+        yield steps

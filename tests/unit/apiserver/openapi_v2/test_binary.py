@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.kinds import ALL
@@ -65,7 +64,7 @@ def anything(data: bytes) -> Any:
     """Read an Any, whose field 2 is YAML."""
     ((number, written),) = records(data)
     assert number == 2
-    return yaml.safe_load(written)
+    return msgspec.yaml.decode(written)
 
 
 def only(*readers: tuple[int, Reader]) -> Reader:
