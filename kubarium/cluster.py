@@ -180,19 +180,20 @@ class Cluster:
         ) as waited:
             is_new = not cluster.is_up()
             if is_new:
-                start(options, cluster.layout, home=home, will_wait=wait, progress=progress)
+                spec = start(options, cluster.layout, home=home, will_wait=wait, progress=progress)
                 added = []
             else:
                 progress(f'cluster "{name}" is already running')
                 added = cluster._adapt(options)
-            if is_new and (spec := cluster.spec).bootstraps:
+                spec = cluster.spec
+            if is_new and spec.bootstraps:
                 from kubarium.bootstrapping import admit_token  # few clusters have such nodes
 
                 admit_token(spec, cluster.layout, timeout_s=timeout_s)
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
-            cluster.wait_ready(nodes=nodes, timeout_s=timeout_s, began=began, progress=progress)
-        if wait and (spec := cluster.spec).registry_port:
+            cluster._wait_ready(spec, nodes, timeout_s=timeout_s, began=began, progress=progress)
+        if wait and spec.registry_port:
             from kubarium.registry import announce  # gRPC, which most commands do without
 
             announce(spec, cluster.layout)
@@ -410,12 +411,21 @@ class Cluster:
         Raises:
             KubariumError: not in time; the message says what was still missing.
         """
+        began = WALL.monotonic_wall() if began is None else began
+        self._wait_ready(self.spec, nodes, timeout_s=timeout_s, began=began, progress=progress)
+
+    def _wait_ready(
+        self,
+        spec: ClusterSpec,
+        nodes: Iterable[str] | None,
+        *,
+        timeout_s: float,
+        began: float,
+        progress: Progress,
+    ) -> None:
         from kubarium.waiting import wait_for_nodes  # gRPC, which most commands do without
 
-        began = WALL.monotonic_wall() if began is None else began
-        wait_for_nodes(
-            self.spec, self.layout, nodes=nodes, timeout_s=timeout_s, began=began, progress=progress
-        )
+        wait_for_nodes(spec, self.layout, nodes=nodes, timeout_s=timeout_s, began=began, progress=progress)
 
     def down(self, *, progress: Progress = lambda _: None) -> bool:
         """Stop every process, remove every container, namespace and file that is the cluster's, also what has no record.

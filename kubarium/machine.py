@@ -183,7 +183,7 @@ def run_parts(places: Places, node: NodeSpec) -> None:
     parts = node_parts(node, places)
     daemon.processes.add(parts)
     try:
-        load_and_start(daemon, parts)
+        load_and_start(daemon, parts, lambda: None)
         daemon.run()
     finally:
         daemon.close()

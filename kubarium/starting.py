@@ -59,8 +59,8 @@ def refuse_differences(options: Options, spec: ClusterSpec) -> None:
 
 def start(
     options: Options, layout: Layout[Path], *, home: Path | None, will_wait: bool, progress: Progress
-) -> None:
-    """Start a cluster that does not run; return when its supervisor answers. Its lock is the caller's.
+) -> ClusterSpec:
+    """Start a cluster that does not run; return what it is when its supervisor answers. Its lock is the caller's.
 
     Raises:
         KubariumError: it cannot be started; the message says what to do.
@@ -75,6 +75,7 @@ def start(
             import kubarium.waiting  # noqa: F401 - while the supervisor starts
         starter.wait(START_PATIENCE_S)
         preflight.wait_until_claimed(spec)
+    return spec
 
 
 def _check_nobody_runs(layout: Layout[Path]) -> None:

@@ -123,7 +123,10 @@ def supervise(layout: Layout[Path], tell_listening: Callable[[], None]) -> None:
 def start(
     daemon: Daemon, spec: ClusterSpec, layout: Layout[Path], tell_listening: Callable[[], None]
 ) -> None:
-    """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can."""
+    """Launch etcd, which needs no import, while the rest is imported; each program as soon as it can.
+
+    The apiserver listens on the backbone, the nodes' processes live in their namespaces: each comes before its users.
+    """
     places = LocalPlaces(spec, layout)
     everything = components(places)
     ensure_certificates(everything, Pki(layout.pki))
@@ -132,10 +135,14 @@ def start(
     daemon.processes.start_due()
     if spec.isolated:
         network.ensure_backbone(places.addresses)
-        network.ensure_nodes(places.addresses, spec.nodes)
-    switch_on(daemon, places, layout)
     tell_listening()
-    load_and_start(daemon, everything)
+
+    def prepare_nodes() -> None:
+        if spec.isolated:
+            network.ensure_nodes(places.addresses, spec.nodes)
+        switch_on(daemon, places, layout)
+
+    load_and_start(daemon, everything, prepare_nodes)
 
 
 def switch_on(daemon: Daemon, places: LocalPlaces, layout: Layout[Path]) -> None:

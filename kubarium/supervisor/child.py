@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import signal
@@ -100,6 +101,8 @@ def _become(component: Component) -> int:
     if component.external:
         os.execvp(component.program, [component.program, *component.arguments])  # noqa: S606 - no shell is wanted
     sys.argv = [component.program, *component.arguments]
+    gc.disable()  # what is imported here, if anything, stays
     module = importlib.import_module(f"{component.program}.__main__")
+    gc.enable()
     code: int = module.main(component.arguments)
     return code

@@ -74,9 +74,21 @@ class Daemon:
             self.processes.start_due()
             self.step(self._patience())
 
-    def step(self, timeout_s: float) -> None:
-        """Wait for events, at most so long, and handle them."""
-        for key, _ in self._selector.select(timeout_s):
+    def attend(self) -> None:
+        """Handle what has happened, without waiting for more."""
+        while self.step(0):
+            pass
+
+    def start_all_due(self) -> None:
+        """Start what is to be started now, one after the other, and handle what happens in between."""
+        self.attend()
+        while not self.stopping and self.processes.start_due(most=1):
+            self.attend()
+
+    def step(self, timeout_s: float) -> bool:
+        """Wait for events, at most so long, and handle them; return whether there were any."""
+        happened = self._selector.select(timeout_s)
+        for key, _ in happened:
             event, name = key.data
             if event == "exit":
                 self.processes.note_exit(name)
@@ -89,6 +101,7 @@ class Daemon:
             else:
                 self._read_signals()
         self._give_up_late()
+        return bool(happened)
 
     def step_exits(self, timeout_s: float) -> None:
         """Wait for exits, at most so long; other events stay where they are until the loop goes on."""

@@ -1,4 +1,9 @@
-"""Imports and makes what components need before they are forked: they start at once and share their memory."""
+"""Imports and makes what components need before they are forked: they start at once and share their memory.
+
+A cluster's start waits for its apiserver, so that one goes first: forked when what all share is imported, it imports the rest
+of its own program by itself, while all others are imported here. Of several apiservers, which share that, too, this one imports
+it for all.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import importlib
 from collections.abc import Callable
 
 from kubarium.core.components import Component
+from kubarium.core.spec import APISERVER
 from kubarium.supervisor.allocator import fill_holes
 from kubarium.supervisor.daemon import Daemon
 
@@ -17,12 +23,14 @@ _SHARED = (
     "machinery.process.run",
     "machinery.client.grpc_transport",
 )
-# Who is forked first: what everything waits for; all others from one image of their own, which they share.
-_GROUPS = (("apiserver",), ("dockershim", "hollow", "kubelet", "controllers", "scheduler", "proxy", "dns"))
 
 
 def import_shared(until: Callable[[], bool] = lambda: False) -> None:
-    """Import what all components share, or so much of it as there is time for."""
+    """Import what all components share, or so much of it as there is time for.
+
+    The collector looks at nothing until all is imported, since what is imported stays.
+    """
+    gc.disable()
     for module in _SHARED:
         if until():
             return
@@ -42,20 +50,26 @@ def make_shared() -> None:
         parser_of(config_class)
 
 
-def load_and_start(daemon: Daemon, parts: list[Component]) -> None:
-    """Import the programs, one group after the other, and start what can be started after each."""
+def load_and_start(daemon: Daemon, parts: list[Component], meanwhile: Callable[[], None]) -> None:
+    """Import the programs and start what can be started: the apiserver, then, after `meanwhile`, all others together.
+
+    The supervisor answers between two imports and between two starts.
+    """
     programs = {part.program for part in parts if not part.external}
-    for group in (programs.intersection(names) for names in _GROUPS):
-        if not group:
-            continue
-        for program in sorted(group):
-            _import_program(program)
+    first = programs & {APISERVER}
+    for group in (first, programs - first):
+        import_shared()
+        if group is not first or sum(part.program in first for part in parts) > 1:
+            for program in sorted(group):
+                _import_program(program)
+                daemon.attend()
         _leave_as_it_is()
         daemon.processes.loaded |= group
-        daemon.processes.start_due()
-        daemon.step(0)
+        daemon.start_all_due()
         if daemon.stopping:
             return
+        if group is first:
+            meanwhile()
 
 
 def ensure_loaded(daemon: Daemon, parts: list[Component]) -> None:
@@ -77,6 +91,7 @@ def _import_program(program: str) -> None:
 
 def _leave_as_it_is() -> None:
     """See to it that neither the collector nor the allocator writes to the pages of what is imported."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     fill_holes()

@@ -10,6 +10,7 @@ import json
 import os
 import selectors
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -56,6 +57,7 @@ class Processes:
         self._notify_socket = notify_socket
         self._inherited = inherited  # our descriptors, to be closed in a child
         self._pidfds: dict[str, int] = {}
+        self._created: dict[int, float] = {}  # of those in the record, by pid: when each was
         self._asked: dict[str, str] = {}  # why the user ended it, by component
 
     def add(self, components: Iterable[Component]) -> None:
@@ -82,11 +84,10 @@ class Processes:
                 adopted.append(name)
         return adopted
 
-    def start_due(self) -> None:
-        """Start what is to be started now."""
-        for process in due(self.table, WALL.monotonic_wall()):
-            if not (process.component.external or process.component.program in self.loaded):
-                continue
+    def start_due(self, most: int = sys.maxsize) -> int:
+        """Start what is to be started now, or so many of it; return how many were tried."""
+        ready = [each for each in due(self.table, WALL.monotonic_wall()) if self._is_loaded(each)][:most]
+        for process in ready:
             log = self._layout.log(process.name)
             component = with_notify(process.component, self._notify_socket)
             try:
@@ -101,8 +102,13 @@ class Processes:
                 self._note_unstarted(process, f"could not be started: {error}")
                 continue
             self._watch(process.name, pid)
+            self._created.pop(pid, None)  # of an earlier process with this number
             self.table[process.name] = started(process, pid, WALL.monotonic_wall())
             self._record()
+        return len(ready)
+
+    def _is_loaded(self, process: Supervised) -> bool:
+        return process.component.external or process.component.program in self.loaded
 
     def note_ready(self, pid: int) -> None:
         """Note that the process of this pid is ready; anyone else's word is ignored."""
@@ -169,14 +175,18 @@ class Processes:
     def _record(self) -> None:
         """Write the record; where the disk is full the one before stays, until the next change."""
         alive = {
-            process.name: (process.pid, _created(process.pid))
+            process.name: (process.pid, self._created_of(process.pid))
             for process in self.table.values()
             if process.pid
         }
+        self._created = dict(alive.values())
         fresh = self._layout.pids.with_suffix(".new")
         with suppress(OSError):
             fresh.write_text(json.dumps(alive))
             fresh.replace(self._layout.pids)
+
+    def _created_of(self, pid: int) -> float:
+        return self._created.get(pid) or _created(pid)
 
     def _recorded(self) -> dict[str, tuple[int, float]]:
         try:

@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +295,36 @@ def test_a_full_disk_does_not_end_it(supervisor: Supervisor, monkeypatch: pytest
     assert table["sleeper"].last_exit == "killed by SIGKILL"
     assert supervisor.answers()
     daemon.processes.table.pop("sleeper")
+
+
+def test_who_asks_while_components_are_started_is_answered_in_between(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+):
+    """After the first of them, not after the last; each is started once, and each record has all."""
+    daemon, started = supervisor.daemon, []
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def launch(component: Component, **_: Any) -> int:
+        if not started:
+            client.connect(str(supervisor.layout.control))
+            client.sendall(b'{"op": "ps"}\n')
+        else:
+            client.settimeout(0)
+            assert json.loads(client.recv(1 << 16))["ok"]
+        started.append(component.name)
+        return os.posix_spawnp("sleep", ["sleep", "60"], os.environ)
+
+    monkeypatch.setattr(processes, "launch", launch)
+    names = ["first", "second"]
+    daemon.processes.add([replace(SLEEPER, name=name) for name in names])
+    daemon.start_all_due()
+    client.close()
+    assert started == names
+    recorded = json.loads(supervisor.layout.pids.read_text())
+    for name in names:
+        assert recorded[name][0] == daemon.processes.table[name].pid
+        os.kill(daemon.processes.table[name].pid, signal.SIGKILL)
+    while any(daemon.processes.table[name].pid for name in names):
+        daemon.step(10)
+    for name in names:
+        daemon.processes.table.pop(name)
