@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +78,7 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
     content = yaml.safe_load(layout.bootstrap_kubeconfig.read_text())
     token = token_in(content)
     discovery = yaml.safe_dump(discovery_kubeconfig(content), sort_keys=False)
-    data = _secret_data(token)
+    data = secret_data(token, _LIFE.total_seconds())
     name, namespace = f"bootstrap-token-{data['token-id']}", "kube-system"
     meta = ObjectMeta(name=name, namespace=namespace)
     secret = Secret(metadata=meta, type="bootstrap.kubernetes.io/token", stringData=data)
@@ -123,8 +124,9 @@ async def publish(api: Api, discovery: str) -> None:
         await api.create(ROLE_BINDINGS, RoleBinding(metadata=reader, roleRef=role, subjects=[whom]))
 
 
-def _secret_data(token: str) -> dict[str, Any]:
-    ends = datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC) + _LIFE
+def secret_data(token: str, ttl_s: float, *, groups: Iterable[str] = ()) -> dict[str, Any]:
+    """Return what the Secret of a token says that is valid for so many wall seconds; `groups` are those of who shows it."""
+    ends = datetime.fromtimestamp(WALL.wall_ns() / 1e9, UTC) + timedelta(seconds=ttl_s)
     token_id, _, secret = token.partition(".")
     return {
         "description": "for the nodes of kubarium that bootstrap their certificates",
@@ -133,4 +135,5 @@ def _secret_data(token: str) -> dict[str, Any]:
         "expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",
+        **({"auth-extra-groups": ",".join(groups)} if groups else {}),
     }

@@ -19,19 +19,26 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from kubarium import homes, remains
+from kubarium import homes, preflight, remains
 from kubarium.claims import cluster_locked
 from kubarium.containers import LoadedImage, load_images, remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, is_node_name
+from kubarium.core.spec import ClusterSpec, SpecError, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_kubelet_args
 from kubarium.mounts import unmount_below
-from kubarium.starting import START_PATIENCE_S, Progress, check_options, refuse_differences, start
+from kubarium.starting import (
+    START_PATIENCE_S,
+    Progress,
+    check_options,
+    refuse_differences,
+    start,
+    start_joined,
+)
 from kubarium.supervisor.protocol import call
 from machinery.process.clock import WALL
 from machinery.process.trees import remove_tree
@@ -89,6 +96,7 @@ class Cluster:
         process_memory: str | None = None,
         registry_port: int | None = None,
         mtu: int | None = None,
+        listen: str | None = None,
         cni_conf: str | None = None,
         access_log: bool | None = None,
         apiserver_args: Mapping[str, str] | None = None,
@@ -114,7 +122,7 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. `mtu` is the largest packet in bytes, `cni_conf` the file of the nodes' CNI configuration. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
+        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
@@ -133,6 +141,7 @@ class Cluster:
             process_memory=process_memory,
             registry_port=registry_port,
             mtu=mtu,
+            listen=listen,
             cni_conf=cni_conf,
             access_log=access_log,
             apiserver_args=apiserver_args or {},
@@ -198,6 +207,83 @@ class Cluster:
 
             announce(spec, cluster.layout)
         return Begun(cluster, is_new=is_new, added=added)
+
+    @classmethod
+    def join(
+        cls,
+        door: str,
+        *,
+        token: str,
+        ca_hash: str,
+        name: str = "",
+        nodes: int = 1,
+        cpu: str = "",
+        memory: str = "",
+        labels: Mapping[str, str] | None = None,
+        taints: Sequence[str] = (),
+        home: Path | None = None,
+        wait: bool = True,
+        timeout_s: float = START_PATIENCE_S,
+        progress: Progress = lambda _: None,
+    ) -> Self:
+        """Bring nodes of this machine into the cluster of another one, and (with `wait`) return when they are Ready.
+
+        `door` (ADDRESS:PORT), `token` and `ca_hash` are what `create_token` returned there; `name` is what the cluster is
+        called on this machine, its own name unless said. The rest is as with `up`.
+
+        Raises:
+            KubariumError: it cannot be; the message says why.
+        """
+        from kubarium.joining import ask_to_join, write_credentials  # gRPC, which most commands do without
+
+        began = WALL.monotonic_wall()
+        if name and (there := homes.read_spec(homes.layout_of(name, home))):
+            raise KubariumError(_is_there(there))
+        progress(f"asking {door}")
+        joined = ask_to_join(door, token, ca_hash, name=name)
+        options = Options(
+            nodes=nodes, cpu=cpu, memory=memory, labels=labels or {}, taints=tuple(taints), declared=None
+        )
+        try:
+            spec = options.extended(joined.spec)
+        except SpecError as error:
+            raise KubariumError(str(error)) from error
+        cluster = cls(spec.name, home=home)
+        with cluster_locked(
+            spec.name, home or homes.default_home(), patience_s=LOCK_PATIENCE_S, told=progress
+        ):
+            if there := homes.read_spec(cluster.layout):
+                raise KubariumError(_is_there(there))
+            preflight.check_machine(spec, cluster.layout, home)
+            write_credentials(joined, cluster.layout, token)
+            start_joined(spec, cluster.layout, progress=progress)
+        if wait:
+            cluster.wait_ready(timeout_s=timeout_s, began=began, progress=progress)
+        return cluster
+
+    def create_token(self, *, ttl_s: float = 24 * 3600.0) -> str:
+        """Make a token, valid for so many seconds, by which machines join; return the command for them.
+
+        Raises:
+            KubariumError: it listens on this machine alone, or its apiserver does not answer.
+        """
+        from kubarium.machines import create_token  # gRPC, which most commands do without
+
+        return create_token(self.spec, self.layout, ttl_s=ttl_s)
+
+    def leave(self, *, progress: Progress = lambda _: None) -> None:
+        """Remove this machine's nodes from the cluster that it joined, and remove all that was made for them here.
+
+        Raises:
+            KubariumError: it joined none, or the cluster does not answer, so that its nodes would stay there.
+        """
+        spec = self.spec
+        if not spec.joined:
+            raise KubariumError(f'cluster "{self.name}" is this machine\'s own: `kubarium down` ends it')
+        for node in spec.nodes:
+            progress(f"taking {node.name} out")
+            self.remove_node(node.name)
+        end(self.name, self.layout, progress=progress)
 
     @property
     def kubeconfig(self) -> Path:
@@ -506,3 +592,10 @@ class Cluster:
                 f'cluster "{self.name}" is not running (known: {known}): '
                 f"`kubarium up --name {self.name}` starts it"
             ) from error
+
+
+def _is_there(spec: ClusterSpec) -> str:
+    return (
+        f'there is a cluster "{spec.name}" on this machine: `kubarium {"leave" if spec.joined else "down"} '
+        f"--name {spec.name}` ends it, `kubarium join --name OTHER` calls this one otherwise"
+    )

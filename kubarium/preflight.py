@@ -7,7 +7,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from kubarium import remains
+from kubarium import homes, remains
 from kubarium.core.addresses import Addresses
 from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
@@ -52,7 +52,7 @@ def check(spec: ClusterSpec) -> None:
         KubariumError: something is missing or taken; the message says what to do.
     """
     programs = [
-        "etcd",
+        *(() if spec.joined else ("etcd",)),
         *(("ip", "nft") if spec.isolated else ()),
         *([REGISTRY] if spec.registry_port else []),
     ]
@@ -61,8 +61,8 @@ def check(spec: ClusterSpec) -> None:
             raise KubariumError(
                 f"`{program}` is not installed: apt-get install {_PACKAGES[program]}, or run `make setup`"
             )
-    if not spec.isolated and (spec.mtu or spec.cni_conf):
-        option = "--mtu" if spec.mtu else "--cni-conf"
+    if not spec.isolated and (spec.mtu or spec.cni_conf or spec.listen):
+        option = "--mtu" if spec.mtu else "--cni-conf" if spec.cni_conf else "--listen"
         raise KubariumError(
             f"{option}: the hollow runtime has no network; leave it out, or take --runtime docker"
         )
@@ -79,6 +79,24 @@ def check(spec: ClusterSpec) -> None:
                 f"port {port} on {host} is meant for {other}, and for {what} (--registry PORT)"
             )
         _check_port(what, host, port)
+
+
+def check_machine(spec: ClusterSpec, layout: Layout[Path], home: Path | None) -> None:
+    """Check that a machine can join a cluster.
+
+    Raises:
+        KubariumError: something is missing, or its place in the address plan is taken here; the message says what to do.
+    """
+    _, _, why = choose_runtime("docker")
+    if why:
+        raise KubariumError(why)
+    if spec.slot in homes.taken_slots(home):
+        raise KubariumError(
+            f"a cluster of this machine has the addresses {Addresses(spec).backbone}, as the one that is joined: "
+            f"`kubarium ls` lists them, `kubarium down --name CLUSTER` ends one"
+        )
+    check_name(spec, layout, is_known=False)
+    check(spec)
 
 
 def check_name(spec: ClusterSpec, layout: Layout[Path], *, is_known: bool) -> None:

@@ -62,6 +62,24 @@ def new_certificate(wanted: Certificate, authority: Pair) -> Pair:
     return _pem(key), _certificate_pem(builder.sign(signer_key, hashes.SHA256()))
 
 
+def new_request(common_name: str) -> Pair:
+    """Make a key and a request (PKCS #10) for a client's certificate of that name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return _pem(key), request.public_bytes(serialization.Encoding.PEM)
+
+
+def public_key_of(certificate: bytes) -> bytes:
+    """Return the public key of a certificate (PEM) as DER, SubjectPublicKeyInfo.
+
+    Raises:
+        ValueError: that is no certificate.
+    """
+    public = x509.load_pem_x509_certificate(certificate).public_key()
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def _load_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):

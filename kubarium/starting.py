@@ -74,7 +74,8 @@ def start(
         if will_wait:
             import kubarium.waiting  # noqa: F401 - while the supervisor starts
         starter.wait(START_PATIENCE_S)
-        preflight.wait_until_claimed(spec)
+        if not spec.joined:
+            preflight.wait_until_claimed(spec)
     return spec
 
 
@@ -113,7 +114,7 @@ def _new(
     spec = msgspec.structs.replace(spec, docker_socket=docker_socket)
 
     def is_free(slot: int) -> bool:
-        with_slot = msgspec.structs.replace(spec, slot=slot, api_port=0, registry_port=0)
+        with_slot = msgspec.structs.replace(spec, slot=slot, api_port=0, registry_port=0, listen="")
         return (
             claims.claim(slot) and slot not in homes.taken_slots(home) and preflight.ports_are_free(with_slot)
         )
@@ -124,14 +125,30 @@ def _new(
     return spec
 
 
+def start_joined(spec: ClusterSpec, layout: Layout[Path], *, progress: Progress) -> None:
+    """Start the nodes of a machine that was let into a cluster; its credentials are in its folder. Its lock is the caller's.
+
+    Raises:
+        KubariumError: they cannot be started; the message says what to do.
+    """
+    with Starter(layout) as starter:
+        _write(spec, layout)
+        progress("starting the nodes")
+        starter.begin()
+        import kubarium.waiting  # noqa: F401 - while the supervisor starts
+
+        starter.wait(START_PATIENCE_S)
+
+
 def _write(spec: ClusterSpec, layout: Layout[Path]) -> None:
     layout.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     layout.logs.mkdir(exist_ok=True)
     places = LocalPlaces(spec, layout)
-    content = kubeconfig_text(places, ensure_credentials(places))
-    descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
+    if not spec.joined:  # else the credentials are those that the first machine gave
+        content = kubeconfig_text(places, ensure_credentials(places))
+        descriptor = os.open(layout.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
     if spec.registry_port:
         layout.registry.mkdir(exist_ok=True, mode=0o700)
         (layout.registry / "config.yml").write_bytes(msgspec.json.encode(registry_config(places)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.components import ADMIN
+from kubarium.core.components import ADMIN, PROXY
 from kubarium.core.layout import Layout
 from kubarium.core.spec import APISERVER, ClusterSpec
 from kubarium.dns_answers import until_it_answers
@@ -31,14 +31,16 @@ _ANSWER_S = 3.0  # for one answer, where there is nothing to wait for
 
 
 def connect(spec: ClusterSpec, layout: Layout[Path]) -> Api:
-    """Connect to a cluster as its administrator. Call it inside a running event loop."""
-    pki = Pki(layout.pki)
-    tls = ClientTls(
-        ca_file=str(pki.certificate("ca")),
-        cert_file=str(pki.certificate(ADMIN.name)),
-        key_file=str(pki.key(ADMIN.name)),
-        server_name=APISERVER,
-    )
+    """Connect to a cluster as its administrator; on a machine that joined, as its proxies, who may look at the nodes.
+
+    Call it inside a running event loop.
+    """
+    pki, who = Pki(layout.pki), PROXY if spec.joined else ADMIN
+    return _connect(spec, layout, str(pki.certificate(who.name)), str(pki.key(who.name)))
+
+
+def _connect(spec: ClusterSpec, layout: Layout[Path], certificate: str, key: str) -> Api:
+    tls = ClientTls(str(Pki(layout.pki).certificate("ca")), certificate, key, APISERVER)
     return connect_grpc(",".join(Addresses(spec).grpc_servers), tls, caller="kubarium", clock=WALL)
 
 
@@ -116,7 +118,7 @@ def wait_for_nodes(
             state,
             lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
-        if spec.has_dns and nodes is None:
+        if spec.has_dns and nodes is None and not spec.joined:
             addresses = Addresses(spec)
             await until_it_answers(addresses.host, addresses.dns_port)
             progress(f"DNS answers after {WALL.monotonic_wall() - began:.1f} s")
@@ -132,7 +134,7 @@ def wait_for_nodes(
 
 
 def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s: float) -> None:
-    """Return when a node's object is deleted, or is not there.
+    """Return when a node's object is deleted, or is not there. On a machine that joined, the node deletes it itself.
 
     Raises:
         KubariumError: not in time.
@@ -141,7 +143,10 @@ def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s
 
     async def delete(api: Api) -> None:
         while True:
-            await _until_answering(api, Addresses(spec).grpc_servers, state)
+            if spec.joined:  # a node may not look at the others
+                await _until_listening(Addresses(spec).grpc_servers, state)
+            else:
+                await _until_answering(api, Addresses(spec).grpc_servers, state)
             try:
                 await api.delete(NODES, name)
             except NotFound:
@@ -152,8 +157,10 @@ def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s
             else:
                 return
 
+    own = str(layout.node(name) / "kubelet" / "pki" / "kubelet-client-current.pem")
+    certificate = own if spec.joined else ""
     try:
-        _run(spec, layout, delete, timeout_s)
+        asyncio.run(_run_as(spec, layout, delete, timeout_s, certificate))
     except TimeoutError as error:
         raise KubariumError(
             f"{name} is switched off, but its Node object could not be deleted within {timeout_s:g} s "
@@ -182,7 +189,18 @@ async def run_as_admin(
     Raises:
         TimeoutError: it took longer.
     """
-    api = connect(spec, layout)
+    await _run_as(spec, layout, work, timeout_s)
+
+
+async def _run_as(
+    spec: ClusterSpec,
+    layout: Layout[Path],
+    work: Callable[[Api], Coroutine[Any, Any, None]],
+    timeout_s: float,
+    certificate: str = "",
+) -> None:
+    """Run `work` as who has a certificate, whose file has the key as well; "" is `connect`'s own."""
+    api = _connect(spec, layout, certificate, certificate) if certificate else connect(spec, layout)
     try:
         async with WALL.timeout_wall(timeout_s):
             await work(api)

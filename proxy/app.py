@@ -26,6 +26,7 @@ from proxy.core.desired import Desired
 from proxy.core.topology import ZONE_LABEL
 from proxy.health import HealthServers
 from proxy.nft import Nft
+from proxy.peers import Peers
 from proxy.policing import Policing
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
@@ -50,10 +51,11 @@ async def serve(config: ProxyConfig, process: Process) -> None:
     if config.cleanup:
         await clean_up(Commands(process.clock, config.command_timeout_s), process.log)
         return
-    enable_forwarding()
+    if not config.tunnel:
+        enable_forwarding()
     api = process.connect()
     try:
-        await Proxy(config, process, api).run()
+        await (Peers if config.tunnel else Proxy)(config, process, api).run()
     finally:
         await api.aclose()
 

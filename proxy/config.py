@@ -6,7 +6,6 @@ import ipaddress
 from dataclasses import dataclass
 
 from machinery.process.config import (
-    REQUIRED,
     ComponentConfig,
     ConfigError,
     check_given,
@@ -20,7 +19,7 @@ from proxy.core.desired import PRIMARY
 class ProxyConfig(ComponentConfig):
     """Flags of the proxy."""
 
-    node_name: str = setting(REQUIRED, help="the node whose packet filter this is, as the API names it")
+    node_name: str = setting("", help="the node whose packet filter this is, as the API names it")
     cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
     network_policies: bool = setting(
         default=True, help="enforce NetworkPolicies; false where another program of the node does"
@@ -28,6 +27,14 @@ class ProxyConfig(ComponentConfig):
     nodeport_addresses: tuple[str, ...] = setting(
         (),
         help="networks (IPv4) of the node's addresses that node ports are served at, or primary for the one that its Node names; any if empty",
+    )
+    tunnel: str = setting(
+        "",
+        help="network namespace of a machine's tunnel: keep its peers, the cluster's other machines, and do nothing else",
+    )
+    tunnel_address: str = setting("", help="with --tunnel: this machine's address, as the others know it")
+    tunnel_peers: tuple[str, ...] = setting(
+        (), help="with --tunnel: addresses of machines that are peers whether they have nodes or not"
     )
     cleanup: bool = setting(
         default=False, help="remove the rules, routes and addresses of this node's proxies, and end"
@@ -48,7 +55,7 @@ class ProxyConfig(ComponentConfig):
         """
         ComponentConfig.validate(self)
         if not self.cleanup:
-            check_given(self, "server")
+            check_given(self, "server", "tunnel_address" if self.tunnel else "node_name")
         try:
             ipaddress.IPv4Network(self.cluster_cidr)
         except ValueError as error:

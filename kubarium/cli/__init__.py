@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["__complete"]:
         return commands.complete(parser(), words[1:])
     options = parser().parse_args(words)
+    options.given_name = options.name
     if not getattr(options, "file", None):  # which may name one
         options.name = options.name or homes.current_name()
     try:
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     _component(_command(subs, "resume", commands.resume, "SIGCONT: let what was paused go on"))
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
+    _machines(subs)
     load = _command(
         subs,
         "load",
@@ -305,6 +307,10 @@ def _up(sub: argparse.ArgumentParser) -> None:
         help="largest packet of the nodes and pods (default: the kernel's, 1500)",
     )  # fmt: skip
     sub.add_argument(
+        "--listen", metavar="ADDRESS",
+        help="this machine's IPv4 address for machines that join (`kubarium token create`); VXLAN joins their nodes",
+    )  # fmt: skip
+    sub.add_argument(
         "--cni-conf", metavar="FILE",
         help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
     )  # fmt: skip
@@ -360,6 +366,28 @@ def _nodes(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     remove = _command(inner, "rm", commands.node_rm, "switch a node off and take it out of the cluster")
     remove.add_argument("node", metavar="NODE")
     _listing(inner, "ls", commands.node_ls, "list the nodes: address, declared capacity, processes")
+
+
+def _machines(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    token = subs.add_parser("token", help="let further machines into a cluster of `up --listen`")
+    inner = token.add_subparsers(metavar="ACTION", required=True)
+    create = _command(inner, "create", commands.token_create, "print the command by which a machine joins")
+    create.add_argument(
+        "--ttl", type=_duration, default=24 * 3600.0, metavar="DURATION",
+        help="how long it can be used: 10m, 2h (default: 24h)",
+    )  # fmt: skip
+    join = _command(
+        subs, "join", commands.join, "bring nodes of this machine into the cluster of another one"
+    )
+    join.add_argument("door", metavar="ADDRESS:PORT", help="of the first machine")
+    join.add_argument("--token", required=True, help="of `kubarium token create` there")
+    join.add_argument(
+        "--ca-hash", required=True, metavar="sha256:HASH", help="of the public key of its authority"
+    )
+    join.add_argument("--nodes", type=_count, default=1, metavar="N", help="how many nodes (default: 1)")
+    _wait(join)
+    _capacity(join)
+    _command(subs, "leave", commands.leave, "take this machine's nodes out of the cluster that it joined")
 
 
 def _count(text: str) -> int:

@@ -261,6 +261,47 @@ def node_add(options: argparse.Namespace) -> int:
     return 0
 
 
+def token_create(options: argparse.Namespace) -> int:
+    """Print the command by which another machine joins."""
+    print(Cluster(options.name).create_token(ttl_s=options.ttl))
+    return 0
+
+
+def join(options: argparse.Namespace) -> int:
+    """Bring nodes of this machine into the cluster of another one.
+
+    Raises:
+        KubariumError: it cannot be.
+    """
+    began = WALL.monotonic_wall()
+    cluster = Cluster.join(
+        options.door,
+        token=options.token,
+        ca_hash=options.ca_hash,
+        name=options.given_name,
+        nodes=options.nodes,
+        cpu=options.cpu,
+        memory=options.memory,
+        labels=dict(options.labels or ()),
+        taints=options.taints or (),
+        wait=not options.no_wait,
+        timeout_s=options.timeout,
+        progress=_say,
+    )
+    spec, took_s = cluster.spec, WALL.monotonic_wall() - began
+    print(f"{_count_of(spec.nodes, 'node')} joined the cluster at {spec.joined} after {took_s:.1f} s")
+    named = f" --name {spec.name}"
+    print(f"  kubarium ps{named}\n  kubarium leave{named}")
+    return 0
+
+
+def leave(options: argparse.Namespace) -> int:
+    """Remove this machine's nodes from the cluster that it joined."""
+    Cluster(options.name).leave(progress=_say)
+    print("this machine has left")
+    return 0
+
+
 def node_rm(options: argparse.Namespace) -> int:
     """Remove a node."""
     Cluster(options.name).remove_node(options.node)

@@ -2,7 +2,7 @@
 
 The instances of a program share its ports and differ in their addresses: number 2 has 127.0.0.2 (Linux gives all of
 127.0.0.0/8 to the loopback interface). With isolated nodes there is a backbone, 10.77.<slot>.0/24: .1 is the machine
-itself, where the control plane runs; .2 to .9 are the machine's, too, one for each further apiserver; .10 + index is
+itself, where the control plane runs; .2 to .9 are the machine's, too, one for each further apiserver, and from .9 downwards one for each further machine; .10 + index is
 a node; .211 to .254 are load balancers'. Without (hollow runtime, no root needed) everything is on loopback.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kubarium.core.spec import APISERVER, ETCD, MAX_NODES, ClusterSpec, Instance, NodeSpec
 
+_LAST_MACHINE = 11  # machine 2 has .9, machine 3 .8 and so on
 LOOPBACK = "127.0.0.1"
 KUBELET_PORT = 10250
 SERVICE_CIDR = "10.96.0.0/16"
@@ -39,7 +40,9 @@ class Addresses:
 
     @property
     def host(self) -> str:
-        """The machine's own address, as the nodes see it."""
+        """This machine's own address, as its nodes see it."""
+        if self.spec.joined:
+            return self._on_backbone(_LAST_MACHINE - self.spec.machine)
         return self._on_backbone(1) if self.spec.isolated else LOOPBACK
 
     def apiserver(self, instance: Instance) -> str:
@@ -48,7 +51,9 @@ class Addresses:
 
     @property
     def of_machine(self) -> list[str]:
-        """The machine's own addresses on the backbone."""
+        """This machine's own addresses on the backbone."""
+        if self.spec.joined:
+            return [self.host]
         return [self._on_backbone(each.number) for each in self.spec.instances(APISERVER)]
 
     def node(self, node: NodeSpec) -> str:
@@ -93,12 +98,12 @@ class Addresses:
     @property
     def rest_urls(self) -> list[str]:
         """The REST door of each apiserver."""
-        return [f"https://{loopback(each)}:{self.rest_port}" for each in self.spec.instances(APISERVER)]
+        return [f"https://{self._door(each)}:{self.rest_port}" for each in self.spec.instances(APISERVER)]
 
     @property
     def grpc_servers(self) -> list[str]:
         """The gRPC door of each apiserver, as the machine dials it."""
-        return [f"{loopback(each)}:{self.grpc_port}" for each in self.spec.instances(APISERVER)]
+        return [f"{self._door(each)}:{self.grpc_port}" for each in self.spec.instances(APISERVER)]
 
     @property
     def dns_port(self) -> int:
@@ -117,6 +122,8 @@ class Addresses:
 
     def claimed(self) -> list[tuple[str, str, int]]:
         """List (what, host, port) that have to be free before the cluster starts; etcd's come first."""
+        if self.spec.joined:
+            return []
         members = [
             (f"the {who} of {each.name}", loopback(each), port)
             for each in self.spec.instances(ETCD)
@@ -127,8 +134,14 @@ class Addresses:
             for each in self.spec.instances(APISERVER)
             for door, port in (("REST", self.rest_port), ("gRPC", self.grpc_port))
         ]
+        if self.spec.listen:
+            doors.append(("the REST door for further machines", self.spec.listen, self.rest_port))
         port = self.spec.registry_port
         return [*members, *doors, *([("the registry", LOOPBACK, port)] if port else [])]
+
+    def _door(self, apiserver: Instance) -> str:
+        """Where this machine dials an apiserver: on loopback, or across the backbone the first machine's."""
+        return self.apiserver(apiserver) if self.spec.joined else loopback(apiserver)
 
     def _on_backbone(self, host: int | str) -> str:
         return f"10.77.{self.spec.slot}.{host}"

@@ -98,6 +98,7 @@ def read_document(document: Written) -> ClusterFile:
         scheduler_args=plane.get("schedulerExtraArgs", {}),
         registry_port=read.get("registryPort"),
         mtu=read.get("mtu"),
+        listen=read.get("listen"),
         cni_conf=read.get("cniConf"),
         declared=read.get("nodes"),
     )
@@ -324,6 +325,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "processMemory": _option("process_memory", _quantity),
     "registryPort": _option("registry_port", _whole),
     "mtu": _option("mtu", _whole),
+    "listen": _option("listen", _text),
     "cniConf": _text,
     "accessLog": _truth,
     "controlPlane": lambda written, path: _read(written, path, _PLANE),

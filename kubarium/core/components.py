@@ -19,13 +19,16 @@ from kubarium.core.addresses import (
     loopback,
 )
 from kubarium.core.certificates import Certificate
+from kubarium.core.network import backbone_namespace
 from kubarium.core.places import Places
 from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, SCHEDULER, Instance, NodeSpec
+from machinery.model.machines import MACHINE_ADDRESS
 
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
 KUBELET_CLIENT = Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client")
 ETCD_CLIENT = Certificate("apiserver-etcd-client", "kube-apiserver-etcd-client", authority="etcd-ca")
 FRONT_PROXY = Certificate("front-proxy-client", "front-proxy-client", authority="front-proxy-ca")
+PROXY = Certificate("proxy", "system:kube-proxy")
 _APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "apiserver" by name
     "localhost",
     "apiserver",
@@ -65,7 +68,9 @@ class Component:
 def components(places: Places) -> list[Component]:
     """List every process of a cluster, the control plane first."""
     parts = (node_parts(node, places) for node in places.spec.nodes)
-    return [*control_plane(places), *(part for node in parts for part in node)]
+    plane = [] if places.spec.joined else control_plane(places)
+    tunnel = [_tunnel(places)] if places.spec.listen else []
+    return [*plane, *tunnel, *(part for node in parts for part in node)]
 
 
 def control_plane(places: Places) -> list[Component]:
@@ -282,7 +287,7 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
 def _kubelet(node: NodeSpec, places: Places) -> Component:
     name = f"kubelet@{node.name}"
     address = places.addresses.node(node)
-    identity = kubelet_certificate(node)
+    identity = kubelet_certificate(node, is_joined=bool(places.spec.joined))
     root, identity_folder = str(places.layout.node(node.name) / "kubelet"), places.layout.identity(node.name)
     flags = {
         **_on_node(places, name),
@@ -297,20 +302,33 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "cluster-domain": CLUSTER_DOMAIN,
         "cpu": node.cpu,
         "memory": node.memory,
-        "node-labels": ",".join(f"{key}={value}" for key, value in sorted(node.labels.items())),
+        "node-labels": ",".join(f"{key}={value}" for key, value in sorted(_labels(node, places).items())),
         "register-with-taints": ",".join(node.taints),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
         "check-invariants": "true" if places.spec.check_invariants else "",
+        **({"rotate-server-certificates": "true"} if places.spec.joined else {}),
         **node.kubelet_args,
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
 
 
-def kubelet_certificate(node: NodeSpec) -> Certificate:
-    """Return the certificate that a node's kubelet is given: one to serve with, and to begin with unless it bootstraps."""
+def _labels(node: NodeSpec, places: Places) -> dict[str, str]:
+    machine = {MACHINE_ADDRESS: places.spec.listen} if places.spec.listen else {}
+    return {**node.labels, **machine}
+
+
+def kubelet_certificate(node: NodeSpec, *, is_joined: bool = False) -> Certificate:
+    """Return the certificate that a node's kubelet is given: one to serve with, and to begin with unless it bootstraps.
+
+    A machine that joined has no key of the cluster's authority: what its kubelets serve with at first nobody trusts, until
+    they get what they ask for.
+    """
     user = f"system:node:{node.name}"
     if node.bootstrap:
-        return Certificate(f"kubelet-{node.name}-serving", user, hosts=(node.name,), is_client=False)
+        authority = "machine-ca" if is_joined else "ca"
+        return Certificate(
+            f"kubelet-{node.name}-serving", user, hosts=(node.name,), authority=authority, is_client=False
+        )
     return Certificate(f"kubelet-{node.name}", user, ("system:nodes",), hosts=(node.name,))
 
 
@@ -326,13 +344,25 @@ def _kubelet_identity(node: NodeSpec, certificate: Certificate, places: Places) 
     }
 
 
+def _tunnel(places: Places) -> Component:
+    """Describe what keeps the peers of this machine's tunnel."""
+    spec = places.spec
+    flags = {
+        **_common(places, "tunnel"),
+        **_client(places, PROXY, places.node_server),
+        "tunnel": backbone_namespace(spec.name),
+        "tunnel-address": spec.listen,
+        "tunnel-peers": spec.joined,
+    }
+    return Component("tunnel", "proxy", flags, (PROXY,), after=() if spec.joined else (APISERVER,))
+
+
 def _proxy(node: NodeSpec, places: Places) -> Component:
     name = f"proxy@{node.name}"
-    identity = Certificate("proxy", "system:kube-proxy")
     flags = {
         **_on_node(places, name),
-        **_client(places, identity, places.node_server),
+        **_client(places, PROXY, places.node_server),
         "node-name": node.name,
         "cluster-cidr": CLUSTER_CIDR,
     }
-    return Component(name, "proxy", flags, (identity,), node=_namespace(node, places))
+    return Component(name, "proxy", flags, (PROXY,), node=_namespace(node, places))

@@ -13,6 +13,8 @@ from itertools import groupby
 from kubarium.core.addresses import Addresses
 from kubarium.core.spec import ClusterSpec, NodeSpec
 
+_FIRST_VNI = 7700  # of slot 0
+_VXLAN_PORT = 4789  # RFC 7348
 Command = list[str]  # the arguments of one `ip` command
 
 
@@ -44,6 +46,27 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
         ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
         *(["address", "add", f"{address}/24", "dev", link] for address in addresses.of_machine),
         ["link", "set", link, "up"],
+        *(_plan_tunnel(spec, space) if spec.listen else []),
+    ]
+
+
+def tunnel_link(slot: int) -> str:
+    """Name the tunnel's end before it is moved into the backbone's namespace."""
+    return f"kubarium{slot}t"
+
+
+def _plan_tunnel(spec: ClusterSpec, space: str) -> list[Command]:
+    """Join the backbone to those of the other machines, by VXLAN over the machines' own network.
+
+    The device sends and receives where it is made, on the machine, whatever namespace it is moved into.
+    """
+    link, first = tunnel_link(spec.slot), ["remote", spec.joined] if spec.joined else []
+    vxlan = ["id", str(_FIRST_VNI + spec.slot), "dstport", str(_VXLAN_PORT), "local", spec.listen, *first]
+    return [
+        ["link", "add", link, "type", "vxlan", *vxlan],
+        ["link", "set", link, "netns", space, "name", "tunnel"],
+        ["-n", space, "link", "set", "tunnel", "mtu", str(spec.link_mtu)],
+        ["-n", space, "link", "set", "tunnel", "master", "backbone", "up"],
     ]
 
 
@@ -120,7 +143,7 @@ def plan_no_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
 
 
 def _mtu(spec: ClusterSpec) -> Command:
-    return ["mtu", str(spec.mtu)] if spec.mtu else []
+    return ["mtu", str(spec.link_mtu)] if spec.link_mtu else []
 
 
 def node_port(node: NodeSpec) -> str:

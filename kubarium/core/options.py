@@ -25,6 +25,7 @@ _FIELDS = (
     "process_memory",
     "registry_port",
     "mtu",
+    "listen",
     "cni_conf",
     "access_log",
     "check_invariants",
@@ -63,6 +64,7 @@ class Options:
     process_memory: str | None = None
     registry_port: int | None = None
     mtu: int | None = None
+    listen: str | None = None  # the machine's IPv4 address for further machines
     cni_conf: str | None = None  # the path of a file
     access_log: bool | None = None
     apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"

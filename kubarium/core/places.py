@@ -138,8 +138,9 @@ class LocalPlaces(Places):
         return self.addresses.apiserver(apiserver)
 
     def doors_bind(self, apiserver: Instance) -> tuple[str, ...]:
-        """Loopback for the user, the backbone for the nodes."""
-        return tuple(dict.fromkeys((self.door_host(apiserver), self.node_door_host(apiserver))))
+        """Loopback for the user, the backbone for the nodes, the machine's own network for machines that join."""
+        others = (self.spec.listen,) if self.spec.listen and apiserver.number == 1 else ()
+        return tuple(dict.fromkeys((self.door_host(apiserver), self.node_door_host(apiserver), *others)))
 
     def advertised(self, apiserver: Instance) -> str:
         """What the nodes dial."""

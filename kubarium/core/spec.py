@@ -28,6 +28,9 @@ DEFAULT_PROCESS_MEMORY = "1Gi"
 LEAST_PROCESS_MEMORY = "256Mi"  # one that has just started has 110 Mi, its threads' stacks included
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
+MACHINE_NODES = 25  # of each machine where there are several
+MAX_MACHINES = 8
+TUNNEL_MTU = 1450  # 1500 less the 50 bytes that VXLAN puts before a packet
 MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are theirs
 ETCD, APISERVER, SCHEDULER, CONTROLLERS, DNS = "etcd", "apiserver", "scheduler", "controllers", "dns"
 LEAST_MTU = 576  # what every IPv4 host has to take (RFC 791)
@@ -144,6 +147,9 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     controllers_args: dict[str, str] = {}  # likewise, of CONTROLLERS_FLAGS
     scheduler_args: dict[str, str] = {}
     mtu: int = 0  # bytes, of the backbone's links and the pods'; 0: the kernel's own
+    listen: str = ""  # this machine's IPv4 address for further machines; "": it is the only one
+    machine: int = 1  # the number of this machine; decides its address on the backbone and those of its nodes
+    joined: str = ""  # the first machine's address, of a machine that joined it: no control plane runs here
     cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     nodes: tuple[NodeSpec, ...] = ()
@@ -174,6 +180,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def isolated(self) -> bool:
         """Whether each node is a network namespace of its own (needs root); else all share the machine's."""
         return self.runtime == "docker"
+
+    @property
+    def link_mtu(self) -> int:
+        """The largest packet of the backbone's links, in bytes; 0 for the kernel's own."""
+        return self.mtu or (TUNNEL_MTU if self.listen else 0)
 
     @property
     def has_dns(self) -> bool:
@@ -227,15 +238,16 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             SpecError: there is a node of that name, or what it is to declare cannot be.
         """
         index = self.next_index
+        number = index - first_index(self.machine) + 1
         node = NodeSpec(
-            name=name or f"node-{index}",
+            name=name or (f"node-{self.machine}-{number}" if self.joined else f"node-{number}"),
             index=index,
             cpu=cpu,
             memory=memory,
             labels=dict(labels or {}),
             taints=tuple(taints),
             kubelet_args=dict(kubelet_args or {}),
-            bootstrap=bootstrap,
+            bootstrap=bootstrap or bool(self.joined),
         )
         if any(node.name == other.name for other in self.nodes):
             raise SpecError(f'cluster "{self.name}" already has a node "{node.name}"')
@@ -269,25 +281,49 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     """
     _check_label("--name", spec.name, longest=_LONGEST_NAME)
     _check_time_scale(spec.time_scale, spec.profile)
+    _check_network(spec)
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
     if not 0 <= spec.registry_port <= 65535:
         raise SpecError(f"has to be a port, not {spec.registry_port}", "--registry")
-    if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
-        raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
     _check_process_memory(spec.process_memory)
     for field in ("apiservers", "schedulers", "controllers"):
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
-    if len(spec.nodes) > MAX_NODES or spec.next_index > MAX_NODES + 1:
-        raise SpecError(f"a cluster has at most {MAX_NODES} nodes in its life", "--nodes")
+    _check_count(spec)
     for program, flags in PLANE_FLAGS.items():
         _check_flags(spec.args_of(program), flags, f"--{program}-arg")
     for node in spec.nodes:
         _check_node(node)
     return spec
+
+
+def _check_network(spec: ClusterSpec) -> None:
+    if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
+        raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
+    if spec.listen and not _is_address(spec.listen):
+        raise SpecError(f'has to be an IPv4 address of this machine, not "{spec.listen}"', "--listen")
+
+
+def _check_count(spec: ClusterSpec) -> None:
+    most = MACHINE_NODES if spec.listen else MAX_NODES
+    if len(spec.nodes) > most or spec.next_index > first_index(spec.machine) + most:
+        whose = "a machine of several" if spec.listen else "a cluster"
+        raise SpecError(f"{whose} has at most {most} nodes in its life", "--nodes")
+
+
+def first_index(machine: int) -> int:
+    """Return the place in the address plan of a machine's first node."""
+    return 1 + (machine - 1) * MACHINE_NODES
+
+
+def _is_address(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(
+        part.isdecimal() and part == str(int(part)) and int(part) < 256 for part in parts
+    )
 
 
 def _check_flags(handed: Iterable[str], known: tuple[str, ...], option: str) -> None:

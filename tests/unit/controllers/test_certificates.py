@@ -107,6 +107,58 @@ def test_who_asks_for_another_nodes_certificate_needs_to_be_allowed_any() -> Non
     assert need.subresource == "nodeclient"
 
 
+@pytest.mark.parametrize(
+    ("signer", "asked", "usages", "username", "subresource"),
+    [
+        (KUBELET_SERVING, SERVING, SERVER_USAGES, NODE, "selfnodeserver"),
+        (CLIENT, Requested("system:kube-proxy"), CLIENT_USAGES, "system:bootstrap:abcdef", "nodeproxy"),
+    ],
+)
+def test_what_machines_that_join_ask_for_is_approved_where_a_review_allows_it(
+    signer: str, asked: Requested, usages: list[str], username: str, subresource: str
+) -> None:
+    """In a cluster of one machine nobody may create these subresources, so it waits for a person."""
+    seen = approving.Seen(request(signer, usages=usages, username=username), asked)
+    [need] = approving.plan(seen, moment()).needs
+    assert isinstance(need, MayDo)
+    assert (need.user, need.subresource) == (username, subresource)
+    [patch] = of_type(approving.plan(seen, moment(), Facts(permissions={need: True})), Patch)
+    assert patch.patch["status"]["conditions"][0]["type"] == "Approved"
+    assert not approving.plan(seen, moment(), Facts(permissions={need: False})).actions
+
+
+@pytest.mark.parametrize(
+    ("signer", "asked", "usages", "username"),
+    [
+        (KUBELET_SERVING, SERVING, SERVER_USAGES, "system:node:node-2"),
+        (KUBELET_SERVING, Requested(NODE, ("system:nodes",), ("node-2",)), SERVER_USAGES, NODE),
+        (KUBELET_SERVING, Requested(NODE, ("system:nodes",), ("node-1", "a")), SERVER_USAGES, NODE),
+        (KUBELET_SERVING, Requested(NODE, ("system:nodes",), addresses=("10.0.0.1",)), SERVER_USAGES, NODE),
+        (KUBELET_SERVING, SERVING, CLIENT_USAGES, NODE),
+        (
+            CLIENT,
+            Requested("kubernetes-admin", ("system:masters",)),
+            CLIENT_USAGES,
+            "system:bootstrap:abcdef",
+        ),
+        (
+            CLIENT,
+            Requested("system:kube-proxy", ("system:masters",)),
+            CLIENT_USAGES,
+            "system:bootstrap:abcdef",
+        ),
+        (CLIENT, Requested("system:kube-proxy"), [*CLIENT_USAGES, "any"], "system:bootstrap:abcdef"),
+        (LEGACY, Requested("system:kube-proxy"), CLIENT_USAGES, "system:bootstrap:abcdef"),
+    ],
+)
+def test_what_is_another_nodes_or_more_than_a_proxys_waits_for_a_person(
+    signer: str, asked: Requested, usages: list[str], username: str
+) -> None:
+    """Nothing is asked or done, whatever the one who asks may do."""
+    seen = approving.Seen(request(signer, usages=usages, username=username), asked)
+    assert approving.plan(seen, moment()) == approving.NOTHING_TO_DO
+
+
 def test_what_no_kubelet_asks_for_waits_for_a_person() -> None:
     """Nothing is asked or done."""
     assert approving.plan(approving.Seen(request(), SERVING), moment()) == approving.NOTHING_TO_DO

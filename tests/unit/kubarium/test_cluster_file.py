@@ -41,6 +41,7 @@ timeScale: 8
 apiPort: 7000
 registryPort: 5001
 mtu: 1400
+listen: 192.0.2.1
 cniConf: ptp.conflist
 accessLog: true
 controlPlane: {etcd: 3, apiservers: 2, schedulers: 3, controllers: 4}
@@ -55,7 +56,7 @@ nodes:
     assert (spec.profile, spec.time_scale, spec.api_port) == ("fast", 8.0, 7000)
     assert spec.access_log
     assert (spec.registry_port, spec.registry) == (5001, "localhost:5001")
-    assert (spec.mtu, spec.cni_conf) == (1400, "ptp.conflist")
+    assert (spec.mtu, spec.listen, spec.cni_conf) == (1400, "192.0.2.1", "ptp.conflist")
     assert (spec.etcd, spec.apiservers, spec.schedulers, spec.controllers) == (3, 2, 3, 4)
     assert [(node.name, node.cpu, node.memory) for node in spec.nodes] == [
         ("node-1", "0.5", "1Gi"),

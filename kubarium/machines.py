@@ -1,0 +1,156 @@
+"""The first machine of several: makes the tokens by which others join, and what these may do with them.
+
+Whoever has such a token may ask for certificates of nodes and of their proxies, read how the cluster is made, and take a
+number. Nodes may then have serving certificates of their own names, and delete their own Node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubarium.bootstrapping import publish, secret_data
+from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig
+from kubarium.core.layout import Layout
+from kubarium.core.machines import DESCRIPTION, GROUP, NAMESPACE, invitation, join_command
+from kubarium.core.places import LocalPlaces
+from kubarium.core.spec import ClusterSpec
+from kubarium.errors import KubariumError
+from kubarium.pki import Pki
+
+if TYPE_CHECKING:
+    from machinery.client.api import Api  # gRPC, which most commands do without
+
+_RBAC = "rbac.authorization.k8s.io"
+_CERTIFICATES = "certificates.k8s.io"
+_REQUESTS = "certificatesigningrequests"
+_PATIENCE_S = 10.0
+
+
+def create_token(spec: ClusterSpec, layout: Layout[Path], *, ttl_s: float) -> str:
+    """Make a token for machines, valid for so many seconds; return the command by which one joins.
+
+    Raises:
+        KubariumError: no machine can join, or the apiserver refuses or does not answer.
+    """
+    from kubarium.core.machines import public_key_hash
+    from kubarium.signing import public_key_of
+    from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
+    from machinery.model.errors import ApiError
+
+    if spec.joined:
+        raise KubariumError(f"this machine joined the cluster at {spec.joined}: tokens are made there")
+    if not spec.listen:
+        raise KubariumError(
+            f'cluster "{spec.name}" listens on this machine alone: `kubarium up --listen ADDRESS` makes one that others can join'
+        )
+    authority = Pki(layout.pki).certificate("ca").read_bytes()
+    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+
+    async def write(api: Api) -> None:
+        await _admit(api, spec, layout, authority, token, ttl_s)
+
+    try:
+        asyncio.run(run_as_admin(spec, layout, write, _PATIENCE_S))
+    except (ApiError, TimeoutError) as error:
+        why = str(error) or f"no apiserver answered within {_PATIENCE_S:g} s"
+        raise KubariumError(f"the token could not be made: {why}") from error
+    return join_command(spec, token, public_key_hash(public_key_of(authority)))
+
+
+async def _admit(
+    api: Api, spec: ClusterSpec, layout: Layout[Path], authority: bytes, token: str, ttl_s: float
+) -> None:
+    import yaml
+
+    from machinery.model.k8s.core_v1 import ConfigMap, Secret
+    from machinery.model.k8s.meta_v1 import ObjectMeta
+    from machinery.model.resources import CONFIG_MAPS, SECRETS
+
+    await _grant(api)
+    told = ConfigMap(
+        metadata=ObjectMeta(name=DESCRIPTION, namespace=NAMESPACE), data={"invitation": invitation(spec)}
+    )
+    await _ensure(api, CONFIG_MAPS, told)
+    url = LocalPlaces(spec, layout).node_rest_url
+    content = discovery_kubeconfig(bootstrap_kubeconfig(spec.name, url, authority=authority, token=token))
+    await publish(api, yaml.safe_dump(content, sort_keys=False))
+    data = secret_data(token, ttl_s, groups=(GROUP,))
+    meta = ObjectMeta(name=f"bootstrap-token-{data['token-id']}", namespace="kube-system")
+    await api.create(SECRETS, Secret(metadata=meta, type="bootstrap.kubernetes.io/token", stringData=data))
+
+
+async def _grant(api: Api) -> None:
+    """Write who may do what; what is there stays."""
+    from machinery.model.k8s.core_v1 import Namespace
+    from machinery.model.k8s.meta_v1 import ObjectMeta
+    from machinery.model.k8s.rbac_v1 import Role, RoleBinding
+    from machinery.model.resources import NAMESPACES, ROLE_BINDINGS, ROLES
+
+    await _ensure(api, NAMESPACES, Namespace(metadata=ObjectMeta(name=NAMESPACE)))
+    meta = ObjectMeta(name="kubarium:join", namespace=NAMESPACE)
+    await _ensure(api, ROLES, Role(metadata=meta, rules=[_rule("", "configmaps", "get", "list", "create")]))
+    await _ensure(
+        api,
+        ROLE_BINDINGS,
+        RoleBinding(metadata=meta, roleRef=_role_ref("Role", meta.name), subjects=[_subject("Group", GROUP)]),
+    )
+    await _grant_everywhere(
+        api, "kubarium:machines", [_rule(_CERTIFICATES, f"{_REQUESTS}/nodeproxy", "create")], GROUP
+    )
+    nodes = [_rule(_CERTIFICATES, f"{_REQUESTS}/selfnodeserver", "create"), _rule("", "nodes", "delete")]
+    await _grant_everywhere(api, "kubarium:nodes-of-machines", nodes, "system:nodes")
+    await _grant_everywhere(
+        api, "kubarium:approver", [_approval()], "system:kube-controller-manager", kind="User"
+    )
+
+
+async def _grant_everywhere(api: Api, name: str, rules: list[Any], whom: str, *, kind: str = "Group") -> None:
+    from machinery.model.k8s.meta_v1 import ObjectMeta
+    from machinery.model.k8s.rbac_v1 import ClusterRole, ClusterRoleBinding
+    from machinery.model.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
+
+    meta = ObjectMeta(name=name)
+    await _ensure(api, CLUSTER_ROLES, ClusterRole(metadata=meta, rules=rules))
+    binding = ClusterRoleBinding(
+        metadata=meta, roleRef=_role_ref("ClusterRole", name), subjects=[_subject(kind, whom)]
+    )
+    await _ensure(api, CLUSTER_ROLE_BINDINGS, binding)
+
+
+async def _ensure(api: Api, resource: Any, obj: Any) -> None:
+    from machinery.model.errors import AlreadyExists
+
+    with suppress(AlreadyExists):
+        await api.create(resource, obj)
+
+
+def _rule(group: str, resource: str, *verbs: str) -> Any:
+    from machinery.model.k8s.rbac_v1 import PolicyRule
+
+    return PolicyRule(apiGroups=[group], resources=[resource], verbs=list(verbs))
+
+
+def _role_ref(kind: str, name: str) -> Any:
+    from machinery.model.k8s.rbac_v1 import RoleRef
+
+    return RoleRef(apiGroup=_RBAC, kind=kind, name=name)
+
+
+def _subject(kind: str, name: str) -> Any:
+    from machinery.model.k8s.rbac_v1 import Subject
+
+    return Subject(apiGroup=_RBAC, kind=kind, name=name)
+
+
+def _approval() -> Any:
+    """Return what the controllers need, who else approve the client certificates of kubelets only."""
+    from machinery.model.k8s.rbac_v1 import PolicyRule
+
+    signers = ["kubernetes.io/kube-apiserver-client", "kubernetes.io/kubelet-serving"]
+    return PolicyRule(
+        apiGroups=[_CERTIFICATES], resources=["signers"], resourceNames=signers, verbs=["approve"]
+    )

@@ -1,0 +1,179 @@
+"""A cluster of two machines: two network namespaces stand for them, and VXLAN joins their nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.hosts import Host, two_hosts
+from tests.support.kubectl import eventually, find_kubectl
+from tests.support.requirements import need
+
+pytestmark = pytest.mark.cluster
+
+FIRST, SECOND = "one", "two"  # what the cluster is called on either machine
+NODES = {"node-1": "web-1", "node-2-1": "web-2"}
+MANIFEST = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: {name}}}}}
+spec:
+  nodeSelector: {{kubernetes.io/hostname: {node}}}
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: web
+    image: busybox:1.36
+    command: [sh, -c, "dd if=/dev/zero of=/tmp/big bs=1024 count=2048; echo {name} >/tmp/index.html; echo serving; exec httpd -f -p 8080 -h /tmp"]
+    readinessProbe: {{httpGet: {{path: /index.html, port: 8080}}, periodSeconds: 1}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  ports: [{{port: 8081, targetPort: 8080}}]
+---
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """Both of them, with a cluster."""
+
+    first: Host
+    second: Host
+    invitation: str
+
+    def kubectl(self, *argv: str) -> str:
+        """Run kubectl on the first."""
+        program = find_kubectl()
+        assert program
+        return self.first.run(program, f"--kubeconfig={self.first.home / FIRST / 'kubeconfig'}", *argv)
+
+    def join(self, **other: str) -> list[str]:
+        """Return the words that `token create` printed, those of some options replaced."""
+        words = shlex.split(self.invitation)[1:]
+        for option, value in other.items():
+            words[words.index(f"--{option.replace('_', '-')}") + 1] = value
+        return [*words, "--name", SECOND]
+
+
+@pytest.fixture(scope="module")
+def machines(images: None) -> Iterator[Machines]:
+    """A cluster with a node on each machine."""
+    need("etcd", "docker", "cni", "kubectl")
+    folder = Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp"))
+    try:
+        with two_hosts(folder) as (first, second), contextlib.ExitStack() as downs:
+            downs.callback(first.kubarium, "down", "--all")
+            listen = ["--listen", first.address]
+            first.kubarium("up", "--name", FIRST, "--nodes", "1", "--runtime", "docker", *listen)
+            invitation = first.kubarium("token", "create", "--name", FIRST).strip()
+            made = Machines(first, second, invitation)
+            downs.callback(second.kubarium, "down", "--all")
+            second.kubarium(*made.join())
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def pods(machines: Machines) -> dict[str, str]:
+    """A web server with a Service on each; return their addresses by name."""
+    manifest = machines.first.home / "web.yaml"
+    manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
+    machines.kubectl("apply", "-f", str(manifest))
+    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+    return {
+        name: machines.kubectl("get", "pod", name, "-o", "jsonpath={.status.podIP}")
+        for name in NODES.values()
+    }
+
+
+def test_a_machine_that_is_not_meant_is_not_joined(machines: Machines) -> None:
+    """Another authority, a token with another secret half, one that there is not: each is refused with the reason."""
+    wrong = f"sha256:{'0' * 64}"
+    said = machines.second.kubarium(*machines.join(ca_hash=wrong), "--name", "other", fails=True)
+    assert f"its authority is another one than --ca-hash {wrong} says" in said
+    token = machines.join()[machines.join().index("--token") + 1]
+    forged = f"{token.partition('.')[0]}.{'0' * 16}"
+    said = machines.second.kubarium(*machines.join(token=forged), "--name", "other", fails=True)
+    assert "does not know the token's secret half" in said
+    said = machines.second.kubarium(*machines.join(token=f"zzzzzz.{'0' * 16}"), "--name", "other", fails=True)
+    assert "the cluster knows no token zzzzzz" in said
+    said = machines.second.kubarium(*machines.join(), fails=True)
+    assert f'there is a cluster "{SECOND}" on this machine: `kubarium leave --name {SECOND}` ends it' in said
+
+
+def test_nodes_of_both_machines_are_ready(machines: Machines) -> None:
+    """Each says on which machine it is, and they have pod ranges of their own."""
+    shown = "jsonpath={range .items[*]}{.metadata.name} {.metadata.labels.kubarium\\.dev/machine-address} {.spec.podCIDR} {end}"
+    words = machines.kubectl("get", "nodes", "-o", shown).split()
+    assert dict(zip(words[::3], words[1::3], strict=True)) == {
+        "node-1": machines.first.address,
+        "node-2-1": machines.second.address,
+    }
+    assert len(set(words[2::3])) == 2
+    machines.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=20s")
+
+
+@pytest.mark.parametrize(("whence", "whither"), [("web-1", "web-2"), ("web-2", "web-1")])
+def test_pods_reach_each_other_across_machines(
+    machines: Machines, pods: dict[str, str], whence: str, whither: str
+) -> None:
+    """By address, by ClusterIP, by name; and with packets as large as they come."""
+    cluster_ip = machines.kubectl("get", "service", whither, "-o", "jsonpath={.spec.clusterIP}")
+    for url in (f"{pods[whither]}:8080", f"{cluster_ip}:8081", f"{whither}:8081"):
+        fetch = ["exec", whence, "--", "wget", "-qO-", f"http://{url}/index.html"]
+        assert machines.kubectl(*fetch) == f"{whither}\n", url
+    count = ["exec", whence, "--", "sh", "-c", f"wget -qO- http://{pods[whither]}:8080/big | wc -c"]
+    assert machines.kubectl(*count).strip() == str(2 << 20)
+    machines.kubectl("exec", whence, "--", "ping", "-c", "1", "-W", "5", pods[whither])
+
+
+def test_logs_come_from_the_other_machine(machines: Machines, pods: dict[str, str]) -> None:
+    """The apiserver trusts the certificate that the kubelet there asked for."""
+    assert pods
+    assert "serving" in machines.kubectl("logs", "web-2")
+
+
+def peers(machines: Machines, cluster: str) -> list[str]:
+    """Return to whom the tunnel sends what is for somebody unknown."""
+    entries = machines.first.run("bridge", "-n", f"kubarium-{cluster}", "fdb", "show", "dev", "tunnel")
+    everybody = [line.split() for line in entries.splitlines() if line.startswith("00:00:00:00:00:00")]
+    return [words[words.index("dst") + 1] for words in everybody]
+
+
+def test_the_other_machine_is_a_peer_of_the_tunnel(machines: Machines) -> None:
+    """In the forwarding database of either, and nobody else."""
+    assert peers(machines, FIRST) == [machines.second.address]
+    assert peers(machines, SECOND) == [machines.first.address]
+
+
+def test_a_node_is_added_and_taken_out_on_the_machine_that_joined(machines: Machines) -> None:
+    """It asks for its own certificates, and deletes its own Node."""
+    said = machines.second.kubarium("node", "add", "--name", SECOND)
+    assert said.startswith("node-2-2 is Ready")
+    machines.second.kubarium("node", "rm", "--name", SECOND, "node-2-2")
+    assert machines.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1", "node/node-2-1"]
+
+
+def test_a_machine_leaves_and_comes_again(machines: Machines) -> None:
+    """Its nodes are gone from the cluster, and it from the tunnel; then it has the number that it had."""
+    machines.second.kubarium("leave", "--name", SECOND)
+    assert machines.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1"]
+
+    eventually(lambda: not peers(machines, FIRST))
+    machines.second.kubarium(*machines.join(), "--nodes", "2")
+    assert machines.kubectl("get", "nodes", "-o", "name").split() == [
+        "node/node-1",
+        "node/node-2-1",
+        "node/node-2-2",
+    ]
