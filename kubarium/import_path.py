@@ -16,7 +16,17 @@ from pathlib import Path
 from kubarium.errors import KubariumError
 
 _HERE = Path(__file__).parent
-PROGRAMS = ("apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy", "dns")
+PROGRAMS = (
+    "apiserver",
+    "scheduler",
+    "controllers",
+    "kubelet",
+    "dockershim",
+    "hollow",
+    "proxy",
+    "dns",
+    "ingress",
+)
 
 
 def programs_folder() -> Path:

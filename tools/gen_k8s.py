@@ -64,6 +64,8 @@ ROOTS = [
     "io.k8s.api.coordination.v1.Lease",
     "io.k8s.api.discovery.v1.EndpointSlice",
     "io.k8s.api.networking.v1.IPAddress",
+    "io.k8s.api.networking.v1.Ingress",
+    "io.k8s.api.networking.v1.IngressClass",
     "io.k8s.api.networking.v1.NetworkPolicy",
     "io.k8s.api.networking.v1.ServiceCIDR",
     "io.k8s.api.node.v1.RuntimeClass",

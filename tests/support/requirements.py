@@ -112,6 +112,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "apt": _program("apt-get"),  # and its sources, which Debian's packages come from
     "iptables": _program("iptables"),  # the portmap plugin calls it
     "docker-registry": _program("docker-registry"),
+    "haproxy": _program("haproxy"),
     "npm": _program("npm"),
     **{shell: _program(shell) for shell in ("bash", "zsh", "fish")},
     "root": _root,

@@ -20,6 +20,8 @@ PACKAGES = (
     "dockershim",
     "hollow",
     "proxy",
+    "dns",
+    "ingress",
     "kubarium",
 )
 _WORDS = r"\btime\s*\(|\bcall_later\b|\bcall_at\b|\bwait\s*\("  # without one of them nobody asks

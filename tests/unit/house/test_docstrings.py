@@ -23,6 +23,7 @@ PRODUCT = (
     "hollow",
     "proxy",
     "dns",
+    "ingress",
     "kubarium",
     "benchmarks",
     "tools",

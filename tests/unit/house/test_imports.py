@@ -20,6 +20,7 @@ COMPONENTS = (
     "hollow",
     "proxy",
     "dns",
+    "ingress",
 )
 CORES = [*(f"{component}.core" for component in COMPONENTS), "machinery.model"]
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}

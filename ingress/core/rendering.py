@@ -1,0 +1,329 @@
+"""The configuration of HAProxy: files, and whose each part of them is.
+
+    haproxy.cfg   the sections: one frontend, a backend for each port of a Service and what becomes of its requests
+    hosts.map     the hosts that have rules
+    exact.map     host and path: the backend, or the list of candidates
+    prefix.map    host and the beginning of a path, likewise
+    certs.list    certificates and the hosts that they are shown to; then the certificates themselves
+
+Endpoints are written into it, too, so that the proxy has them when it begins; they change without a new configuration.
+
+https://docs.haproxy.org/2.6/configuration.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ingress.core import text
+from ingress.core.certificates import Certificate
+from ingress.core.routing import EVERY_OTHER, Tables
+from ingress.core.rules import Options, Owner, PathKind, Rewrite, Rule, Target
+from ingress.core.servers import Places, Server
+
+MAIN: Final = "haproxy.cfg"
+HOSTS: Final = "hosts.map"
+EXACT: Final = "exact.map"
+PREFIX: Final = "prefix.map"
+CERTIFICATES: Final = "certs.list"
+DEFAULT_CERTIFICATE: Final = "default.pem"
+NOBODY: Final = "not-found"
+FREE: Final = "127.0.0.1:1"  # the address of a free place, which is out of service
+_VERSION: Final = "configuration-"
+_SCHEME_HEADERS: Final = ("X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme")
+_AT_LINE: Final = re.compile(r"haproxy\.cfg:(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the process is told of the proxy. Times in seconds of the wall."""
+
+    http_port: int
+    https_port: int
+    health_port: int
+    admin_socket: str
+    control_socket: str
+    connections: int
+    logs_requests: bool
+    connect_s: float
+    idle_s: float
+    tunnel_s: float
+    old_s: float  # how long a proxy of before may finish what it has
+
+
+class BackendKey(NamedTuple):
+    """What makes a backend of the proxy: requests of the same kind to the same place share one."""
+
+    target: Target
+    options: Options
+
+    @property
+    def name(self) -> str:
+        """What the backend is called in the proxy."""
+        plain = text.name(f"{self.target.namespace}.{self.target.service}.{self.target.port or 'none'}")
+        if self.options == Options():
+            return plain
+        return f"{plain}.{hashlib.sha256(repr(self.options).encode()).hexdigest()[:10]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is to be configured."""
+
+    tables: Tables
+    backends: Mapping[BackendKey, Owner]
+    certified: Mapping[str, Certificate]  # by host
+    default_certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Files by name, and whose they are.
+
+    Attributes:
+        version: tells two configurations apart; the proxy that has one says so.
+        places: of each backend, as they are written into the files; they take no part in the version.
+    """
+
+    version: str
+    files: Mapping[str, bytes]
+    places: Mapping[str, Places]
+    lines: Sequence[Owner | None]
+    file_owners: Mapping[str, Owner]
+
+    def blame(self, said: str) -> Owner | None:
+        """Return whose part of the configuration the proxy complains about, by what it said."""
+        for name, owner in self.file_owners.items():
+            if name in said:
+                return owner
+        for match in _AT_LINE.finditer(said):
+            line = int(match[1]) - 1
+            if line < len(self.lines) and (found := self.lines[line]) is not None:
+                return found
+        return None
+
+
+class _Line(NamedTuple):
+    text: str
+    owner: Owner | None = None
+
+
+def render(content: Content, places: Mapping[str, Places], settings: Settings) -> Configuration:
+    """Write the configuration.
+
+    Raises:
+        UnsafeTextError: something cannot be written; planning has left that out.
+    """
+    groups = _Groups()
+    files = {
+        HOSTS: _map_file((host, host) for host in content.tables.hosts),
+        EXACT: _map_file((key, groups.outcome(found)) for key, found in content.tables.exact.items()),
+        PREFIX: _map_file((key, groups.outcome(found)) for key, found in content.tables.prefix.items()),
+        DEFAULT_CERTIFICATE: content.default_certificate,
+    }
+    certificates = {_certificate_file(each): each for each in content.certified.values()}
+    files |= {name: each.pem for name, each in certificates.items()}
+    files[CERTIFICATES] = _certificate_list(content.certified)
+    fixed = [*_frontend(settings), *groups.lines(), *_endings(settings)]
+    backends = [line for key, owner in _in_order(content.backends) for line in _backend(key, owner)]
+    version = _digest(_joined([*_global(settings, ""), *fixed, *backends]), files, places)
+    lines = [*_global(settings, version), *fixed]
+    for key, owner in _in_order(content.backends):
+        lines += [*_backend(key, owner), *_servers(places[key.name], owner)]
+    files[MAIN] = _joined(lines)
+    owners = {name: Owner("Secret", each.namespace, each.secret) for name, each in certificates.items()}
+    return Configuration(version, files, dict(places), [line.owner for line in lines], owners)
+
+
+def server_name(place: int) -> str:
+    """Return what a place is called in the proxy."""
+    return f"s{place + 1}"
+
+
+def address_of(server: Server | None) -> str:
+    """Return an endpoint's address as the configuration has it."""
+    if server is None:
+        return FREE
+    return f"[{server.ip}]:{server.port}" if ":" in server.ip else f"{server.ip}:{server.port}"
+
+
+class _Groups:
+    """The lists of candidates that no look-up can decide between."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Rule, ...], str] = {}
+
+    def outcome(self, candidates: tuple[Rule, ...]) -> str:
+        """Return what a table says: a backend, or a list."""
+        first = candidates[0]
+        if first.path.kind is not PathKind.REGEX:
+            return BackendKey(first.target, first.options).name
+        return self._found.setdefault(candidates, f"candidates:{len(self._found) + 1}")
+
+    def lines(self) -> Iterator[_Line]:
+        """Yield the rules that go through the lists; what has been decided is no list any more."""
+        patterns: dict[str, str] = {}
+        for candidates, name in self._found.items():
+            for rule in candidates:
+                condition = f"{{ var(txn.route) -m str {name} }}"
+                if rule.path.kind is PathKind.REGEX:
+                    if rule.path.value not in patterns:
+                        patterns[rule.path.value] = f"pattern-{len(patterns) + 1}"
+                        acl = f"acl {patterns[rule.path.value]} var(txn.path) -m reg -i --"
+                        yield _Line(f"  {acl} {text.word('^' + rule.path.value)}", rule.owner)
+                    condition += f" {patterns[rule.path.value]}"
+                backend = BackendKey(rule.target, rule.options).name
+                yield _Line(f"  http-request set-var(txn.route) str({backend}) if {condition}", rule.owner)
+
+
+def _global(settings: Settings, version: str) -> Iterator[_Line]:
+    log = ["  option httplog"] if settings.logs_requests else []
+    yield from _fixed(
+        "global",
+        f"  description {_VERSION}{version}",
+        "  default-path config",
+        f"  stats socket {text.word(settings.admin_socket)} mode 600 level admin expose-fd listeners",
+        f"  hard-stop-after {_ms(settings.old_s)}",
+        "  log stdout format raw local0 info",
+        f"  maxconn {settings.connections}",
+        "  ssl-default-bind-options ssl-min-ver TLSv1.2",
+        "  tune.ssl.default-dh-param 2048",
+        "defaults",
+        "  mode http",
+        "  log global",
+        "  option dontlognull",
+        *log,
+        "  option idle-close-on-response",
+        "  option redispatch 1",
+        "  retries 3",
+        "  retry-on conn-failure empty-response",
+        "  balance random",
+        f"  timeout connect {_ms(settings.connect_s)}",
+        f"  timeout client {_ms(settings.idle_s)}",
+        f"  timeout server {_ms(settings.idle_s)}",
+        f"  timeout http-request {_ms(settings.idle_s)}",
+        f"  timeout http-keep-alive {_ms(settings.idle_s)}",
+        f"  timeout tunnel {_ms(settings.tunnel_s)}",
+    )
+
+
+def _frontend(settings: Settings) -> Iterator[_Line]:
+    other = f"var(txn.host),regsub(^[^.]+,*),map_str({HOSTS})"
+    certificates = f"crt {DEFAULT_CERTIFICATE} crt-list {CERTIFICATES}"
+    yield from _fixed(
+        "frontend ingress",
+        f"  bind :{settings.http_port}",
+        f"  bind :{settings.https_port} ssl {certificates} alpn h2,http/1.1",
+        "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
+        "  http-request set-header X-Request-ID %[uuid()] unless { req.hdr(X-Request-ID) -m found }",
+        "  http-request set-header X-Real-IP %[src]",
+        "  http-request set-header X-Forwarded-For %[src]",
+        "  http-request set-header X-Forwarded-Host %[req.hdr(host)]",
+        "  http-request set-header X-Forwarded-Port 80 unless { ssl_fc }",
+        "  http-request set-header X-Forwarded-Port 443 if { ssl_fc }",
+        *(f"  http-request set-header {each} http unless {{ ssl_fc }}" for each in _SCHEME_HEADERS),
+        *(f"  http-request set-header {each} https if {{ ssl_fc }}" for each in _SCHEME_HEADERS),
+        "  http-request set-var(txn.path) path",
+        "  http-request set-var(txn.host) req.hdr(host),host_only,lower",
+        f"  http-request set-var(txn.known) var(txn.host),map_str({HOSTS})",
+        f"  http-request set-var(txn.known) {text.word(other)} unless {{ var(txn.known) -m found }}",
+        f"  http-request set-var(txn.known) str({EVERY_OTHER}) unless {{ var(txn.known) -m found }}",
+        "  http-request set-var(txn.key) var(txn.known),concat(,txn.path)",
+        f"  http-request set-var(txn.route) var(txn.key),map_str({EXACT})",
+        f"  http-request set-var(txn.route) var(txn.key),concat(/),map_beg({PREFIX})"
+        " unless { var(txn.route) -m found }",
+    )
+
+
+def _endings(settings: Settings) -> Iterator[_Line]:
+    """Yield where requests go that nobody has a rule for, and what the cluster asks the controller itself."""
+    control = text.word("unix@" + settings.control_socket)
+    yield from _fixed(
+        "  use_backend %[var(txn.route)] if { var(txn.route) -m found }",
+        f"  default_backend {NOBODY}",
+        f"backend {NOBODY}",
+        "  http-request return status 404 content-type text/plain string 'no rule for this host and path\\n'",
+        "frontend own",
+        f"  bind :{settings.health_port}",
+        "  no log",
+        "  http-request use-service prometheus-exporter if { path /metrics/proxy }",
+        "  http-request deny deny_status 404 unless { path /livez /readyz /metrics }",
+        "  http-request deny deny_status 405 unless { method GET HEAD }",
+        "  default_backend own",
+        "backend own",
+        f"  server control {control}",
+    )
+
+
+def _backend(key: BackendKey, owner: Owner) -> Iterator[_Line]:
+    yield _Line(f"backend {key.name}", owner)
+    options = key.options
+    if options.redirects_to_tls:
+        location = "https://%[var(txn.host)]%[pathq]"
+        rule = f"http-request redirect location {text.word(location)} code 308 unless {{ ssl_fc }}"
+        yield _Line(f"  {rule}", owner)
+    if options.most_body_bytes:
+        condition = f"if {{ req.body_size gt {options.most_body_bytes} }}"
+        yield _Line(f"  http-request deny deny_status 413 {condition}", owner)
+    if options.rewrite is not None:
+        yield _Line(f"  http-request {_rewriting(options.rewrite)}", owner)
+
+
+def _rewriting(rewrite: Rewrite) -> str:
+    target = text.literal(rewrite.target)
+    if not rewrite.pattern:
+        return f"set-path {text.word(target)}"
+    groups = re.sub(r"\$([1-9])", r"\\\1", target)
+    return f"replace-path {text.word('(?i)^' + rewrite.pattern)} {text.word(groups)}"
+
+
+def _servers(places: Places, owner: Owner) -> Iterator[_Line]:
+    for index, server in enumerate(places):
+        state = " disabled" if server is None else ""
+        yield _Line(f"  server {server_name(index)} {address_of(server)}{state}", owner)
+
+
+def _certificate_file(certificate: Certificate) -> str:
+    return f"{text.name(certificate.namespace)}_{text.name(certificate.secret)}.pem"
+
+
+def _certificate_list(certified: Mapping[str, Certificate]) -> bytes:
+    """Write which certificate is shown to whom: one without hosts to those who ask for a name that is in it."""
+    hosts: dict[tuple[str, bool], list[str]] = {}
+    for host, certificate in sorted(certified.items()):
+        hosts.setdefault((_certificate_file(certificate), bool(host)), []).append(host)
+    lines = [" ".join((name, *map(text.key, filter(None, found)))) for (name, _), found in hosts.items()]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _map_file(entries: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(sorted(f"{text.key(key)} {value}\n" for key, value in entries)).encode()
+
+
+def _in_order(backends: Mapping[BackendKey, Owner]) -> list[tuple[BackendKey, Owner]]:
+    return sorted(backends.items(), key=lambda item: item[0].name)
+
+
+def _digest(main: bytes, files: Mapping[str, bytes], places: Mapping[str, Places]) -> str:
+    whole = hashlib.sha256(main)
+    for name, content in sorted(files.items()):
+        whole.update(f"\n{name} {len(content)}\n".encode() + content)
+    sizes = sorted((name, len(each)) for name, each in places.items())
+    whole.update(repr(sizes).encode())
+    return whole.hexdigest()[:16]
+
+
+def _joined(lines: Iterable[_Line]) -> bytes:
+    return "".join(f"{line.text}\n" for line in lines).encode()
+
+
+def _fixed(*lines: str) -> Iterator[_Line]:
+    return map(_Line, lines)
+
+
+def _ms(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

@@ -1,0 +1,121 @@
+"""What only one of several replicas says: addresses in the status of Ingresses, and events about what is wrong with them.
+
+A replica that loses the lease goes on as a proxy, and waits for its turn again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ingress.core.planning import Plan
+from ingress.core.rules import Problem
+from ingress.core.status import addresses_of, out_of_date
+from machinery.client.api import Api
+from machinery.client.events import WARNING, EventRecorder
+from machinery.client.leader import LeaderElector, LeadershipLost
+from machinery.model.backoff import Backoff
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError, NotFound
+from machinery.model.insist import Failures, tell_first
+from machinery.model.k8s.core_v1 import ObjectReference, Service
+from machinery.model.k8s.networking_v1 import Ingress, IngressLoadBalancerIngress
+from machinery.model.log import EventLog
+from machinery.model.requests import reference_to
+from machinery.model.resources import INGRESSES
+from machinery.model.store import Store
+
+_BACKOFF = Backoff(0.2, 10.0)  # wall seconds
+
+
+class Reporter:
+    """Says what the plan says."""
+
+    def __init__(
+        self,
+        api: Api,
+        events: EventRecorder,
+        ingresses: Store[Ingress],
+        find_service: Callable[[], Service | None],
+        *,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._api = api
+        self._events = events
+        self._ingresses = ingresses
+        self._find_service = find_service
+        self._clock = clock
+        self._log = log
+        self._plan: Plan | None = None
+        self._told: set[Problem] = set()
+        self._dirty = asyncio.Event()
+
+    def on_plan(self, plan: Plan) -> None:
+        """Note what is planned now."""
+        self._plan = plan
+        self._dirty.set()
+
+    def wake(self) -> None:
+        """Note that an address, or what an Ingress says of itself, may have changed."""
+        self._dirty.set()
+
+    async def run(self, candidate: Callable[[], LeaderElector] | None) -> None:
+        """Report whenever we lead, of the candidates there are; without any, always."""
+        while candidate is not None:
+            try:
+                await candidate().run(self._lead)
+            except LeadershipLost as error:
+                self._log.warning("not_reporting", error=error)
+        await self._lead()
+
+    async def _lead(self) -> None:
+        self._told.clear()
+        self._dirty.set()
+        failures = Failures(self._clock, _BACKOFF, tell_first(self._log.warning, "report_failed"))
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                await self._report()
+                failures.forget()
+            except ApiError as error:
+                failures.note(error)
+                self._dirty.set()
+                await failures.pause()
+
+    async def _report(self) -> None:
+        if self._plan is None:
+            return
+        self._complain(self._plan)
+        addresses = addresses_of(self._find_service())
+        current = [
+            self._ingresses.get(each.metadata.namespace, each.metadata.name) for each in self._plan.ours
+        ]
+        for ingress in out_of_date(filter(None, current), addresses):
+            await self._write(ingress, addresses)
+
+    async def _write(self, ingress: Ingress, addresses: tuple[IngressLoadBalancerIngress, ...]) -> None:
+        meta = ingress.metadata
+        patch = {"status": {"loadBalancer": {"ingress": addresses or None}}}
+        try:
+            await self._api.patch(INGRESSES, meta.name, patch, namespace=meta.namespace, subresource="status")
+        except NotFound:
+            return
+        self._log.info("status_written", ingress=f"{meta.namespace}/{meta.name}", addresses=len(addresses))
+
+    def _complain(self, plan: Plan) -> None:
+        """Record an event of each problem that is new since we lead."""
+        for problem in plan.problems:
+            if problem not in self._told and (about := self._reference(problem)) is not None:
+                self._events.record(about, WARNING, problem.reason, problem.message)
+        self._told = set(plan.problems)
+
+    def _reference(self, problem: Problem) -> ObjectReference | None:
+        owner = problem.owner
+        if owner.kind != "Ingress":
+            return ObjectReference(
+                kind=owner.kind, namespace=owner.namespace, name=owner.name, apiVersion="v1"
+            )
+        ingress = self._ingresses.get(owner.namespace, owner.name)
+        return reference_to(ingress) if ingress is not None else None
