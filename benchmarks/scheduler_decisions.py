@@ -19,9 +19,13 @@ from machinery.model.k8s.core_v1 import (
     NodeSelectorTerm,
     NodeStatus,
     Pod,
+    PodAffinity,
+    PodAffinityTerm,
+    PodAntiAffinity,
     PodSpec,
     ResourceRequirements,
     TopologySpreadConstraint,
+    WeightedPodAffinityTerm,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from scheduler.core.evaluations import Evaluations
@@ -38,7 +42,7 @@ _LABELS = {"app": "web"}
 
 
 def measure() -> dict[str, Any]:
-    """Schedule four kinds of pods, each onto an empty cluster; the decision and its bookkeeping are counted.
+    """Schedule pods of each kind, each onto an empty cluster; the decision and its bookkeeping are counted.
 
     Raises:
         TypeError: a pod finds no node, so that something else would be measured.
@@ -127,6 +131,35 @@ def _spread(key: str) -> TopologySpreadConstraint:
     )
 
 
+_GROUPS = 4  # that keep away from their own alone: 5,000 nodes have room for all pods
+
+
+def _term(app: str, key: str) -> PodAffinityTerm:
+    return PodAffinityTerm(topologyKey=key, labelSelector=LabelSelector(matchLabels={"app": app}))
+
+
+def _beside(number: int, *, required: bool) -> Pod:
+    """Return a pod that goes, or had rather go, to the zone of its like."""
+    term = _term("web", "topology.kubernetes.io/zone")
+    return _pod(
+        number, labels=_LABELS, affinity=Affinity(podAffinity=PodAffinity(**_terms(term, required=required)))
+    )
+
+
+def _apart(number: int, *, required: bool) -> Pod:
+    """Return a pod that goes, or had rather go, to a node without its like."""
+    app = f"web-{number % _GROUPS}"
+    terms = _terms(_term(app, "kubernetes.io/hostname"), required=required)
+    return _pod(number, labels={"app": app}, affinity=Affinity(podAntiAffinity=PodAntiAffinity(**terms)))
+
+
+def _terms(term: PodAffinityTerm, *, required: bool) -> dict[str, Any]:
+    if required:
+        return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    preferred = WeightedPodAffinityTerm(weight=100, podAffinityTerm=term)
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}
+
+
 KINDS: dict[str, Callable[[int], Pod]] = {
     "basic": _pod,
     "node_affinity": lambda number: _pod(number, affinity=_affinity()),
@@ -136,6 +169,10 @@ KINDS: dict[str, Callable[[int], Pod]] = {
     "topology_spread_by_host": lambda number: _pod(
         number, labels=_LABELS, topologySpreadConstraints=[_spread("kubernetes.io/hostname")]
     ),
+    "pod_affinity": lambda number: _beside(number, required=True),
+    "pod_anti_affinity": lambda number: _apart(number, required=True),
+    "preferred_pod_affinity": lambda number: _beside(number, required=False),
+    "preferred_pod_anti_affinity": lambda number: _apart(number, required=False),
     "replicas_with_default_spread": lambda number: _pod(number, labels=_LABELS, owned=True),
 }
 

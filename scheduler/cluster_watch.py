@@ -18,11 +18,11 @@ from machinery.client.reflector import RETRY
 from machinery.model.clock import Clock
 from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.apps_v1 import ReplicaSet
-from machinery.model.k8s.core_v1 import Node, Pod, Service
+from machinery.model.k8s.core_v1 import Namespace, Node, Pod, Service
 from machinery.model.log import EventLog
 from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType, Selection, revision_of
-from machinery.model.resources import NODES, PODS, REPLICA_SETS, SERVICES
+from machinery.model.resources import NAMESPACES, NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent, node_events
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
@@ -60,6 +60,7 @@ class ClusterWatch:
         ] = {}  # gated pods, by a claim that is missing
         self.pods: Informer[Pod] = Informer(api, PODS, _LIVE_PODS, clock=clock, keep=essential, log=log)
         self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, log=log)
+        self._namespaces: Informer[Namespace] = Informer(api, NAMESPACES, clock=clock, log=log)
         self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)
         self._replica_sets: Informer[ReplicaSet] = Informer(api, REPLICA_SETS, clock=clock, log=log)
         self._storage = StorageWatch(api, self.snapshot.storage, self.storage_happened, clock=clock, log=log)
@@ -80,6 +81,7 @@ class ClusterWatch:
         self.on_storage: Callable[[], None] = lambda: None  # called when claims or volumes have changed
         self.unreadable: dict[str, tuple[Pod, Exception]] = {}  # pods that wait, by uid
         self._nodes.subscribe(partial(self._take, self._node_changed, self._leave_out_node))
+        self._namespaces.subscribe(partial(self._take, self._namespace_changed, self._leave_out_namespace))
         self._services.subscribe(partial(self._take, self._service_changed, self._leave_out_service))
         self._replica_sets.subscribe(
             partial(self._take, self._replica_set_changed, self._leave_out_replica_set)
@@ -88,29 +90,20 @@ class ClusterWatch:
         self.pods.subscribe(lambda _change: self._pods_changed.set())
         self.pods.subscribe(partial(self._take, self._pod_changed, self._leave_out_pod))
 
+    @property
+    def _informers(self) -> tuple[Informer[Any], ...]:
+        of_pods = (self._namespaces, self._nodes, self._services, self._replica_sets, self.pods)
+        return (*self._storage.informers, *self._devices.informers, *of_pods)
+
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for informer in (
-                *self._storage.informers,
-                *self._devices.informers,
-                self._nodes,
-                self._services,
-                self._replica_sets,
-                self.pods,
-            ):
+            for informer in self._informers:
                 group.create_task(informer.run(), name=f"informer-{informer.resource}")
 
     async def synced(self) -> None:
         """Wait until everything that is there has been seen."""
-        for informer in (
-            *self._storage.informers,
-            *self._devices.informers,
-            self._nodes,
-            self._services,
-            self._replica_sets,
-            self.pods,
-        ):
+        for informer in self._informers:
             await informer.synced()
 
     async def caught_up(self, api: Api) -> None:
@@ -195,6 +188,9 @@ class ClusterWatch:
     def _leave_out_node(self, node: Node, _error: Exception) -> None:
         self.snapshot.remove_node(node.metadata.name)
 
+    def _leave_out_namespace(self, namespace: Namespace, _error: Exception) -> None:
+        self.snapshot.namespaces.remove(namespace.metadata.name)
+
     def _leave_out_service(self, service: Service, _error: Exception) -> None:
         self._owners.remove_service(service.metadata.namespace, service.metadata.name)
 
@@ -214,6 +210,16 @@ class ClusterWatch:
             self.snapshot.set_node(change.new)
         for event in node_events(change.old, change.new):
             self.happened(event)
+
+    def _namespace_changed(self, change: Change[Namespace]) -> None:
+        meta, namespaces = change.object.metadata, self.snapshot.namespaces
+        before = namespaces.version
+        if change.kind is EventType.DELETED:
+            namespaces.remove(meta.name)
+        else:
+            namespaces.set(meta.name, meta.labels)
+        if namespaces.version != before:
+            self.happened(ClusterEvent.NAMESPACE)
 
     def _service_changed(self, change: Change[Service]) -> None:
         meta = change.object.metadata

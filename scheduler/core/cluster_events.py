@@ -26,6 +26,7 @@ class ClusterEvent(Enum):
     DEVICE_CLAIM = auto()
     DEVICE_CLASS = auto()
     RESOURCE_SLICE = auto()
+    NAMESPACE = auto()  # added, or its labels changed
 
 
 OF_STORAGE: Final = frozenset(

@@ -16,7 +16,8 @@ from machinery.model.k8s.core_v1 import (
     Affinity,
     Container,
     NodeAffinity,
-    PodAffinityTerm,
+    PodAffinity,
+    PodAntiAffinity,
     PodSpec,
     ResourceRequirements,
     Toleration,
@@ -51,11 +52,17 @@ class Needs:
     node_affinity: NodeAffinity = field(compare=False)
     tolerations: tuple[Toleration, ...] = field(compare=False)
     constraints: tuple[TopologySpreadConstraint, ...] = field(compare=False)
-    anti_affinity: tuple[PodAffinityTerm, ...] = field(compare=False)  # required; they bind other pods, too
+    pod_affinity: PodAffinity | None = field(compare=False)
+    pod_anti_affinity: PodAntiAffinity | None = field(compare=False)
     claims: tuple[tuple[str, bool], ...] = field(
         compare=False
     )  # names, or those of volumes that claims are made for
     unbuilt: tuple[str, ...] = field(compare=False)  # constraints that no plugin here understands
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether it may have terms of affinity between pods."""
+        return self.pod_affinity is not None or self.pod_anti_affinity is not None
 
     @property
     def is_best_effort(self) -> bool:
@@ -73,7 +80,6 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
     own = requests(KubePod(spec=spec))
     nonzero = requests(KubePod(spec=_with_defaults(spec)))
     affinity = spec.affinity or Affinity()
-    anti = affinity.podAntiAffinity
     return Needs(
         key=key,
         cpu=own.cpu_millicores,
@@ -91,7 +97,8 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
         node_affinity=affinity.nodeAffinity or NO_AFFINITY,
         tolerations=tuple(spec.tolerations),
         constraints=tuple(spec.topologySpreadConstraints),
-        anti_affinity=tuple(anti.requiredDuringSchedulingIgnoredDuringExecution) if anti else (),
+        pod_affinity=affinity.podAffinity,
+        pod_anti_affinity=affinity.podAntiAffinity,
         claims=tuple(_claims(spec)),
         unbuilt=unbuilt_constraints(spec),
     )

@@ -6,8 +6,10 @@ from typing import Final, TypeVar
 
 from machinery.model.k8s.core_v1 import Node, Taint
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, read_allocatable
+from scheduler.core.affinity import Term
+from scheduler.core.labels import LabelSet
 from scheduler.core.needs import normalized_image
-from scheduler.core.pod import ClaimKey, LabelSet, PodInfo
+from scheduler.core.pod import ClaimKey, PodInfo
 
 K = TypeVar("K")
 
@@ -35,6 +37,7 @@ class NodeInfo:
         "index",
         "label_counts",
         "labels",
+        "leaving_counts",
         "memory",
         "name",
         "nonzero_cpu",
@@ -43,6 +46,7 @@ class NodeInfo:
         "ports",
         "priorities",
         "taints",
+        "terms",
         "unschedulable",
         "version",
     )
@@ -64,6 +68,8 @@ class NodeInfo:
         self.extended: dict[str, int] = {}
         self.ports: dict[tuple[str, int], dict[str, int]] = {}  # (protocol, port) → address → users
         self.label_counts: dict[LabelSet, int] = {}  # of pods that are not being deleted
+        self.leaving_counts: dict[LabelSet, int] = {}  # of those that are
+        self.terms: dict[Term, int] = {}  # of affinity, that the pods have
         self.claims: dict[ClaimKey, int] = {}  # pods by the claims that they use
         self.priorities: dict[int, int] = {}  # pods by priority
 
@@ -98,8 +104,10 @@ class NodeInfo:
         self.nonzero_cpu += sign * needs.nonzero_cpu
         self.nonzero_memory += sign * needs.nonzero_memory
         count(self.priorities, pod.priority, sign)
-        if not pod.is_terminating:
-            count(self.label_counts, pod.labels, sign)
+        count(self.leaving_counts if pod.is_terminating else self.label_counts, pod.labels, sign)
+        if needs.has_terms:
+            for term in pod.terms:
+                count(self.terms, term, sign)
         for name, amount in needs.extended:
             count(self.extended, name, sign * amount)
         if needs.claims:

@@ -13,7 +13,8 @@ from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Service
 from machinery.model.label_index import label_entries, selector_entries
 from machinery.model.selectors import NOTHING, LabelMatcher, equal_to, from_selector
-from scheduler.core.pod import LabelSet, PodInfo
+from scheduler.core.labels import LabelSet
+from scheduler.core.pod import PodInfo
 
 T = TypeVar("T")
 

@@ -16,6 +16,8 @@ from machinery.model.owners import controller_of
 from machinery.model.pods import as_reserved
 from machinery.model.requests import revision_of
 from machinery.model.storage import ephemeral_claim
+from scheduler.core.affinity import NO_TERMS, OwnTerms, read_terms
+from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs, read_needs, spec_key
 
 _TABLE_LIMIT: Final = 10_000
@@ -56,24 +58,6 @@ def scheduler_of(pod: Pod) -> str:
     return pod.spec.schedulerName or DEFAULT_SCHEDULER
 
 
-class LabelSet:
-    """Labels in a namespace, as a key that is cheap to look up: pods of one template share it."""
-
-    __slots__ = ("_content", "_hash", "labels", "namespace")
-
-    def __init__(self, namespace: str, labels: dict[str, str]) -> None:
-        self.namespace = namespace
-        self.labels = labels
-        self._content = (namespace, frozenset(labels.items()))
-        self._hash = hash(self._content)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, LabelSet) and self._content == other._content)
-
-
 ClaimKey: TypeAlias = tuple[str, str]
 """(namespace, name) of a PersistentVolumeClaim, or of a ResourceClaim."""
 
@@ -103,6 +87,7 @@ class PodInfo:
     needs: Needs
     device_claims: tuple[DeviceClaim, ...] = ()
     scheduler_name: str = DEFAULT_SCHEDULER
+    terms: OwnTerms = NO_TERMS  # of affinity between pods
 
     @property
     def key(self) -> str:
@@ -142,6 +127,7 @@ class PodInfo:
             self.needs,
             self.device_claims,
             self.scheduler_name,
+            self.terms,
         )
 
     def asks_as(self, other: PodInfo) -> bool:
@@ -160,10 +146,12 @@ class PodReader:
     def __init__(self) -> None:
         self._needs: dict[bytes, Needs] = {}
         self._labels: dict[LabelSet, LabelSet] = {}
+        self._terms: dict[tuple[bytes, str], OwnTerms] = {}
 
     def read(self, pod: Pod) -> PodInfo:
         """Read a pod."""
         meta, spec = pod.metadata, pod.spec
+        needs = self._shared_needs(spec)
         return PodInfo(
             uid=meta.uid,
             namespace=meta.namespace,
@@ -176,9 +164,10 @@ class PodReader:
             gates=tuple(gate.name for gate in spec.schedulingGates),
             labels=self._shared_labels(meta),
             owner=controller_of(meta),
-            needs=self._shared_needs(spec),
+            needs=needs,
             device_claims=tuple(pod_claims(pod)) if spec.resourceClaims else (),
             scheduler_name=scheduler_of(pod),
+            terms=self._shared_terms(needs, meta.namespace) if needs.has_terms else NO_TERMS,
         )
 
     def _shared_needs(self, spec: PodSpec) -> Needs:
@@ -188,6 +177,15 @@ class PodReader:
         if len(self._needs) >= _TABLE_LIMIT:
             self._needs.clear()
         return self._needs.setdefault(key, read_needs(spec, key))
+
+    def _shared_terms(self, needs: Needs, namespace: str) -> OwnTerms:
+        key = (needs.key, namespace)
+        known = self._terms.get(key)
+        if known is None:
+            if len(self._terms) >= _TABLE_LIMIT:
+                self._terms.clear()
+            known = self._terms[key] = read_terms(needs.pod_affinity, needs.pod_anti_affinity, namespace)
+        return known
 
     def _shared_labels(self, meta: ObjectMeta) -> LabelSet:
         if len(self._labels) >= _TABLE_LIMIT:

@@ -14,6 +14,7 @@ from scheduler.core.plugins.balanced_allocation import NodeResourcesBalancedAllo
 from scheduler.core.plugins.default_preemption import DefaultPreemption
 from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.plugins.image_locality import ImageLocality
+from scheduler.core.plugins.inter_pod_affinity import InterPodAffinity
 from scheduler.core.plugins.node_affinity import NodeAffinity
 from scheduler.core.plugins.node_name import NodeName
 from scheduler.core.plugins.node_ports import NodePorts
@@ -46,6 +47,7 @@ PLUGINS: Final[tuple[Plugin, ...]] = (
     VolumeBinding(),
     VolumeZone(),
     PodTopologySpread(),
+    InterPodAffinity(),
     DynamicResources(),
     DefaultPreemption(),
     NodeResourcesBalancedAllocation(),

@@ -9,13 +9,13 @@ nodes are not what they were.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from machinery.model.k8s.core_v1 import Node, PodAffinityTerm
+from machinery.model.k8s.core_v1 import Node
+from scheduler.core.affinity import Namespaces, Terms
 from scheduler.core.devices.inventory import Devices
-from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo, count
 from scheduler.core.owners import Owners
 from scheduler.core.pod import ClaimKey, PodInfo
@@ -40,6 +40,8 @@ class Snapshot:
         self.images_version = 0
         self.storage = Storage()
         self.owners = Owners()
+        self.namespaces = Namespaces()
+        self.terms = Terms(self.namespaces)  # of affinity, that pods on nodes have
         self.devices = Devices(self.touch)
         self.claims: Counter[ClaimKey] = Counter()  # pods on nodes by the claims that they use
         self._by_name: dict[str, NodeInfo] = {}
@@ -47,9 +49,6 @@ class Snapshot:
         self._pods: dict[str, PodInfo] = {}  # on a node, assumed ones too
         self._assumed: dict[str, _Assumed] = {}
         self._priorities: Counter[int] = Counter()  # of the pods
-        self._repelling: Counter[tuple[str, Needs]] = (
-            Counter()
-        )  # pods with anti-affinity, by namespace and template
         self._log: list[int] = []
         self._log_start = 0
 
@@ -128,10 +127,6 @@ class Snapshot:
             if assumed.bound_s is not None and assumed.bound_s < before_s
         ]
 
-    def repelling_terms(self) -> Iterable[tuple[str, PodAffinityTerm]]:
-        """Yield the required anti-affinity of the pods on nodes, of each template once, with the pod's namespace."""
-        return ((namespace, term) for namespace, needs in self._repelling for term in needs.anti_affinity)
-
     def has_lower(self, priority: int) -> bool:
         """Whether a pod on some node has a lower priority."""
         return min(self._priorities, default=priority) < priority
@@ -188,8 +183,8 @@ class Snapshot:
 
     def _count(self, pod: PodInfo, sign: int) -> None:
         count(self._priorities, pod.priority, sign)
-        if pod.needs.anti_affinity:
-            count(self._repelling, (pod.namespace, pod.needs), sign)
+        if pod.needs.has_terms:
+            (self.terms.add if sign > 0 else self.terms.remove)(pod.terms)
         if pod.needs.claims:
             for claim in pod.claims:
                 count(self.claims, claim.key, sign)

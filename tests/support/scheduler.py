@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from machinery.model.k8s.core_v1 import Node, Pod
@@ -34,6 +34,7 @@ from scheduler.core.schedule import Bind, Decision, schedule
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.spread import Constraint, read_spread
 from scheduler.core.storage import NO_VOLUMES, PodVolumes
+from tests.support.affinity_reference import AffinityReference
 
 
 class Decider:
@@ -101,13 +102,20 @@ def _reserved(decision: Bind, plugin: str) -> Any:
 class Reference:
     """The rules, applied to lists of objects."""
 
-    def __init__(self, nodes: Iterable[Node], pods: Iterable[Pod], owners: Owners) -> None:
+    def __init__(
+        self,
+        nodes: Collection[Node],
+        pods: Collection[Pod],
+        owners: Owners,
+        namespaces: Mapping[str, dict[str, str]] | None = None,
+    ) -> None:
         world = Decider(*nodes)
         world.run(*pods)
         self._owners = owners
         self._snapshot = world.snapshot
         self._reader = world.reader
         self._nodes = [node for node in world.snapshot.nodes if node.exists]
+        self._affinity = AffinityReference(nodes, pods, namespaces or {})
 
     def judge(self, pod: Pod) -> tuple[dict[str, int], Counter[str]]:
         """Return the scores of the nodes that can take the pod, and the reasons of the others, counted."""
@@ -117,12 +125,14 @@ class Reference:
         reasons: Counter[str] = Counter()
         fitting = []
         for node in self._nodes:
-            found = self._reasons(info, node, spread.hard)
+            found = self._reasons(info, node, spread.hard) or self._affinity.reasons(pod, node.name)
             reasons.update(found)
             if not found:
                 fitting.append(node)
         points = self._spread_points(info, fitting, spread.soft, needs_all=spread.needs_all_labels)
-        return self._scores(info.needs, fitting, points), reasons
+        wished = self._affinity.points(pod, [node.name for node in fitting])
+        scores = self._scores(info.needs, fitting, points)
+        return {name: score + 2 * wished[name] for name, score in scores.items()}, reasons
 
     def _reasons(self, pod, node, hard) -> list[str]:
         needs = pod.needs

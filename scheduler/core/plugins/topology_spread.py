@@ -13,10 +13,11 @@ from machinery.model.selectors import LabelMatcher
 from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
 from scheduler.core.domains import Place, Tally, amount_at
 from scheduler.core.framework import Part, Plugin, part
+from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
 from scheduler.core.plugins import node_affinity, taint_toleration
-from scheduler.core.pod import LabelSet, PodInfo
+from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Rejection
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.spread import (
@@ -65,7 +66,12 @@ class PodTopologySpread(Plugin):
 
     name = NAME
     weight = 2
-    helped_by = frozenset(ClusterEvent) - {ClusterEvent.NODE_ALLOCATABLE} - OF_STORAGE - OF_DEVICES
+    helped_by = (
+        frozenset(ClusterEvent)
+        - {ClusterEvent.NODE_ALLOCATABLE, ClusterEvent.NAMESPACE}
+        - OF_STORAGE
+        - OF_DEVICES
+    )
 
     def asks_each(self, needs: Needs) -> bool:
         """Whether a pod may be spread: what it belongs to decides, too."""

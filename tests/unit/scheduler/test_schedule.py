@@ -5,17 +5,13 @@ from collections import Counter
 import pytest
 
 from machinery.model.k8s.core_v1 import (
-    Affinity,
     ContainerPort,
-    PodAffinity,
     PodAffinityTerm,
-    PodAntiAffinity,
     RBDVolumeSource,
     Service,
     ServiceSpec,
     TopologySpreadConstraint,
     Volume,
-    WeightedPodAffinityTerm,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.owners import owner_reference
@@ -191,51 +187,12 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
     )
 
 
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        (
-            {
-                "affinity": Affinity(
-                    podAffinity=PodAffinity(requiredDuringSchedulingIgnoredDuringExecution=[TERM])
-                )
-            },
-            "spec.affinity.podAffinity",
-        ),
-        (
-            {
-                "affinity": Affinity(
-                    podAntiAffinity=PodAntiAffinity(
-                        preferredDuringSchedulingIgnoredDuringExecution=[
-                            WeightedPodAffinityTerm(weight=1, podAffinityTerm=TERM)
-                        ]
-                    )
-                )
-            },
-            "spec.affinity.podAntiAffinity",
-        ),
-        (
-            {"volumes": [Volume(name="data", rbd=RBDVolumeSource(monitors=["m"], image="i"))]},
-            'rbd of volume "data"',
-        ),
-    ],
-)
-def test_a_constraint_without_a_plugin_keeps_the_pod_pending_and_is_named(spec, field):
-    """Preferences too: nobody could tell that one was ignored."""
-    message = Decider(*three()).message(pod(**spec))
+def test_a_constraint_without_a_plugin_keeps_the_pod_pending_and_is_named():
+    """Nobody could tell that it was ignored."""
+    volume = Volume(name="data", rbd=RBDVolumeSource(monitors=["m"], image="i"))
+    message = Decider(*three()).message(pod(volumes=[volume]))
     assert message.startswith("0/3 nodes are available: scheduling by ")
-    assert f"{field} is not built in Kubarium." in message
-
-
-def test_a_running_pods_anti_affinity_is_not_overlooked():
-    """It may be meant for the pod that waits; a pod that it does not select is free."""
-    world = Decider(*three())
-    anti = PodAntiAffinity(requiredDuringSchedulingIgnoredDuringExecution=[TERM])
-    world.run(pod("lonely", node="node-1", affinity=Affinity(podAntiAffinity=anti)))
-    assert "podAntiAffinity may exclude this pod" in world.message(pod(labels=WEB))
-    assert isinstance(world.decide(pod(labels={"app": "other"})), Bind)
-    world.snapshot.remove_pod("uid-default-lonely")
-    assert isinstance(world.decide(pod(labels=WEB)), Bind)
+    assert 'rbd of volume "data" is not built in Kubarium.' in message
 
 
 def test_a_taint_of_preference_is_avoided_if_possible():
