@@ -195,7 +195,7 @@ class Cluster:
                 progress(f'cluster "{name}" is already running')
                 added = cluster._adapt(options)
                 spec = cluster.spec
-            if is_new and spec.bootstraps:
+            if is_new and spec.bootstraps and not spec.joined:
                 from kubarium.bootstrapping import admit_token  # few clusters have such nodes
 
                 admit_token(spec, cluster.layout, timeout_s=timeout_s)

@@ -74,6 +74,8 @@ def up(options: argparse.Namespace) -> int:
         )
     for node in begun.added:
         print(f"{node} was added")
+    if not cluster.kubeconfig.exists():  # a machine that joined: the first one has the administrator's
+        return 0
     print(f"\n  export KUBECONFIG={cluster.kubeconfig}")
     if shutil.which("kubarium") is None:
         print(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH")

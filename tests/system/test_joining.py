@@ -165,6 +165,22 @@ def test_a_node_is_added_and_taken_out_on_the_machine_that_joined(machines: Mach
     assert machines.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1", "node/node-2-1"]
 
 
+def test_a_machine_that_was_off_comes_back(machines: Machines, pods: dict[str, str]) -> None:
+    """With its nodes and their certificates, and with what runs on them; so does the process that keeps its peers."""
+    machines.second.kubarium("stop", "--name", SECOND)
+    machines.second.kubarium("start", "--name", SECOND)
+    machines.second.kubarium("kill", "--restart", "--name", SECOND, "tunnel")
+    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+
+    def answers() -> bool:
+        fetch = ["exec", "web-1", "--", "wget", "-qO-", "http://web-2:8081/index.html"]
+        return machines.kubectl(*fetch) == "web-2\n"
+
+    assert pods
+    eventually(answers)
+    eventually(lambda: peers(machines, SECOND) == [machines.first.address])
+
+
 def test_a_machine_leaves_and_comes_again(machines: Machines) -> None:
     """Its nodes are gone from the cluster, and it from the tunnel; then it has the number that it had."""
     machines.second.kubarium("leave", "--name", SECOND)
