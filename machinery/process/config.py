@@ -24,6 +24,7 @@ from machinery.model import quantity
 
 if TYPE_CHECKING:
     from machinery.client.in_cluster import InCluster
+    from machinery.client.kubeconfig import InKubeconfig
 
 REQUIRED: Final[Any] = MISSING  # the default of a field that the user has to give
 
@@ -70,6 +71,11 @@ class ComponentConfig:
         default=False,
         help="come to the apiserver as the ServiceAccount of the pod that this process is in: instead of --server,"
         " --transport, --ca-file and --token-file",
+    )
+    kubeconfig: str = setting(
+        "",
+        help="file whose current context says where the apiserver is, any that serves Kubernetes' REST API, and as whom to come:"
+        " instead of --server, --transport and what goes with them",
     )
     tls_server_name: str = setting(
         "", help="name that the apiserver's certificate carries; default: the host of --server"
@@ -161,6 +167,8 @@ def parse(config_class: type[C], argv: Sequence[str] | None) -> C:
     try:
         if config.in_cluster:
             config = as_in_cluster(config, _found_in_pod)
+        if config.kubeconfig:
+            config = as_in_kubeconfig(config, _read_in_file)
         config.validate()
     except ConfigError as error:
         parser.error(str(error))
@@ -185,6 +193,37 @@ def as_in_cluster(config: C, find: Callable[[], InCluster]) -> C:
     return dataclasses.replace(
         config, server=server, transport="rest", ca_file=ca_file, token_file=token_file
     )
+
+
+def as_in_kubeconfig(config: C, read: Callable[[str], InKubeconfig]) -> C:
+    """Return a configuration with the apiserver and the identity of its kubeconfig, as `read` reads it.
+
+    Raises:
+        ConfigError: it cannot be used (`read` raises LookupError), or the flags say otherwise.
+    """
+    for field in ("in_cluster", "server", "ca_file", "cert_file", "token_file", "tls_server_name"):
+        if getattr(config, field):
+            raise ConfigError("kubeconfig", f"goes without {flag(field)}")
+    try:
+        found = read(config.kubeconfig)
+    except LookupError as error:
+        raise ConfigError("kubeconfig", str(error)) from error
+    return dataclasses.replace(
+        config,
+        server=found.server,
+        transport="rest",
+        ca_file=found.ca_file,
+        cert_file=found.cert_file,
+        key_file=found.key_file,
+        token_file=found.token_file,
+        tls_server_name=found.server_name,
+    )
+
+
+def _read_in_file(file: str) -> InKubeconfig:
+    from machinery.client.kubeconfig import read_kubeconfig
+
+    return read_kubeconfig(file)
 
 
 def _found_in_pod() -> InCluster:

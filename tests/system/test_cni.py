@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubarium import Cluster, KubariumError
 from tests.support.clusters import clusters
@@ -104,6 +107,55 @@ def test_a_pod_whose_network_broke_gets_a_new_one(cluster: Cluster, kubectl: Kub
     eventually(is_new)
     kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=30s")
     assert "here" in kubectl("exec", "client", "--", "wget", "-qO-", "http://web/index.html")
+
+
+@contextlib.contextmanager
+def program(*argv: str) -> Iterator[None]:
+    """Run a program of ours, and end it."""
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield
+        assert process.poll() is None, process.stdout and process.stdout.read()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_a_proxy_works_by_a_kubeconfig(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
+    """As beside any apiserver: through the REST door, by credentials that stand in the file."""
+    content = yaml.safe_load(cluster.kubeconfig.read_text())
+    door = f"https://{cluster.addresses.host}:{cluster.addresses.rest_port}"
+    content["clusters"][0]["cluster"] |= {"server": door, "tls-server-name": "apiserver"}
+    (tmp_path / "config").write_text(yaml.safe_dump(content))
+    cluster.stop("proxy@node-1")
+    in_node(cluster, "nft", "delete", "table", "ip", "kubarium-proxy")
+    fetch = ["exec", "client", "--", "wget", "-qO-", f"http://{service_ip(kubectl)}/index.html"]
+    node = ["ip", "netns", "exec", f"kubarium-{cluster.name}.node-1"]
+    proxy = [sys.executable, "-m", "proxy", "--node-name=node-1", f"--kubeconfig={tmp_path / 'config'}"]
+    with program(*node, *proxy):
+        eventually(lambda: "kubarium-proxy" in in_node(cluster, "nft", "list", "tables"))
+        eventually(lambda: "here" in kubectl(*fetch))
+    cluster.restart("proxy@node-1")
+
+
+def service_ip(kubectl: Kubectl) -> str:
+    return kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+
+
+def test_a_scheduler_and_controllers_work_by_a_kubeconfig(cluster: Cluster, kubectl: Kubectl) -> None:
+    """A Deployment gets its pod, and the pod its node."""
+    names = ("scheduler", "controllers")
+    for name in names:
+        cluster.stop(name)
+    with contextlib.ExitStack() as running:
+        for name in names:
+            running.enter_context(
+                program(sys.executable, "-m", name, f"--kubeconfig={cluster.kubeconfig}", "--profile=fast")
+            )
+        kubectl("create", "deployment", "by-file", "--image=busybox:1.36", "--", "sleep", "3600")
+        kubectl("wait", "--for=condition=Available", "deployment/by-file", "--timeout=60s")
+    for name in names:
+        cluster.restart(name)
 
 
 def test_a_file_that_is_none_is_refused_before_anything_is_started(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_
         "check-flags",
         "token-file",
         "in-cluster",
+        "kubeconfig",
     }  # how it is started and comes in
     assert set(KUBELET_FLAGS) == known - set_here - others
 
