@@ -97,7 +97,7 @@ def oom_score_adj(pod: Pod, container: Container, node_memory_bytes: int) -> int
     if qos_class(pod) == BEST_EFFORT:
         return 1000
     score = _burstable_oom(container, node_memory_bytes)
-    if is_sidecar(container):
+    if is_sidecar(container) and any(each.name == container.name for each in pod.spec.initContainers):
         score = min([score, *(_burstable_oom(main, node_memory_bytes) for main in pod.spec.containers)])
     return score
 

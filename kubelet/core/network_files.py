@@ -104,8 +104,10 @@ def _missing_cluster_dns(pod: Pod) -> str:
 
 
 def pod_hostname(pod: Pod) -> str:
-    """Return the host name inside a pod, at most 63 characters."""
-    name = pod.spec.hostnameOverride or pod.spec.hostname or pod.metadata.name
+    """Return the host name inside a pod, at most 63 characters; one that takes its place has as many as a kernel's may have."""
+    if pod.spec.hostnameOverride:
+        return pod.spec.hostnameOverride
+    name = pod.spec.hostname or pod.metadata.name
     return name[:_HOSTNAME_LENGTH].rstrip("-.")
 
 

@@ -144,8 +144,8 @@ def _never_begins_again(pod: Pod, observed: ObservedPod) -> bool:
     """
     if pod.spec.restartPolicy != "Never" or observed.sandbox is None or not observed.containers:
         return False
-    members = [each for each in (*pod.spec.initContainers, *pod.spec.containers) if not is_sidecar(each)]
-    return not any(each.restartPolicyRules or each.restartPolicy for each in members)
+    inits = [each for each in pod.spec.initContainers if not is_sidecar(each)]
+    return not any(each.restartPolicyRules or each.restartPolicy for each in (*inits, *pod.spec.containers))
 
 
 def _something_left(situation: Situation) -> bool:

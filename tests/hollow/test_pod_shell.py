@@ -18,6 +18,8 @@ from kubelet.runtime import Runtime
 from kubelet.runtime_handlers import HandlerProblem, RuntimeHandlers
 from machinery.model.k8s import served
 from machinery.model.k8s.core_v1 import (
+    ContainerRestartRule,
+    ContainerRestartRuleOnExitCodes,
     ExecAction,
     Lifecycle,
     LifecycleHandler,
@@ -135,6 +137,27 @@ async def test_pre_stop_comes_before_the_stop_signal(node: Rig):
     await node.delete("web")
     await node.until_true(lambda: node.containers()[0].record.term_s)
     assert node.containers()[0].record.term_s - begun_s >= 8
+
+
+async def test_a_rule_restarts_one_container_of_a_pod_that_never_restarts(node: Rig):
+    """By its exit code; the other container's end is an end, and the pod goes on."""
+    rule = ContainerRestartRule(
+        action="Restart", exitCodes=ContainerRestartRuleOnExitCodes(operator="In", values=[42])
+    )
+    ruled = container("again", restartPolicy="Never", restartPolicyRules=[rule])
+    ends = {
+        "again__exit_after": "1s",
+        "again__exit_code": "42",
+        "main__exit_after": "1s",
+        "main__exit_code": "42",
+    }
+    await node.create(behaving("web", [ruled, container()], restartPolicy="Never", **ends))
+    found = await node.until(
+        "web", lambda p: p.status.containerStatuses and p.status.containerStatuses[0].restartCount
+    )
+    again, main = found.status.containerStatuses
+    assert (again.name, again.lastState.terminated.exitCode, found.status.phase) == ("again", 42, "Running")
+    assert (main.restartCount, main.state.terminated.exitCode) == (0, 42)
 
 
 async def test_a_crashing_container_is_restarted_then_waits(node: Rig):

@@ -15,6 +15,7 @@ from apiserver.core.podspec.mounts import mount_causes
 from apiserver.core.podspec.ports import host_port_conflicts, port_list_causes
 from apiserver.core.podspec.probes import probe_causes
 from apiserver.core.podspec.resources import resize_causes, resource_causes
+from apiserver.core.podspec.restart_rules import restart_causes
 from apiserver.core.podspec.security import container_security_causes
 from apiserver.core.podspec.volumes import PULL_POLICIES
 from apiserver.core.values import Json
@@ -45,9 +46,7 @@ def _main_causes(spec: Json, path: str) -> list[Cause]:
         found += _common_causes(container, spec, where)
         found += _name_once(container, where, seen)
         found += _lasting_causes(container, spec, where)
-        if "restartPolicy" in container:
-            text = "may not be set for non-init containers"
-            found.append(field_errors.forbidden(f"{where}.restartPolicy", text))
+        found += restart_causes(container, where)
     return found + host_port_conflicts(containers, path)
 
 
@@ -57,12 +56,10 @@ def _init_causes(spec: Json, path: str) -> list[Cause]:
     for index, container in enumerate(spec.get("initContainers") or []):
         where = f"{path}[{index}]"
         found += _common_causes(container, spec, where)
-        policy = container.get("restartPolicy")
-        if policy is not None:
-            found += field_errors.one_of(f"{where}.restartPolicy", policy, {"Always"})
+        found += restart_causes(container, where)
         found += _name_once(container, where, seen)
         found += host_port_conflicts([container], path, first=index)
-        if policy == "Always":
+        if container.get("restartPolicy") == "Always":
             found += _lasting_causes(container, spec, where)
         else:
             text = "may not be set for init containers without restartPolicy=Always"

@@ -24,6 +24,7 @@ from machinery.model.errors import Cause
 
 _RESTART_POLICIES: Final = ["Always", "OnFailure", "Never"]
 _LARGEST: Final = 2**31 - 1
+_LONGEST_HOSTNAME: Final = 64  # characters
 
 
 def validate_spec(spec: Json, path: str) -> list[Cause]:
@@ -94,6 +95,21 @@ def _name_causes(spec: Json, path: str) -> list[Cause]:
     for field in ("hostname", "subdomain"):
         if name := spec.get(field):
             found += field_errors.each_invalid(f"{path}.{field}", name, names.dns_label_errors(name))
+    return found + _hostname_override_causes(spec, f"{path}.hostnameOverride")
+
+
+def _hostname_override_causes(spec: Json, path: str) -> list[Cause]:
+    """Check the name that a pod sees as its own, whatever its DNS records say: as long as a kernel's may be."""
+    name = spec.get("hostnameOverride")
+    if not name:
+        return []
+    found = field_errors.each_invalid(path, name, names.dns_subdomain_errors(name))
+    if len(name) > _LONGEST_HOSTNAME:
+        text = f"must be no more than {_LONGEST_HOSTNAME} characters"
+        found.append(field_errors.invalid(path, name, text))
+    for other in ("setHostnameAsFQDN", "hostNetwork"):
+        if spec.get(other):
+            found.append(field_errors.forbidden(path, f"may not be set when `{other}` is true"))
     return found
 
 

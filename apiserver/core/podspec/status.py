@@ -7,6 +7,7 @@ from typing import Final
 from apiserver.core import field_errors, ports
 from apiserver.core.podspec.defaults import containers
 from apiserver.core.podspec.device_claims import claim_status_causes
+from apiserver.core.podspec.restart_rules import may_run_again
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -70,16 +71,15 @@ def _condition_causes(conditions: list[Json]) -> list[Cause]:
 def _transition_causes(after: Json, before: Json, pod_spec: Json) -> list[Cause]:
     """Find containers that run again although they have ended for good."""
     policy = pod_spec.get("restartPolicy", "Always")
-    if policy == "Always":
-        return []
-    sidecars = {each.get("name") for each in containers(pod_spec) if each.get("restartPolicy") == "Always"}
+    declared = {each.get("name"): each for each in containers(pod_spec)}
     found: list[Cause] = []
     for field in ("containerStatuses", "initContainerStatuses"):
         alive = {each.get("name") for each in after.get(field) or [] if not _ended(each)}
         for index, each in enumerate(before.get(field) or []):
-            ended = _ended(each)
-            again = policy == "OnFailure" and ended and ended.get("exitCode", 0) != 0
-            if ended and not again and each.get("name") in alive - sidecars:
+            ended, name = _ended(each), each.get("name")
+            if not ended or name not in alive:
+                continue
+            if not may_run_again(declared.get(name) or {}, policy, ended.get("exitCode", 0)):
                 text = "may not be transitioned to non-terminated state"
                 found.append(field_errors.forbidden(f"status.{field}[{index}].state", text))
     return found

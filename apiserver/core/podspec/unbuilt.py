@@ -11,12 +11,8 @@ from apiserver.core.values import Json
 _BUILT_PROJECTIONS: Final = frozenset({"configMap", "downwardAPI", "secret", "serviceAccountToken"})
 
 _SPEC: Final[dict[str, str]] = {
-    "hostnameOverride": "the hostname is metadata.name or spec.hostname",
     "resources": "give requests and limits to the containers",
     "schedulingGroup": "pods are scheduled one by one",
-}
-_CONTAINER: Final[dict[str, str]] = {
-    "restartPolicyRules": "the pod's restartPolicy holds for all of its containers",
 }
 
 
@@ -30,7 +26,7 @@ def _missing(spec: Json, path: str) -> Iterator[str]:
     for index, volume in enumerate(spec.get("volumes") or []):
         yield from _in_volume(volume, f"{path}.volumes[{index}]")
     for container, where in containers_with_paths(spec, path):
-        yield from _in_container(container, where, sidecar="initContainers" in where)
+        yield from _in_container(container, where)
 
 
 def _asked(part: Json, table: dict[str, str], path: str) -> Iterator[str]:
@@ -46,11 +42,11 @@ def _in_volume(volume: Json, path: str) -> Iterator[str]:
             yield f"{path}.projected.sources[{index}].{name} is not built"
 
 
-def _in_container(container: Json, path: str, *, sidecar: bool) -> Iterator[str]:
-    yield from _asked(container, _CONTAINER, path)
-    if container.get("restartPolicy") in {"Never", "OnFailure"}:
-        why = "it may only be Always, of an init container" if sidecar else "it is the pod's"
-        yield f"{path}.restartPolicy: {container['restartPolicy']} is not built: {why}"
+def _in_container(container: Json, path: str) -> Iterator[str]:
+    for index, rule in enumerate(container.get("restartPolicyRules") or []):
+        if rule.get("action") == "RestartAllContainers":
+            where = f"{path}.restartPolicyRules[{index}].action"
+            yield f"{where}: RestartAllContainers is not built: a container restarts alone"
     for index, variable in enumerate(container.get("env") or []):
         if "fileKeyRef" in (variable.get("valueFrom") or {}):
             yield f"{path}.env[{index}].valueFrom.fileKeyRef is not built"

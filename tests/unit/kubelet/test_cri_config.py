@@ -334,6 +334,13 @@ def test_host_names_are_cut_to_what_linux_takes():
     assert pod_hostname(pod(hostname="db-0")) == "db-0"
 
 
+def test_a_name_that_takes_the_place_of_the_hosts_is_not_cut_and_has_no_domain():
+    """A pod sees it as its own; its domain is nothing that is added to it."""
+    name = f"{'a' * 31}.{'b' * 32}"
+    asking = pod("web", hostname="db-0", subdomain="db", hostnameOverride=name)
+    assert pod_hostname(asking) == kernel_hostname(asking, "cluster.local") == name
+
+
 def test_a_pod_may_want_its_whole_name_as_its_host_name():
     """Which has to fit into a kernel; without a subdomain there is none."""
     asking = pod("web", subdomain="db", setHostnameAsFQDN=True)

@@ -79,9 +79,10 @@ def test_a_pod_that_never_restarts_is_over_with_its_sandbox(policy, runs, attemp
     assert (found.create_sandbox, found.is_over, found.start) == (attempt, attempt is None, [])
 
 
-def test_a_container_with_a_policy_of_its_own_gets_a_new_sandbox():
+@pytest.mark.parametrize("policy", ["OnFailure", "Always"])
+def test_a_container_with_a_policy_of_its_own_gets_a_new_sandbox(policy):
     """What the pod says is not what holds for it."""
-    spec = pod(restartPolicy="Never", containers=[container("a", restartPolicy="OnFailure"), container("b")])
+    spec = pod(restartPolicy="Never", containers=[container("a", restartPolicy=policy), container("b")])
     found = plan(spec, ended("a", 1), sandboxes=(sandbox(is_ready=False),))
     assert (found.create_sandbox, found.is_over) == (1, False)
 

@@ -70,9 +70,9 @@ def test_a_time_zone_that_is_not_known_any_more_may_stay() -> None:
 def test_what_its_pods_cannot_have_is_said_with_its_place() -> None:
     """A 501, as for pods."""
     with pytest.raises(
-        NotImplementedHere, match=r"^spec\.jobTemplate\.spec\.template\.spec\.hostnameOverride"
+        NotImplementedHere, match=r"^spec\.jobTemplate\.spec\.template\.spec\.schedulingGroup"
     ):
-        read(cron_job(pod={"hostnameOverride": "a"}))
+        read(cron_job(pod={"schedulingGroup": {"podGroupName": "a"}}))
 
 
 def test_a_cron_job_is_printed() -> None:

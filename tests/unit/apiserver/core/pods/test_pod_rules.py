@@ -48,6 +48,31 @@ def test_a_sidecar_may_have_probes() -> None:
     assert complaints(pod(initContainers=[sidecar])) == []
 
 
+def test_so_many_rules_and_exit_codes_are_too_many() -> None:
+    """A container has at most 20 rules, of at most 255 exit codes each."""
+    rule = {"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [*range(256)]}}
+    main = {"restartPolicy": "OnFailure", "restartPolicyRules": [rule] * 21}
+    found = complaints(pod(container=main))
+    path = "spec.containers[0].restartPolicyRules"
+    assert found[0] == f"{path}: Too many: 21: must have at most 20 items"
+    assert found[1] == f"{path}[0].exitCodes.values: Too many: 256: must have at most 255 items"
+
+
+def test_a_pod_may_see_another_name_as_its_own() -> None:
+    """The name is a subdomain of at most 64 characters, of a pod that has a name of its own to begin with."""
+    longest = f"{'a' * 31}.{'b' * 32}"
+    assert created(pod(hostnameOverride=longest))["spec"]["hostnameOverride"] == longest
+    wrong = (
+        {"hostnameOverride": "Web.example"},
+        {"hostnameOverride": f"{longest}c"},
+        {"hostnameOverride": "web.example", "setHostnameAsFQDN": True},
+        {"hostnameOverride": "web.example", "hostNetwork": True},
+    )
+    for spec in wrong:
+        (found,) = complaints(pod(**spec))
+        assert found.startswith("spec.hostnameOverride: ")
+
+
 def test_every_fault_is_named_at_once() -> None:
     """One answer lists all that is wrong."""
     found = complaints(pod(container={"image": "", "name": ""}, restartPolicy="x"))

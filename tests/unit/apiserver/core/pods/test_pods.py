@@ -14,6 +14,7 @@ from tests.support.pod_specs import CONTEXT, complaints, created, pod, update_co
 from tests.support.stalls import using
 
 NOW = "2026-01-01T00:00:09Z"
+_RESTART_42: Json = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
 
 
 def _changed(obj: Json, **spec: object) -> Json:
@@ -283,6 +284,35 @@ def test_a_container_that_ended_for_good_does_not_run_again() -> None:
     new["status"]["containerStatuses"][0]["state"] = {"running": {}}
     with pytest.raises(Invalid, match="may not be transitioned to non-terminated state"):
         with_status(new, old)
+
+
+@pytest.mark.parametrize(
+    ("policy", "own", "code", "may"),
+    [
+        ("Never", {"restartPolicy": "Always"}, 0, True),
+        ("Never", {"restartPolicy": "OnFailure"}, 1, True),
+        ("Never", {"restartPolicy": "OnFailure"}, 0, False),
+        ("Always", {"restartPolicy": "Never"}, 1, False),
+        ("Always", {"restartPolicy": "Never", "restartPolicyRules": [_RESTART_42]}, 42, True),
+        ("Always", {"restartPolicy": "Never", "restartPolicyRules": [_RESTART_42]}, 1, False),
+    ],
+)
+def test_a_container_runs_again_by_its_own_policy_and_rules(
+    policy: str, own: Json, code: int, may: bool
+) -> None:
+    """They come before the pod's."""
+    old = created(pod(restartPolicy=policy, container=own))
+    state = {"terminated": {"exitCode": code}}
+    old["status"]["containerStatuses"] = [
+        {"name": "main", "state": state, "ready": False, "restartCount": 0, "image": "", "imageID": ""}
+    ]
+    new = deepcopy(old)
+    new["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    if may:
+        assert "running" in with_status(new, old)["status"]["containerStatuses"][0]["state"]
+    else:
+        with pytest.raises(Invalid, match="may not be transitioned to non-terminated state"):
+            with_status(new, old)
 
 
 def test_field_labels() -> None:

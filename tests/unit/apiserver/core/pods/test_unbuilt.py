@@ -14,7 +14,8 @@ from tests.support.pod_specs import created, deployment, pod
     ("obj", "path"),
     [
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
-        (pod(hostnameOverride="a"), "spec.hostnameOverride"),
+        (pod(resources={"limits": {"cpu": "1"}}), "spec.resources"),
+        (pod(container={"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers"}]}), "spec.containers[0].restartPolicyRules[0].action"),
     ],
 )  # fmt: skip
 def test_a_pod_that_asks_for_it_gets_a_501(obj: Json, path: str) -> None:
@@ -27,8 +28,8 @@ def test_a_pod_that_asks_for_it_gets_a_501(obj: Json, path: str) -> None:
 
 def test_a_template_that_asks_for_it_gets_a_501() -> None:
     """A Deployment is refused at once, instead of its pods one by one."""
-    with pytest.raises(NotImplementedHere, match=r"^spec\.template\.spec\.hostnameOverride is not built"):
-        created(deployment(template={"hostnameOverride": "a"}), "deployments", "apps")
+    with pytest.raises(NotImplementedHere, match=r"^spec\.template\.spec\.schedulingGroup is not built"):
+        created(deployment(template={"schedulingGroup": {"podGroupName": "a"}}), "deployments", "apps")
 
 
 @pytest.mark.parametrize(
