@@ -98,6 +98,8 @@ class Cluster:
         mtu: int | None = None,
         listen: str | None = None,
         cni_conf: str | None = None,
+        publish: Sequence[str] | None = None,
+        load_balancer_pool: str | None = None,
         access_log: bool | None = None,
         apiserver_args: Mapping[str, str] | None = None,
         controllers_args: Mapping[str, str] | None = None,
@@ -122,7 +124,8 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
+        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
+        `load_balancer_pool` the addresses of load balancers (kubarium.core.balancer_pool). With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
@@ -143,6 +146,8 @@ class Cluster:
             mtu=mtu,
             listen=listen,
             cni_conf=cni_conf,
+            publish=None if publish is None else tuple(publish),
+            load_balancer_pool=load_balancer_pool,
             access_log=access_log,
             apiserver_args=apiserver_args or {},
             controllers_args=controllers_args or {},

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one service; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m kubarium.machine", description=__doc__)
     parser.add_argument(
-        "service", help="setup, file, etcd, apiserver, scheduler, controllers, dns, or a node's name"
+        "service", help="setup, file, etcd, apiserver, scheduler, controllers, dns, publish, or a node's name"
     )
     service = parser.parse_args(argv).service
     try:

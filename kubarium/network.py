@@ -91,19 +91,30 @@ def delete_namespace(namespace: str) -> None:
 
 
 def enter(namespace: str) -> None:
-    """Move the calling process, which has to be single-threaded, into a named network namespace.
+    """Move the calling thread (of a process that has no other, the process) into a named network namespace.
 
     Raises:
         OSError: there is no such namespace, or the process may not enter it.
     """
     descriptor = os.open(NAMESPACES / namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), namespace)
+        enter_file(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, namespace) from error
     finally:
         os.close(descriptor)
+
+
+def enter_file(descriptor: int) -> None:
+    """Move the calling thread into the network namespace that a descriptor is open on.
+
+    Raises:
+        OSError: it may not enter it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _run_all(commands: list[Command], *, undo: list[Command]) -> None:

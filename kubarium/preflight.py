@@ -9,8 +9,10 @@ from pathlib import Path
 
 from kubarium import homes, remains
 from kubarium.core.addresses import Addresses
+from kubarium.core.balancer_pool import read_pool
 from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
+from kubarium.core.publications import TCP, read_publication
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec, Runtime
 from kubarium.docker_host import docker_socket
 from kubarium.errors import KubariumError
@@ -72,6 +74,7 @@ def check(spec: ClusterSpec) -> None:
         and not any((Path(folder) / "bridge").exists() for folder in _CNI_FOLDERS)
     ):
         raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
+    _check_published(spec)
     seen: dict[tuple[str, int], str] = {}
     for what, host, port in Addresses(spec).claimed():
         if (other := seen.setdefault((host, port), what)) != what:
@@ -97,6 +100,27 @@ def check_machine(spec: ClusterSpec, layout: Layout[Path], home: Path | None) ->
         )
     check_name(spec, layout, is_known=False)
     check(spec)
+
+
+def _check_published(spec: ClusterSpec) -> None:
+    """Check that published ports can be had, and that the pool of load balancers is on this cluster's backbone."""
+    backbone = Addresses(spec).backbone
+    if (pool := spec.load_balancer_pool) and not backbone.startswith(subnet := read_pool(pool).subnet):
+        raise KubariumError(
+            f"--load-balancer-pool: {pool} is in {subnet}0/24, and the backbone of this cluster is {backbone}: "
+            f"write it without the subnet, as 220-230"
+        )
+    if spec.publish and not spec.isolated:
+        raise KubariumError(
+            f"--publish {spec.publish[0]}: simulated containers answer nobody; it needs --runtime docker"
+        )
+    for text in spec.publish:
+        at = read_publication(text)
+        kind = socket.SOCK_STREAM if at.protocol == TCP else socket.SOCK_DGRAM
+        if problem := _port_problem(at.host, at.port, kind):
+            raise KubariumError(
+                f"--publish {text}: {at.listens_at} cannot be had ({problem}): end what uses it, or publish another port"
+            )
 
 
 def check_name(spec: ClusterSpec, layout: Layout[Path], *, is_known: bool) -> None:
@@ -135,9 +159,10 @@ def wait_until_claimed(spec: ClusterSpec) -> None:
         WALL.block(_LOOK_S)  # the kernel tells nobody that a port was bound
 
 
-def _port_problem(host: str, port: int) -> str | None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _port_problem(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:

@@ -8,6 +8,8 @@ import sys
 from kubarium.errors import KubariumError
 from kubarium.import_path import PROGRAMS, check, put_programs_first
 
+OWN = ("kubarium.publishing",)  # programs that are found where the handle is
+
 
 def command_of(name: str) -> list[str]:
     """Return the command line of a program, without its flags, for a process of its own.
@@ -20,12 +22,13 @@ def command_of(name: str) -> list[str]:
 def main(argv: list[str]) -> int:
     """Run the program; return its exit code."""
     name, *flags = argv or [""]
-    if name not in PROGRAMS:
-        print(f"usage: python -m kubarium.program {{{','.join(PROGRAMS)}}} [FLAGS]", file=sys.stderr)
+    known = (*PROGRAMS, *OWN)
+    if name not in known:
+        print(f"usage: python -m kubarium.program {{{','.join(known)}}} [FLAGS]", file=sys.stderr)
         return 2
     put_programs_first()
     try:
-        check(names=(name, "machinery"))
+        check(names=(*{name}.intersection(PROGRAMS), "machinery"))
     except KubariumError as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return 1

@@ -115,6 +115,20 @@ def parser() -> argparse.ArgumentParser:
             "follow a packet to a Service, a pod or an address, to where it is lost",
         )
     )
+    tunnel = _command(
+        subs,
+        "tunnel",
+        commands.tunnel,
+        "forward ports of this machine to Services for as long as it runs",
+    )
+    tunnel.add_argument(
+        "service", nargs="*", metavar="SERVICE",
+        help="[HOSTPORT:][NAMESPACE/]SERVICE[:PORT] (default: every LoadBalancer, as they come and go)",
+    )  # fmt: skip
+    tunnel.add_argument(
+        "-n", "--namespace", default="default", metavar="NAMESPACE",
+        help="of the Services without one (default: default)",
+    )  # fmt: skip
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
     use = _command(
         subs, "use", commands.use, "make a cluster the one that is meant without --name, or print which is"
@@ -313,6 +327,15 @@ def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--cni-conf", metavar="FILE",
         help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
+    )  # fmt: skip
+    sub.add_argument(
+        "--publish", action="append", metavar="[ADDRESS:]HOSTPORT:TARGET[/udp]",
+        help="have a port of this machine (127.0.0.1 without ADDRESS) lead to PORT of the LoadBalancer that has it, else"
+        " the node port, or to NAMESPACE/SERVICE[:PORT]; may be given several times",
+    )  # fmt: skip
+    sub.add_argument(
+        "--load-balancer-pool", metavar="POOL",
+        help="addresses for load balancers, on the backbone: 220-230, or 10.77.0.224/28 (default: 211-254)",
     )  # fmt: skip
     sub.add_argument(
         "--runtime",

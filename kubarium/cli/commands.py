@@ -50,6 +50,8 @@ def up(options: argparse.Namespace) -> int:
     for each in ("kubelet_args", *(f"{program}_args" for program in PLANE_FLAGS)):
         asked[each] = dict(asked.get(each, ()))
     asked["taints"] = tuple(asked.get("taints", ()))
+    if "publish" in asked:
+        asked["publish"] = tuple(asked["publish"])
     wanted = Options(**asked)
     if getattr(options, "file", None):
         from kubarium.cluster_file import read_cluster_file  # YAML, which most commands do without
@@ -61,8 +63,9 @@ def up(options: argparse.Namespace) -> int:
         options.name, wanted, wait=not options.no_wait, timeout_s=options.timeout, progress=_say
     )
     cluster = begun.cluster
+    spec = cluster.spec
     if begun.is_new:
-        spec, took_s = cluster.spec, WALL.monotonic_wall() - began
+        took_s = WALL.monotonic_wall() - began
         state = (
             f"is starting (`kubarium up{_name(options)}` waits)"
             if options.no_wait
@@ -72,6 +75,8 @@ def up(options: argparse.Namespace) -> int:
             f'Cluster "{options.name}" {state}: '
             f"{_count_of(spec.nodes, 'node')}, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
+    if begun.is_new:
+        _print_published(spec.publish)
     for node in begun.added:
         print(f"{node} was added")
     if not cluster.kubeconfig.exists():  # a machine that joined: the first one has the administrator's
@@ -82,6 +87,14 @@ def up(options: argparse.Namespace) -> int:
     print("  kubectl get nodes")
     print(f"  kubarium ps{_name(options)}\n  kubarium down{_name(options)}")
     return 0
+
+
+def _print_published(publish: Sequence[str]) -> None:
+    if publish:
+        from kubarium.core.publications import read_publication  # few clusters have any
+
+        for at in map(read_publication, publish):
+            print(f"  {at.listens_at} → {at.target}")
 
 
 def _count_of(things: Sized, name: str) -> str:
@@ -397,6 +410,24 @@ def explain(options: argparse.Namespace) -> int:
     found = explanations.explain_policies(cluster.spec, cluster.layout, source, target, door)
     print(json.dumps(found.document(), indent=2) if options.output == "json" else "\n".join(found.lines()))
     return 0 if found.is_allowed else 1
+
+
+def tunnel(options: argparse.Namespace) -> int:
+    """Forward ports of this machine to Services until it is ended.
+
+    Raises:
+        KubariumError: a Service makes no sense or is not there, or the cluster does not answer.
+    """
+    from kubarium.core.tunnels import read_wanted  # seldom needed
+    from kubarium.tunnels import tunnel as forward
+
+    try:
+        wanted = [read_wanted(each, options.namespace) for each in options.service]
+    except ValueError as error:
+        raise KubariumError(str(error)) from error
+    cluster = Cluster(options.name)
+    forward(cluster.spec, cluster.layout, wanted, _say)
+    return 0
 
 
 def kubeconfig(options: argparse.Namespace) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubarium.core.spec import APISERVER, ETCD, MAX_NODES, ClusterSpec, Instance, NodeSpec
+from kubarium.core.balancer_pool import FIRST, LAST, read_pool
+from kubarium.core.spec import APISERVER, ETCD, ClusterSpec, Instance, NodeSpec
 
 _LAST_MACHINE = 11  # machine 2 has .9, machine 3 .8 and so on
 LOOPBACK = "127.0.0.1"
@@ -63,8 +64,12 @@ class Addresses:
     @property
     def balancer_pool(self) -> str:
         """The addresses of load balancers, from the first to the last; "" where there is no backbone."""
-        pool = (self._on_backbone(10 + MAX_NODES + 1), self._on_backbone(254))
-        return "-".join(pool) if self.spec.isolated else ""
+        if not self.spec.isolated:
+            return ""
+        first, last = FIRST, LAST
+        if self.spec.load_balancer_pool:
+            first, last, _ = read_pool(self.spec.load_balancer_pool)
+        return f"{self._on_backbone(first)}-{self._on_backbone(last)}"
 
     def kubelet_listen(self, node: NodeSpec) -> str:
         """Where a node's kubelet serves; on shared loopback it takes any free port and registers it."""

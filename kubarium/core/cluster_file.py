@@ -100,6 +100,8 @@ def read_document(document: Written) -> ClusterFile:
         mtu=read.get("mtu"),
         listen=read.get("listen"),
         cni_conf=read.get("cniConf"),
+        publish=read.get("publish"),
+        load_balancer_pool=read.get("loadBalancerPool"),
         declared=read.get("nodes"),
     )
     if options.time_scale is not None:  # how large it may be depends on the profile
@@ -293,6 +295,18 @@ def _taints(written: Written, path: str) -> tuple[str, ...]:
     return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(written.items))
 
 
+def _published(written: Written, path: str) -> tuple[str, ...]:
+    if not isinstance(written, Sequence):
+        raise FileError(written.line, path, f"has to be a list, not {_what(written)}")
+    found: list[str] = []
+    for number, item in enumerate(written.items):
+        where = f"{path}[{number}]"
+        found.append(_text(item, where))
+        with _placed(item, where):
+            Options(publish=tuple(found)).new_spec("any")
+    return tuple(found)
+
+
 def _flags(known: Iterable[str]) -> _Reader:
     flags: Mapping[str, _Reader] = dict.fromkeys(known, _quantity)
     return lambda written, path: _read(written, path, flags)
@@ -327,6 +341,8 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "mtu": _option("mtu", _whole),
     "listen": _option("listen", _text),
     "cniConf": _text,
+    "publish": _published,
+    "loadBalancerPool": _option("load_balancer_pool", _text),
     "accessLog": _truth,
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,

@@ -21,7 +21,7 @@ from kubarium.core.addresses import (
 from kubarium.core.certificates import Certificate
 from kubarium.core.network import backbone_namespace
 from kubarium.core.places import Places
-from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, SCHEDULER, Instance, NodeSpec
+from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, PUBLISH, SCHEDULER, Instance, NodeSpec
 from machinery.model.machines import MACHINE_ADDRESS
 
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
@@ -74,13 +74,14 @@ def components(places: Places) -> list[Component]:
 
 
 def control_plane(places: Places) -> list[Component]:
-    """List the processes of etcd, apiserver, scheduler, controllers and DNS, and of the registry where there is one."""
+    """List the processes of etcd, apiserver, scheduler, controllers and DNS, and where there are such, of published ports and the registry."""
     makers = {
         ETCD: _etcd,
         APISERVER: _apiserver,
         SCHEDULER: _scheduler,
         CONTROLLERS: _controllers,
         DNS: _dns,
+        PUBLISH: _publishing,
     }
     plane = [
         make(each, places) for program, make in makers.items() for each in places.spec.instances(program)
@@ -234,6 +235,17 @@ def _dns(instance: Instance, places: Places) -> Component:
         "cluster-domain": CLUSTER_DOMAIN,
     }
     return Component(instance.name, DNS, flags, (identity,), after=(APISERVER,))
+
+
+def _publishing(instance: Instance, places: Places) -> Component:
+    """Describe what forwards published ports: it reads what the nodes' proxies read, so it comes as one of them."""
+    flags = {
+        **_common(places, instance.name),
+        **_client(places, PROXY, places.server),
+        "publish": ",".join(places.spec.publish),
+        "cluster": places.spec.name if places.own_namespaces else "",
+    }
+    return Component(instance.name, "kubarium.publishing", flags, (PROXY,), after=(APISERVER,))
 
 
 def _registry(places: Places) -> Component:

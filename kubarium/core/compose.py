@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, SCHEDULER, ClusterSpec
+from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, PUBLISH, SCHEDULER, ClusterSpec
 
 SLOT = 200  # of the backbone; far from the slots that local clusters take first
 STATE = "/var/lib/kubarium"  # where every service has the project's volume
 _VOLUME = "state"
 IMAGE = "kubarium:latest"
+PUBLISHED = {  # of load balancers' ports: where the user's browser finds them, on loopback unless told otherwise
+    80: "${KUBARIUM_HTTP:-127.0.0.1:8080}",
+    443: "${KUBARIUM_HTTPS:-127.0.0.1:9443}",
+}
 _GIVEN_TO_ALL = {
     "image": IMAGE,
     "restart": "on-failure",
@@ -35,7 +39,11 @@ def compose_spec(*, nodes: int = 3, profile: str = "default", time_scale: float 
     if profile not in profiles:
         raise ValueError(f"KUBARIUM_PROFILE has to be one of {', '.join(sorted(profiles))}, not {profile!r}")
     spec = ClusterSpec(
-        name="compose", slot=SLOT, profile="fast" if profile == "fast" else "default", time_scale=time_scale
+        name="compose",
+        slot=SLOT,
+        profile="fast" if profile == "fast" else "default",
+        time_scale=time_scale,
+        publish=tuple(f"0.0.0.0:{port}:{port}" for port in PUBLISHED),  # in the service's own container
     )
     for _ in range(nodes):
         spec = spec.with_node()
@@ -54,6 +62,8 @@ def compose_file(spec: ClusterSpec) -> dict[str, Any]:
         SCHEDULER: _service(SCHEDULER, ready, f"10.77.{SLOT}.4"),
         CONTROLLERS: _service(CONTROLLERS, ready, f"10.77.{SLOT}.5"),
         DNS: _service(DNS, ready, addresses.compose_dns),
+        PUBLISH: _service(PUBLISH, ready, f"10.77.{SLOT}.7")
+        | {"ports": [f"{place}:{port}" for port, place in PUBLISHED.items()]},
     }
     for node in spec.nodes:
         services[node.name] = _machine(node.name, ready, addresses.node(node))

@@ -27,6 +27,8 @@ _FIELDS = (
     "mtu",
     "listen",
     "cni_conf",
+    "publish",
+    "load_balancer_pool",
     "access_log",
     "check_invariants",
 )
@@ -66,6 +68,8 @@ class Options:
     mtu: int | None = None
     listen: str | None = None  # the machine's IPv4 address for further machines
     cni_conf: str | None = None  # the path of a file
+    publish: tuple[str, ...] | None = None  # as `kubarium.core.publications` reads them
+    load_balancer_pool: str | None = None
     access_log: bool | None = None
     apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"
     controllers_args: Mapping[str, str] = field(default_factory=dict)  # likewise
@@ -229,7 +233,9 @@ def _difference(field: str, wanted: Any, had: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, tuple):
+        return " ".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
 
 
 def _flag(field: str) -> str:

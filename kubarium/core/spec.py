@@ -35,6 +35,7 @@ MAX_INSTANCES = 9  # of one program; the backbone's addresses .1 to .9 are their
 ETCD, APISERVER, SCHEDULER, CONTROLLERS, DNS = "etcd", "apiserver", "scheduler", "controllers", "dns"
 LEAST_MTU = 576  # what every IPv4 host has to take (RFC 791)
 MOST_MTU = 9216  # of the usual jumbo frames
+PUBLISH = "publish"
 LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
 KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
@@ -152,6 +153,10 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     joined: str = ""  # the first machine's address, of a machine that joined it: no control plane runs here
     cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
+    publish: tuple[str, ...] = ()  # ports of the machine that lead to Services (kubarium.core.publications)
+    load_balancer_pool: str = (
+        ""  # of the addresses on the backbone; "" for all that are kept for load balancers
+    )
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
     docker_socket: str = DOCKER_SOCKET  # of the engine that its nodes share
@@ -204,6 +209,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             SCHEDULER: self.schedulers,
             CONTROLLERS: self.controllers,
             DNS: int(self.has_dns),
+            PUBLISH: int(bool(self.publish)),
         }
         if counts[program] == 1:
             return (Instance(program, 1),)
@@ -289,6 +295,7 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
     _check_process_memory(spec.process_memory)
+    _check_published(spec)
     for field in ("apiservers", "schedulers", "controllers"):
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
@@ -351,6 +358,25 @@ def _check_process_memory(text: str) -> None:
         raise SpecError(f'"{text}" is no quantity; write it as 512Mi or 4Gi', "--process-memory")
     if memory_bytes(text) < memory_bytes(LEAST_PROCESS_MEMORY):
         raise SpecError(f"has to be at least {LEAST_PROCESS_MEMORY}, not {text}", "--process-memory")
+
+
+def _check_published(spec: ClusterSpec) -> None:
+    if spec.publish:
+        from kubarium.core.publications import read_publication, twice  # few clusters have any
+
+        try:
+            again = twice(map(read_publication, spec.publish))
+        except ValueError as error:
+            raise SpecError(str(error), "--publish") from error
+        if again:
+            raise SpecError(f"{again} is there twice", "--publish")
+    if spec.load_balancer_pool:
+        from kubarium.core.balancer_pool import read_pool
+
+        try:
+            read_pool(spec.load_balancer_pool)
+        except ValueError as error:
+            raise SpecError(str(error), "--load-balancer-pool") from error
 
 
 def _check_node(node: NodeSpec) -> None:

@@ -17,6 +17,7 @@ def test_there_is_a_service_for_every_part():
         "scheduler",
         "controllers",
         "dns",
+        "publish",
         "node-1",
         "node-2",
         "node-3",
@@ -55,6 +56,16 @@ def test_the_state_is_a_volume_of_the_project():
 def test_the_api_is_published_on_loopback_only():
     """Nobody but this machine reaches the apiserver's REST door."""
     assert compose_file(compose_spec())["services"]["apiserver"]["ports"] == ["127.0.0.1:8443:8443"]
+
+
+def test_load_balancers_are_published_on_loopback_where_nothing_else_is_said():
+    """Ports 80 and 443, by a service that no engine's socket is handed to."""
+    published = compose_file(compose_spec())["services"]["publish"]
+    assert published["ports"] == [
+        "${KUBARIUM_HTTP:-127.0.0.1:8080}:80",
+        "${KUBARIUM_HTTPS:-127.0.0.1:9443}:443",
+    ]
+    assert compose_spec().publish == ("0.0.0.0:80:80", "0.0.0.0:443:443")
 
 
 def test_an_unknown_profile_is_refused():
