@@ -24,6 +24,7 @@ _MARGIN: Final = 1.15
 _LEAST_CPU: Final = 0.025  # cores, of all containers of a pod together
 _LEAST_MEMORY: Final = 250 * 1024 * 1024
 _TOO_LARGE: Final = 2.0**100  # weights that are brought down before they overflow
+_VERSION: Final = 2  # of what is written down: another one wherever buckets begin elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Buckets:
         return float(self.first * (_RATIO**bucket - 1) / (_RATIO - 1))
 
 
-CPU: Final = Buckets(0.01, 1000.0)
+CPU: Final = Buckets(0.001, 1000.0)
 MEMORY: Final = Buckets(1e7, 1e12)
 
 
@@ -188,7 +189,7 @@ class Notes:
     def to_json(self) -> dict[str, Any]:
         """Return it as a document."""
         return {
-            "version": 1,
+            "version": _VERSION,
             "containers": [[*key, count] for key, count in sorted(self.containers.items())],
             "seen": [{"of": list(key), **_seen_json(seen)} for key, seen in sorted(self.seen.items())],
         }
@@ -217,8 +218,8 @@ def read_notes(document: Any) -> Notes:
         ValueError: it is something else.
     """
     try:
-        if document["version"] != 1:
-            raise ValueError("its version is not 1")
+        if document["version"] != _VERSION:
+            raise ValueError(f"its version is not {_VERSION}: begin a new file")
         containers = {(str(a), str(b), str(c)): int(n) for a, b, c, n in document["containers"]}
         seen = {_key(each["of"]): _read_seen(each) for each in document["seen"]}
     except (KeyError, TypeError, AttributeError) as error:
