@@ -12,17 +12,18 @@ from typing import Any, Final
 
 from controllers.config import ControllersConfig
 from controllers.core.actions import Count
-from controllers.core.api_services import API_SERVICES
-from controllers.core.caches import Caches
+from controllers.core.api_services import API_SERVICES, ApiService
+from controllers.core.caches import Caches, Source
 from controllers.core.controller import (
     Autoscaling,
     Build,
+    Controller,
     EvictionRates,
     Settings,
     SignCertificate,
     SignToken,
 )
-from controllers.core.definitions import DEFINITIONS
+from controllers.core.definitions import DEFINITIONS, Definition
 from controllers.core.kinds import KINDS
 from controllers.custom_kinds import CustomKinds, LaterKindsOf, note
 from controllers.informers import Informers
@@ -42,6 +43,7 @@ from machinery.model.profile import intervals
 from machinery.process import published_schemas
 from machinery.process.instance import is_own_past, new_identity
 from machinery.process.run import Process
+from machinery.wire.objects import decoder_for
 
 LEASE: Final = "kube-controller-manager"
 REQUESTS_AT_ONCE: Final = 24  # of all controllers together: the lease and the caches are not among them
@@ -120,10 +122,8 @@ def build(
     Raises:
         ValueError: what two controllers ask of one cache contradicts.
     """
-    caches = Caches()
-    definitions = caches.ask(DEFINITIONS, fields=("spec", "status"))
-    services = caches.ask(API_SERVICES, fields=("spec", "status"))
-    controllers = [build_one(caches, settings) for build_one in table]
+    caches, controllers = _asking(table, settings)
+    definitions, services = _asked_for_kinds(caches)
     informers = Informers(caches, api, clock, log)
     for controller in controllers:
         for noted in controller.notes:
@@ -156,6 +156,30 @@ def build(
     others = OtherKinds(api, kinds, clock, log)
     informers.subscribe(services, others.follow)
     return Controllers(informers, managers, elector, others)
+
+
+def prepare() -> None:
+    """Make what every process would else make for itself: how objects are read, and cut down to what is kept of them.
+
+    The processes that are forked afterwards share it.
+    """
+    caches, _ = _asking(CONTROLLERS, Settings(intervals("default"), KINDS))
+    _asked_for_kinds(caches)
+    for request in caches.requests.values():
+        request.keep()
+        decoder_for(request.resource.type)
+
+
+def _asking(table: Iterable[Build], settings: Settings) -> tuple[Caches, list[Controller[Any]]]:
+    """Return the controllers, and all caches that they have asked for."""
+    caches = Caches()
+    return caches, [build_one(caches, settings) for build_one in table]
+
+
+def _asked_for_kinds(caches: Caches) -> tuple[Source[Definition], Source[ApiService]]:
+    """Ask for what says which kinds there are beside those of the table."""
+    fields = ("spec", "status")
+    return caches.ask(DEFINITIONS, fields=fields), caches.ask(API_SERVICES, fields=fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,12 @@ def ensure_loaded(daemon: Daemon, parts: list[Component]) -> None:
 
 def _import_program(program: str) -> None:
     import_shared()
-    importlib.import_module(f"{program}.app")
+    app = importlib.import_module(f"{program}.app")
     importlib.import_module(f"{program}.__main__")
     make_shared()
+    prepare: Callable[[], None] | None = getattr(app, "prepare", None)  # where a program makes more than others
+    if prepare is not None:
+        prepare()
 
 
 def _leave_as_it_is() -> None:

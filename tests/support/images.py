@@ -43,13 +43,14 @@ trap 'sleep 1; kill $server; exit 0' TERM QUIT
 while kill -0 $server 2>/dev/null; do wait $server; done
 """
 BASH = '#!/bin/sh\nexec sh "$@"\n'
-# Any application of the lessons: on port 8080, with the pages that its probes ask for.
+# Any application of the lessons: on the ports that they give it, with the pages that its probes ask for.
 APP = """#!/bin/sh
 mkdir -p /tmp/www && cd /tmp/www || exit 1
 hostname >index.html
 touch healthz health ready
-httpd -f -p 8080 -h /tmp/www &
-trap 'kill $!; exit 0' TERM
+for port in 3000 8080; do httpd -f -p $port -h /tmp/www & done
+trap 'kill $(jobs -p); exit 0' TERM
+echo "listening"
 wait
 """
 MIGRATE = '#!/bin/sh\n[ "$1 $3" = "-database up" ] && echo "up: $2"\n'
@@ -123,6 +124,7 @@ def _of_lessons() -> list[StandIn]:
     }
     names = (
         "my-app:1.0",
+        "my-app:latest",
         "my-web-app:latest",
         "my-simple-app:latest",
         "my-secure-app:latest",

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 SCALE = 20
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EXAMPLE = EXAMPLES / "custom-metrics"
+BUSY = "until [ -e /tmp/enough ]; do :; done"
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +93,12 @@ def rescales(kubectl: Kubectl) -> list[tuple[datetime, int]]:
 
 
 def start(kubectl: Kubectl, pod: str, work: str) -> None:
-    """Have something go on in a pod of the web application."""
+    """Have something go on in a pod beside its application."""
     kubectl("exec", pod, "--", "sh", "-c", f"setsid sh -c '{work}' </dev/null >/dev/null 2>&1 &")
 
 
 def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
-    """The seed documents' web application: by CPU and memory, with their behavior; and what `kubectl top` shows of it.
+    """The lessons' web application: by the CPU that its containers use, with its behavior; and what `kubectl top` shows of it.
 
     Four pods at most come in 15 s. None goes before the load has been over for 300 s, then a tenth of them in 60 s.
     """
@@ -114,7 +115,7 @@ def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
     first = [pod["metadata"]["name"] for pod in kubectl.pods("app=web-app")]
     busy = first[:2]
     for name in busy:
-        start(kubectl, name, "until [ -e /tmp/enough ]; do :; done")
+        start(kubectl, name, BUSY)
 
     def first_two() -> list[str]:
         top = kubectl("top", "pods", "--containers", "-l", "app=web-app", "--sort-by=cpu", "--no-headers")
@@ -126,17 +127,17 @@ def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
     assert "web-app" in kubectl("top", "pods", "-A")
     nodes = kubectl("top", "nodes", "--no-headers").split("\n")
     assert {line.split()[0] for line in nodes if line} == {"node-1", "node-2"}
-    for name in first:  # how much of a core is to be had on a busy machine nobody knows; memory there is
-        start(kubectl, name, "dd if=/dev/zero bs=400M count=1 | sleep 10000")
-    eventually(lambda: replicas(kubectl, "web-app") > 3, timeout_s=90, what="scaled up")
+    start(kubectl, first[2], BUSY)
+    eventually(lambda: replicas(kubectl, "web-app") > 3, timeout_s=120, what="scaled up")
     shown = kubectl("get", "hpa", "web-app-hpa", "--no-headers")
     assert "Deployment/web-app" in shown
     assert "%/70%" in shown
     assert "%/80%" in shown
-    assert "above target" in kubectl("describe", "hpa", "web-app-hpa")
+    reason = "cpu resource utilization (percentage of request) above target"
+    assert reason in kubectl("describe", "hpa", "web-app-hpa")
 
     for name in first:
-        kubectl("exec", name, "--", "sh", "-c", "touch /tmp/enough; killall dd sleep")
+        kubectl("exec", name, "--", "touch", "/tmp/enough")
     eventually(lambda: replicas(kubectl, "web-app") == 3, timeout_s=120, what="scaled down to the least")
     told = [*rescales(kubectl)]
     assert told[0][1] <= 7
@@ -147,6 +148,89 @@ def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
         assert after == max(3, before * 9 // 10)
         assert (after_at - before_at).total_seconds() >= 60 / SCALE - 1
     kubectl("delete", "-f", str(EXAMPLES / "web-app.yaml"), "--wait=false")
+
+
+@pytest.fixture
+def lesson(scaling: Cluster) -> Iterator[Kubectl]:
+    """A namespace of its own."""
+    with own_namespace(scaling.kubeconfig, "lesson") as kubectl:
+        yield kubectl
+
+
+MY_APP = """
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: my-app
+spec:
+  replicas: 3                    # Pod 개수
+  selector:
+    matchLabels:
+      app: my-app
+  template:                      # Pod 템플릿
+    metadata:
+      labels:
+        app: my-app
+    spec:
+      containers:
+        - name: my-app
+          image: my-app:1.0
+          ports:
+            - containerPort: 8080
+          resources:             # 리소스 설정
+            requests:
+              cpu: "100m"
+              memory: "128Mi"
+            limits:
+              cpu: "500m"
+              memory: "512Mi"
+"""
+MY_APP_AUTOSCALER = """
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: my-app-hpa
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: my-app
+  minReplicas: 2
+  maxReplicas: 10
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: Utilization
+          averageUtilization: 70  # CPU 사용률 70% 유지
+"""
+
+
+def test_an_autoscaler_has_the_say_over_replicas(lesson: Kubectl):
+    """Without load it goes below the manifest's `replicas`, to its own least; with load above it; never below its least."""
+    kubectl = lesson
+    kubectl("apply", "-f", "-", stdin=MY_APP)
+    kubectl("rollout", "status", "deployment/my-app", "--timeout=90s", timeout_s=100)
+    assert replicas(kubectl, "my-app") == 3
+    kubectl("apply", "-f", "-", stdin=MY_APP_AUTOSCALER)
+    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=90, what="scaled down to the least")
+    name, reference, _, target, least, most, *_ = kubectl("get", "hpa", "--no-headers").split()
+    assert (name, reference, least, most) == ("my-app-hpa", "Deployment/my-app", "2", "10")
+    assert target.endswith("%/70%")
+
+    for pod in kubectl.pods("app=my-app"):
+        if "deletionTimestamp" not in pod["metadata"]:
+            start(kubectl, pod["metadata"]["name"], BUSY)
+    eventually(lambda: replicas(kubectl, "my-app") > 2, timeout_s=90, what="scaled up")
+    kubectl("delete", "deployment", "my-app")
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=MY_APP.replace("  replicas: 3 ", "  # replicas: 3  ← HPA가 관리하므로 생략 가능!"),
+    )
+    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=60, what="scaled up to the least")
 
 
 # What an interpreter needs, as it is on this machine: no image with Python has to be there.
