@@ -7,15 +7,17 @@ seen the nodes' heartbeats all along.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 from controllers.core.caches import Caches, Request, Source
 from controllers.core.caches import Collection as Place_
 from controllers.core.expectations import Place
+from controllers.progress import Progress
 from machinery.client.api import Api
 from machinery.client.informer import Informer
+from machinery.client.limited import limited
 from machinery.model.clock import Clock
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import EventLog
@@ -26,6 +28,7 @@ from machinery.model.store import Change
 T = TypeVar("T", bound=KubeObject)
 AnyInformer: TypeAlias = Informer[Any]
 LATER_SYNC_S: Final = 10.0  # wall seconds
+LISTS_AT_ONCE: Final = 4  # first lists; all at once they take memory that is not needed ever again
 
 
 class Informers:
@@ -38,18 +41,22 @@ class Informers:
         self._tasks: asyncio.TaskGroup | None = None  # while they run
         self._running: dict[Place_, asyncio.Task[None]] = {}
         self._later: set[Place_] = set()
+        self.progress = Progress()
+        in_turn = limited(api, LISTS_AT_ONCE)
         self._by_collection: dict[Place_, AnyInformer] = {
-            collection: self._make(request) for collection, request in caches.requests.items()
+            collection: self._make(request, in_turn) for collection, request in caches.requests.items()
         }
         self._whole = {
             resource: informer
             for (resource, selection), informer in self._by_collection.items()
             if selection == EVERYTHING
         }
+        for informer in self._whole.values():
+            self.progress.follow(informer)
 
-    def _make(self, request: Request) -> AnyInformer:
+    def _make(self, request: Request, api: Api) -> AnyInformer:
         return Informer(
-            self._api,
+            api,
             request.resource,
             request.selection,
             clock=self._clock,
@@ -60,8 +67,9 @@ class Informers:
 
     def add(self, source: Source[Any], request: Request) -> None:
         """Follow one more collection, whole, from now on."""
-        informer = self._by_collection[source.collection] = self._make(request)
+        informer = self._by_collection[source.collection] = self._make(request, self._api)
         self._whole[str(source.resource)] = informer
+        self.progress.follow(informer)
         self._later.add(source.collection)
         if self._tasks is not None:
             self._start(source.collection, informer)
@@ -77,11 +85,6 @@ class Informers:
 
     def __iter__(self) -> Iterator[AnyInformer]:
         return iter(self._by_collection.values())
-
-    @property
-    def whole(self) -> Collection[AnyInformer]:
-        """Those that see every object of their resource: a write can be expected to show there."""
-        return self._whole.values()
 
     def sees(self, resource: str) -> bool:
         """Whether a write to a resource can be expected to show."""

@@ -12,7 +12,7 @@ from controllers.answers import answer
 from controllers.core.actions import NOTHING_TO_DO, Count, Facts, Plan, soonest
 from controllers.core.caches import Source
 from controllers.core.controller import Controller, Key, Watched
-from controllers.core.expectations import TIMEOUT_S, Expectations
+from controllers.core.expectations import TIMEOUT_S, Expectations, Place
 from controllers.core.moment import Moment
 from controllers.core.rests import Rests
 from controllers.execute import Executor
@@ -24,9 +24,8 @@ from machinery.client.workqueue import WorkQueue
 from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.errors import OutcomeUnknown
+from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import EventLog
-from machinery.model.requests import EventType
-from machinery.model.resources import Resource
 from machinery.model.store import Change
 
 In = TypeVar("In")
@@ -59,7 +58,7 @@ class Manager(Generic[In]):
         self._is_running = False
         self.queue: WorkQueue[Key] = WorkQueue(clock)
         self._due_s: dict[Key, float] = {}  # the next time that a key comes by itself, monotonic
-        self._expectations: Expectations[Key] = Expectations()
+        self._expectations: Expectations[Key] = Expectations(informers.progress.gone)
         self._rests: Rests[Key] = Rests()
         self._recorder = EventRecorder(api, component=controller.name, host="", clock=clock, log=log)
         self._executor: Executor[Key] = Executor(
@@ -93,7 +92,6 @@ class Manager(Generic[In]):
         """Watch a collection that is whole in a cache, from now on."""
         self._watched.append(watched)
         if self._is_running:
-            self._informers.subscribe(watched.source, self._progress_of(watched.source.resource))
             self._informers.subscribe(watched.source, bind(self._enqueue, watched))
 
     def unwatch(self, source: Source[Any]) -> None:
@@ -102,20 +100,13 @@ class Manager(Generic[In]):
 
     def _subscribe(self) -> None:
         self._is_running = True
-        for informer in self._informers.whole:
-            informer.subscribe(self._progress_of(informer.resource))
+        self._informers.progress.subscribe(self._note_progress)
         for watched in self._watched:
             self._informers.subscribe(watched.source, bind(self._enqueue, watched))
 
-    def _progress_of(self, resource: Resource[Any]) -> Callable[[Change[Any]], None]:
-        return bind(self._note_progress, str(resource))
-
-    def _note_progress(self, resource: str, change: Change[Any]) -> None:
+    def _note_progress(self, place: Place, current: ObjectMeta | None) -> None:
         """Wake the keys that have now seen all that they wrote."""
-        meta = change.object.metadata
-        gone = meta.uid if change.kind is EventType.DELETED else ""
-        place = (resource, meta.namespace, meta.name)
-        for key in self._expectations.saw(place, None if gone else meta, gone):
+        for key in self._expectations.saw(place, current):
             self.queue.add(key)
 
     def _enqueue(self, watched: Watched[Any], change: Change[Any]) -> None:

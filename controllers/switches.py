@@ -42,8 +42,9 @@ def names_of(build: Build) -> tuple[str, str]:
 
 def unknown(switches: Iterable[str], table: Iterable[Build]) -> list[str]:
     """Return which of some switches name no controller."""
-    known = {name for build in table for name in names_of(build)} | {ALL}
-    return [each for each in switches if each.removeprefix("-") not in known or each == f"-{ALL}"]
+    named = [each for each in switches if each != ALL]
+    known = {name for build in table for name in names_of(build)} if named else ()
+    return [each for each in named if each.removeprefix("-") not in known]
 
 
 def switched_on(switches: Sequence[str], table: Iterable[Build]) -> tuple[Build, ...]:
@@ -51,6 +52,8 @@ def switched_on(switches: Sequence[str], table: Iterable[Build]) -> tuple[Build,
 
     Of several switches for one controller the first counts.
     """
+    if tuple(switches) == (ALL,):
+        return tuple(table)
     return tuple(build for build in table if _is_on(switches, names_of(build)))
 
 

@@ -60,13 +60,29 @@ class Unclear:
 Expectation: TypeAlias = Written | Removed | Unclear
 
 
-class Expectations(Generic[K]):
-    """The writes of one controller that it has not seen yet, by key."""
+class Gone:
+    """The uids of the objects that went last."""
 
     def __init__(self) -> None:
+        self._uids: OrderedDict[str, None] = OrderedDict()
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._uids
+
+    def note(self, uid: str) -> None:
+        """Note an object that has gone."""
+        self._uids[uid] = None
+        if len(self._uids) > _REMEMBERED:
+            self._uids.popitem(last=False)
+
+
+class Expectations(Generic[K]):
+    """The writes of one controller that it has not seen yet, by key; what has `gone` it may share with others."""
+
+    def __init__(self, gone: Gone | None = None) -> None:
         self._open: dict[K, dict[Expectation, float]] = {}  # → when it was noted, monotonic seconds
         self._waiting: dict[Place, dict[K, list[Expectation]]] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone = Gone() if gone is None else gone
 
     def expect(self, key: K, expectation: Expectation, now_s: float) -> None:
         """Note a write."""
@@ -97,13 +113,11 @@ class Expectations(Generic[K]):
         """Whether the key has written something that it has not seen."""
         return key in self._open
 
-    def saw(self, place: Place, current: ObjectMeta | None, gone_uid: str = "") -> Iterable[K]:
-        """Note what stands at a place now, and which object has gone from it; return the keys that have now seen everything."""
-        if gone_uid:
-            self._gone[gone_uid] = None
-            if len(self._gone) > _REMEMBERED:
-                self._gone.popitem(last=False)
-        waiting = [(key, tuple(opened)) for key, opened in self._waiting.get(place, {}).items()]
+    def saw(self, place: Place, current: ObjectMeta | None) -> Iterable[K]:
+        """Note what stands at a place now; return the keys that have now seen everything."""
+        if place not in self._waiting:
+            return ()
+        waiting = [(key, tuple(opened)) for key, opened in self._waiting[place].items()]
         for key, opened in waiting:
             for open_ in opened:
                 if self._is_met(open_, current):
