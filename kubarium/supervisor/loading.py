@@ -87,7 +87,9 @@ def _import_program(program: str) -> None:
     app = importlib.import_module(f"{program}.app")
     importlib.import_module(f"{program}.__main__")
     make_shared()
-    prepare: Callable[[], None] | None = getattr(app, "prepare", None)  # where a program makes more than others
+    prepare: Callable[[], None] | None = getattr(
+        app, "prepare", None
+    )  # where a program makes more than others
     if prepare is not None:
         prepare()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from machinery.client.workqueue import WorkQueue
 from machinery.model.errors import ApiError, Conflict
@@ -32,20 +32,48 @@ async def run_controller(
         ExceptionGroup: `reconcile` raised something else than an ApiError.
     """
     async with asyncio.TaskGroup() as group:
-        for number in range(workers):
-            group.create_task(_work(name, queue, reconcile, log), name=f"{name}-{number}")
+        _Workers(name, queue, reconcile, workers, log, group).hire()
 
 
-async def _work(
-    name: str, queue: WorkQueue[K], reconcile: Callable[[K], Awaitable[float | None]], log: EventLog
-) -> None:
-    while True:
-        key = await queue.get()
-        try:
-            with acting(queue.causes(key)):
-                await _reconcile(name, queue, key, reconcile, log)
-        finally:
-            queue.done(key)
+class _Workers(Generic[K]):
+    """As many as there is work for at once, of so many at most: one that waits takes memory, and most have never any work."""
+
+    def __init__(
+        self,
+        name: str,
+        queue: WorkQueue[K],
+        reconcile: Callable[[K], Awaitable[float | None]],
+        most: int,
+        log: EventLog,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._name = name
+        self._queue = queue
+        self._reconcile = reconcile
+        self._most = most
+        self._log = log
+        self._group = group
+        self._count = 0
+        self._waiting = 0  # of them
+
+    def hire(self) -> None:
+        """Add one."""
+        self._group.create_task(self._work(), name=f"{self._name}-{self._count}")
+        self._count += 1
+
+    async def _work(self) -> None:
+        queue = self._queue
+        while True:
+            self._waiting += 1
+            key = await queue.get()
+            self._waiting -= 1
+            if not self._waiting and self._count < self._most:
+                self.hire()
+            try:
+                with acting(queue.causes(key)):
+                    await _reconcile(self._name, queue, key, self._reconcile, self._log)
+            finally:
+                queue.done(key)
 
 
 async def _reconcile(

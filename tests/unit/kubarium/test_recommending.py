@@ -93,7 +93,10 @@ def test_bounds_lie_around_the_target(cores: list[float]):
         assert low <= mid <= high
 
 
-@pytest.mark.parametrize("document", [{}, {"version": 1, "containers": [], "seen": []}, [], {"version": 2, "containers": [], "seen": [{}]}])
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"version": 1, "containers": [], "seen": []}, [], {"version": 2, "containers": [], "seen": [{}]}],
+)
 def test_what_is_no_notes_says_so(document: Any):
     """Whatever it is."""
     with pytest.raises(ValueError, match=r"."):

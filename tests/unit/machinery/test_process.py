@@ -7,7 +7,15 @@ from typing import Literal
 import pytest
 
 from machinery.client.in_cluster import InCluster
-from machinery.process.config import ComponentConfig, ConfigError, as_in_cluster, parse, setting, to_argv
+from machinery.process.config import (
+    REQUIRED,
+    ComponentConfig,
+    ConfigError,
+    as_in_cluster,
+    parse,
+    setting,
+    to_argv,
+)
 from machinery.process.health import Health
 from machinery.process.logging import Log
 from machinery.process.metrics import Metrics
@@ -57,6 +65,33 @@ def test_a_configuration_survives_its_command_line():
     """What `to_argv` writes, `parse` reads back."""
     config = SampleConfig(listen=("a:1", "b:2"), pace="quick", count=3, dry=True, time_scale=2.5)
     assert parse(SampleConfig, to_argv(config)) == config
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--listen=a:1,b:2", "--count=1", "--count=3", "--dry=true", "--pace=quick"],
+        ["--listen", "a:1,b:2", "--count", "3", "--dry", "--pace", "quick"],
+        ["--listen=a:1,b:2", "--count=3", "--dry", "--pace=quick"],
+    ],
+)
+def test_people_write_a_command_line_as_they_like(argv: list[str]):
+    """With and without equals signs; of two of a flag the last one counts."""
+    wanted = SampleConfig(listen=("a:1", "b:2"), pace="quick", count=3, dry=True)
+    assert parse(SampleConfig, argv) == wanted
+
+
+def test_what_has_to_be_given_is_asked_for(capsys):
+    """A flag without a default."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Strict(ComponentConfig):
+        place: str = setting(REQUIRED, help="where")
+
+    assert parse(Strict, ["--place=here"]).place == "here"
+    with pytest.raises(SystemExit):
+        parse(Strict, ["--name=x"])
+    assert "--place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
