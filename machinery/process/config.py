@@ -251,7 +251,7 @@ def _read_plainly(config_class: type[ComponentConfig], argv: Sequence[str]) -> d
     A parser looks at each of its flags several times: in a process that was forked from the one that made it, memory
     that both had together becomes the process's own, two thirds of a MiB.
     """
-    readers, required = _fields_of(config_class)
+    readers, required = _fields_of(_hashable(config_class))
     values: dict[str, Any] = {}
     for argument in argv:
         name, is_given, text = argument.partition("=")
@@ -270,12 +270,17 @@ _Readers: TypeAlias = dict[str, tuple[str, Callable[[str], Any]]]
 
 
 @functools.cache
-def _fields_of(config_class: type[ComponentConfig]) -> tuple[_Readers, frozenset[str]]:
+def _fields_of(config_class: Any) -> tuple[_Readers, frozenset[str]]:
     """Return, by flag, each field and what reads it; and the fields that have to be given."""
     hints = get_type_hints(config_class)
     fields = dataclasses.fields(config_class)
     readers = {flag(field.name): (field.name, _reader(hints[field.name])) for field in fields}
     return readers, frozenset(field.name for field in fields if _is_required(field))
+
+
+def _hashable(type_: Any) -> Any:
+    """Return a type, which is one: mypy does not see it of `type[T]`."""
+    return type_
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -290,7 +295,7 @@ def parser_of(config_class: type[ComponentConfig]) -> argparse.ArgumentParser:
     parser = _parsers.get(config_class)
     if parser is None:
         parser = _parsers[config_class] = _make_parser(config_class)
-        _fields_of(config_class)
+        _fields_of(_hashable(config_class))
     return parser
 
 
