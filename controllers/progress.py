@@ -19,14 +19,14 @@ Saw: TypeAlias = Callable[[Place, ObjectMeta | None], None]
 
 
 class Progress:
-    """Tells what stands at a place of a cache now, None for nothing; `gone` has the objects that went last."""
+    """Reports what stands at a place of a cache now, None for nothing; `gone` has the objects that went last."""
 
     def __init__(self) -> None:
         self.gone = Gone()
         self._told: list[Saw] = []
 
     def follow(self, informer: Informer[Any]) -> None:
-        """Tell of a cache that shows every object of its resource."""
+        """Report the changes of a cache that shows every object of its resource."""
         informer.subscribe(bind(self._note, str(informer.resource)))
 
     def subscribe(self, saw: Saw) -> None:
