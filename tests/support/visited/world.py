@@ -14,6 +14,7 @@ from controllers.core.kinds import KINDS
 from controllers.core.moment import Moment
 from controllers.informers import Informers
 from controllers.table import CONTROLLERS
+from machinery.client.api import Api
 from machinery.model.log import SILENT
 from machinery.model.profile import intervals
 from machinery.model.requests import EventType, WatchEvent
@@ -108,7 +109,7 @@ class World:
             root_ca="PEM",
         )
         self.controllers = [build(caches, settings) for build in CONTROLLERS]
-        self.informers = Informers(caches, None, VirtualClock(), SILENT)  # type: ignore[arg-type]  # nothing is asked
+        self.informers = Informers(caches, Api(None), VirtualClock(), SILENT)  # type: ignore[arg-type]  # nothing is asked
         self._keys: dict[tuple[str, Key], Controller[Any]] = {}
         self._last: dict[tuple[str, str, str], Json] = {}
         self._revision = 1
