@@ -24,6 +24,8 @@ from dns.core.zone import Answer, Elsewhere, Zone
 from dns.forwarder import Forwarder
 
 MOST_HOT: Final = 10_000
+_CODE_AT: Final = 3  # the byte of a message that has the code of the answer in its lower half
+_CODE: Final = 0xF
 
 
 class Pending(NamedTuple):
@@ -38,6 +40,16 @@ Begun: TypeAlias = bytes | Pending | None
 """An answer, what is still to be asked for one, or None: there is none."""
 
 
+class Tally:
+    """How many there were: plain numbers, since they are counted for each question and read seldom."""
+
+    def __init__(self) -> None:
+        self.udp = 0
+        self.tcp = 0
+        self.forwarded = 0  # questions that others were asked, or would have been
+        self.codes = [0] * (_CODE + 1)  # answers, by their code
+
+
 class Answering:
     """Answers messages."""
 
@@ -45,20 +57,31 @@ class Answering:
         self._zone = zone
         self._hot = hot
         self._forwarder = forwarder
+        self.tally = Tally()
 
     def over_udp(self, message: bytes) -> Begun:
         """Answer, or begin to, as a client takes it over UDP."""
-        return self._hot.get(message) or self._begin(message, over_udp=True)
+        self.tally.udp += 1
+        return self._counted(self._hot.get(message) or self._begin(message, over_udp=True))
 
     def over_tcp(self, message: bytes) -> Begun:
         """Answer, or begin to, in whatever length."""
-        return self._begin(message, over_udp=False)
+        self.tally.tcp += 1
+        return self._counted(self._begin(message, over_udp=False))
+
+    def _counted(self, begun: Begun) -> Begun:
+        if type(begun) is bytes:
+            self.tally.codes[begun[_CODE_AT] & _CODE] += 1
+        return begun
 
     async def finish(self, pending: Pending) -> bytes:
         """Return the answer after others have been asked."""
         query, elsewhere, _ = pending
+        self.tally.forwarded += 1
         said = await self._forwarder.ask(elsewhere.name, query.kind)
-        return self._passed_on(pending, said) if isinstance(said, Said) else write_failure(query, said)
+        answer = self._passed_on(pending, said) if isinstance(said, Said) else write_failure(query, said)
+        self._counted(answer)
+        return answer
 
     def _begin(self, message: bytes, *, over_udp: bool) -> Begun:
         query = read_query(message)

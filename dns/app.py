@@ -6,6 +6,7 @@ Questions are answered from when all three are known: until then nobody listens,
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from dns.announcement import Announcement
 from dns.answering import MOST_HOT, Answering
 from dns.config import DnsConfig
 from dns.core.hot import HotAnswers
+from dns.core.settings import Settings
 from dns.core.upstream import Remembered, Upstream, read_nameservers
 from dns.core.zone import (
     BY_ADDRESS,
@@ -28,6 +30,8 @@ from dns.core.zone import (
 from dns.exchange import exchange
 from dns.forwarder import Forwarder
 from dns.listeners import Doors
+from dns.pages import AnswerMetrics, HealthPages
+from dns.settings import FollowedSettings
 from machinery.client.api import Api
 from machinery.client.informer import Informer
 from machinery.model.fields import IDENTITY, trimmer
@@ -35,6 +39,7 @@ from machinery.model.k8s.core_v1 import Namespace, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from machinery.model.store import Change
+from machinery.process.control import served_on_tcp
 from machinery.process.run import Process
 
 SERVICE_FIELDS: Final = (
@@ -92,6 +97,11 @@ class Dns:
         view = View(self._services.store, self._slices.store, self._namespaces.store)
         self._zone = Zone(view, config.cluster_domain.strip(".").lower(), ttl_s=config.ttl_s)
         self._hot = HotAnswers(MOST_HOT)
+        self._flags = self._others = (
+            self._upstream()
+        )  # whom to ask: by the flags, and by the settings over them
+        self._forwarder: Forwarder | None = None
+        self._settings = FollowedSettings(api, self._use, clock=clock, log=log)
         self._is_open = False
         process.health.add_check(
             "sync", lambda: "" if self._is_open else "the cluster's objects are not known yet"
@@ -100,7 +110,11 @@ class Dns:
     async def run(self) -> None:
         """Watch and answer until cancelled."""
         informers = (self._services, self._slices, self._namespaces)
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            config, pages = self._config, HealthPages(self._process.health)
+            for listen in dict.fromkeys((config.health_listen, config.ready_listen, config.metrics_listen)):
+                await stack.enter_async_context(served_on_tcp(pages, listen))
+            tasks.create_task(self._settings.run(), name="settings")
             for informer in informers:
                 tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
             for informer in informers:
@@ -109,6 +123,7 @@ class Dns:
             self._slices.subscribe(self._on_slice)
             self._namespaces.subscribe(self._on_namespace)
             doors = self._make_doors(tasks)
+            await self._settings.known()
             ports = await doors.open(self._config.doors)
             self._is_open = True
             try:
@@ -118,8 +133,8 @@ class Dns:
 
     def _make_doors(self, tasks: asyncio.TaskGroup) -> Doors:
         config, process = self._config, self._process
-        forwarder = Forwarder(
-            self._upstream(),
+        self._forwarder = Forwarder(
+            self._others,
             exchange,
             Remembered(_MOST_REMEMBERED, config.remembered_s),
             tasks=tasks,
@@ -131,8 +146,10 @@ class Dns:
                 "dns_upstream_failures_total", "Questions that another server left without answer", ["server"]
             ),
         )
+        answering = Answering(self._zone, self._hot, self._forwarder)
+        process.metrics.add(AnswerMetrics(answering.tally))
         return Doors(
-            Answering(self._zone, self._hot, forwarder),
+            answering,
             tasks=tasks,
             clock=process.clock,
             most_connections=config.most_connections,
@@ -158,6 +175,15 @@ class Dns:
         self._services.subscribe(announcement.on_service)
         self._slices.subscribe(announcement.on_slice)
         await announcement.run(process.ready)
+
+    def _use(self, settings: Settings) -> None:
+        """Answer by other settings from now on."""
+        self._others = settings.over(self._flags)
+        self._zone.hosts = settings.hosts
+        self._zone.note_change()
+        self._hot.clear()
+        if self._forwarder is not None:
+            self._forwarder.use(self._others)
 
     def _upstream(self) -> Upstream:
         config = self._config

@@ -48,6 +48,11 @@ class DnsConfig(ComponentConfig):
         " kube-dns, which is made; none if empty, for a server that is a workload of the cluster",
     )
     announce_port: int = setting(0, help="port at --announce-address; 0: that of --listen")
+    health_listen: str = setting(
+        "", help="address host:port of /health, over plain HTTP as pods are probed; none if empty"
+    )
+    ready_listen: str = setting("", help="likewise of /ready")
+    metrics_listen: str = setting("", help="likewise of /metrics")
     cluster_dns: str = setting("10.96.0.10", help="ClusterIP of the Service kube-dns that is announced")
 
     @property
@@ -103,9 +108,20 @@ class DnsConfig(ComponentConfig):
         for field in ("announce_address", "cluster_dns"):
             if text := getattr(self, field):
                 _check_address(field, text)
+        for field in ("health_listen", "ready_listen", "metrics_listen"):
+            _check_door(field, getattr(self, field))
         if self.upstream == () and self.resolv_conf:
             check_readable("resolv_conf", self.resolv_conf)
         check_positive(self, "ttl_s", "upstream_timeout_s", "most_forwarded", "most_connections", "idle_s")
+
+
+def _check_door(field: str, text: str) -> None:
+    if text:
+        try:
+            host, _ = read_server(text)
+        except ValueError as error:
+            raise ConfigError(field, str(error)) from error
+        _check_address(field, host)
 
 
 def _check_address(field: str, text: str) -> None:

@@ -50,6 +50,11 @@ class Forwarder:
         self._asking: dict[tuple[str, int], asyncio.Task[Said | Code]] = {}
         self._silent_until_s: dict[Server, float] = {}
 
+    def use(self, upstream: Upstream) -> None:
+        """Ask others from now on; what the ones before said is forgotten."""
+        self._upstream = upstream
+        self._remembered.clear()
+
     def known(self, name: str, kind: int) -> Said | None:
         """Return what was said of a name not long ago."""
         return self._remembered.get(name, kind, self._clock.monotonic_wall())

@@ -33,12 +33,16 @@ class HotAnswers:
     def put(self, message: bytes, answers: Iterable[bytes], tags: Iterable[str]) -> None:
         """Keep the answers to a message until one of the tags is dropped."""
         if len(self._answers) >= self._most:
-            self._answers.clear()
-            self._asked.clear()
+            self.clear()
         key = message[NUMBER_BYTES:]
         self._answers[key] = tuple(answer[NUMBER_BYTES:] for answer in answers)
         for tag in tags:
             self._asked.setdefault(tag, []).append(key)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._answers.clear()
+        self._asked.clear()
 
     def drop(self, tags: Iterable[str]) -> None:
         """Forget what depends on any of the tags."""

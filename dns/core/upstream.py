@@ -81,6 +81,10 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._entries.clear()
+
     def get(self, name: str, kind: int, now_s: float) -> Said | None:
         """Return what was said of a name, as it is now; None where nothing holds any more."""
         entry = self._entries.get((name, kind))

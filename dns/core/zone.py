@@ -29,6 +29,7 @@ from dns.core.names import (
     reversed_address,
 )
 from dns.core.records import Authority, Code, Kind, Location, Record
+from dns.core.settings import NO_HOSTS
 from machinery.model.endpoints import HEADLESS, SERVICE_NAME, ServiceKey, is_ready, protocol_of
 from machinery.model.k8s.core_v1 import Namespace, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
@@ -89,6 +90,7 @@ class Zone:
         self._ttl_s = ttl_s
         self._serial = 1
         self._services_domain = f"svc.{domain}"
+        self.hosts = NO_HOSTS  # names that a user gives addresses, before all others
 
     @property
     def authority(self) -> Record:
@@ -105,6 +107,8 @@ class Zone:
         records: list[Record] = []
         tags: list[str] = []
         for _ in range(_LONGEST_CHAIN):
+            if name in self.hosts.addresses:
+                return Answer(Code.NOERROR, (*records, *self._of_hosts(name, kind)), tags=tuple(tags))
             if not is_within(name, self.domain):
                 return self._outside(name, kind, tuple(records))
             answer = self._within(name, kind)
@@ -115,6 +119,10 @@ class Zone:
                 return answer._replace(records=tuple(records), tags=tuple(tags))
             name = str(alias.data)
         return Answer(Code.SERVFAIL)
+
+    def _of_hosts(self, name: str, kind: int) -> list[Record]:
+        found = (Record(name, _kind_of(each), each, self._ttl_s) for each in self.hosts.addresses[name])
+        return [each for each in found if each.kind == kind]
 
     def _outside(self, name: str, kind: int, records: tuple[Record, ...]) -> Outcome:
         address = "" if records else reversed_address(name)
@@ -231,7 +239,9 @@ class Zone:
         return tuple(dict.fromkeys(found))
 
     def _names_of(self, address: str) -> tuple[list[str], tuple[str, ...]]:
-        """Return the names of an address, of the Service that has it, else of the endpoints; and what that depends on."""
+        """Return the names of an address, those of hosts, of the Service that has it, else of the endpoints; and what that depends on."""
+        if given := self.hosts.names.get(address):
+            return list(given), ()
         services = self._view.services.by_index(BY_ADDRESS, address)
         if services:
             return [self._name_of(min(services, key=key_of))], (address,)

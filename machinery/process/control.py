@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -56,6 +56,14 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     content_type: str = _TEXT
+
+
+class Pages(Protocol):
+    """Answers HTTP requests."""
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Return the response to a request; never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,28 @@ async def served(control: Control, socket_path: str) -> AsyncIterator[None]:
         _unlink(socket_path)
 
 
+@asynccontextmanager
+async def served_on_tcp(pages: Pages, listen: str) -> AsyncIterator[None]:
+    """Answer at host:port while inside, in the clear, so only where nobody but a node's probes and scrapers come; with "", do nothing.
+
+    Raises:
+        OSError: the address is taken, or is not ours.
+    """
+    if not listen:
+        yield
+        return
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _respond(pages, reader, writer)
+
+    host, _, port = listen.rpartition(":")
+    server = await asyncio.start_server(respond, host.strip("[]"), int(port))
+    try:
+        yield
+    finally:
+        server.close()
+
+
 def private_socket(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     """Bind a unix socket of mode 0600, in place of one that a dead process left.
 
@@ -160,7 +190,7 @@ def _unlink(path: str) -> None:
     Path(path).unlink(missing_ok=True)
 
 
-async def _respond(control: Control, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _respond(control: Pages, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         async with WALL.timeout_wall(_PATIENCE_S):
             writer.write(_response(await _answered(control, reader)))
@@ -171,7 +201,7 @@ async def _respond(control: Control, reader: asyncio.StreamReader, writer: async
         writer.close()
 
 
-async def _answered(control: Control, reader: asyncio.StreamReader) -> Answer:
+async def _answered(control: Pages, reader: asyncio.StreamReader) -> Answer:
     head = await reader.readuntil(b"\r\n\r\n")
     request, _, fields = head.decode("latin-1").partition("\r\n")
     method, _, target = request.partition(" ")

@@ -218,6 +218,8 @@ OBJECTS: Final[tuple[Json, ...]] = (
         "create,delete,patch discovery.k8s.io endpointslices",
     ),
     binding("kubarium:dns-announcer", SYSTEM, user("system:kube-dns")),
+    role("kubarium:dns-settings", SYSTEM, "get,list,watch core configmaps kubarium-dns"),
+    binding("kubarium:dns-settings", SYSTEM, user("system:kube-dns"), account("kube-dns")),
     cluster_binding(
         "kubarium:apiserver-kubelet-client",
         user("kube-apiserver-kubelet-client"),

@@ -18,10 +18,12 @@ from dnslib import RR, A, DNSRecord
 from dns.app import Dns
 from dns.config import DnsConfig
 from kubarium.dns_answers import until_it_answers
-from machinery.model.resources import ENDPOINT_SLICES, SERVICES
+from machinery.model.k8s.core_v1 import ConfigMap
+from machinery.model.resources import CONFIG_MAPS, ENDPOINT_SLICES, SERVICES
 from machinery.process.clock import SystemClock
 from machinery.process.logging import Log
 from machinery.process.run import Process
+from tests.support.builders import meta
 from tests.support.dns import endpoint, endpoint_slice, question, service
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.waiting import until
@@ -191,6 +193,62 @@ async def test_changes_are_answered():
         async with asyncio.timeout(20):
             while await here.ask("new.default.svc.cluster.local") != ["10.96.0.9"]:
                 pass
+
+
+async def until_told(here: Running, name: str, wanted: list[str] | str) -> None:
+    """Ask until that is the answer."""
+    async with asyncio.timeout(20):
+        while await here.ask(name) != wanted:
+            pass
+
+
+async def test_a_user_changes_settings_while_it_runs():
+    """Each change counts at once; one that makes no sense does not, and the one before goes on."""
+    async with running() as here:
+        user, name = here.registry.user, "kubarium-dns"
+        stub = f'{{"corp.example": ["127.0.0.1:{here.second.address[1]}"]}}'
+        data = {"hosts": f"192.0.2.9 printer.example {WEB}", "stubDomains": stub}
+        assert await here.ask("printer.example") == "Domain name not found"
+        assert await here.ask(WEB) == ["10.96.0.7"]
+        await here.registry.given(CONFIG_MAPS, ConfigMap(metadata=meta(name, "kube-system"), data=data))
+        await until_told(here, "printer.example", ["192.0.2.9"])
+        assert await here.ask(WEB) == ["192.0.2.9"]
+        here.second.asked.clear()
+        await here.ask("a.corp.example")
+        assert here.second.asked == ["a.corp.example."]
+        await user.patch(CONFIG_MAPS, name, {"data": {"hosts": "printer"}}, namespace="kube-system")
+        await until(lambda: "settings_refused" in here.log.getvalue(), what="the log")
+        assert "hosts: line 1" in here.log.getvalue()
+        assert await here.ask("printer.example") == ["192.0.2.9"]
+        await user.delete(CONFIG_MAPS, name, namespace="kube-system")
+        await until_told(here, "printer.example", "Domain name not found")
+        assert await here.ask(WEB) == ["10.96.0.7"]
+
+
+async def test_pages_say_how_it_is_and_what_was_asked():
+    """As pods are probed and scraped: in the clear, where flags say so."""
+    with free_port() as one, free_port() as two:
+        flags = {"health_listen": f"127.0.0.1:{one}", "ready_listen": f"127.0.0.1:{two}"}
+        async with running(**flags, metrics_listen=f"127.0.0.1:{two}") as here:
+            for _ in range(3):
+                await here.ask(WEB)
+            await here.ask("no.default.svc.cluster.local")
+            assert (await page(one, "/health"), await page(two, "/ready")) == ((200, "ok"), (200, "ok"))
+            assert (await page(one, "/livez"))[0] == 404
+            _, text = await page(two, "/metrics")
+            assert 'dns_requests_total{protocol="udp"} 4\n' in text
+            assert 'dns_responses_total{code="NOERROR"} 3\n' in text
+            assert 'dns_responses_total{code="NXDOMAIN"} 1\n' in text
+
+
+async def page(port: int, path: str) -> tuple[int, str]:
+    """Read a page."""
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        return int(head.split()[1]), body
 
 
 async def test_other_servers_are_asked_once_and_in_turn():
