@@ -199,15 +199,6 @@ class SharedItems(Sequence[Item]):
             self._size_bytes = sum([len(item.json) for item in self._items])
         return self._size_bytes
 
-    def frame(self, door: str, encode: Callable[[SharedItems], bytes]) -> bytes:
-        """Return the items as a door writes them."""
-        frame: bytes | None = self._frames.get(door)
-        if frame is None:
-            frame = encode(self)
-            if self.repeats(door):
-                self.keep(door, frame, len(frame))
-        return frame
-
     def repeats(self, form: str) -> bool:
         """Whether this was asked before: what is needed once only is not worth its memory."""
         if form in self._asked:

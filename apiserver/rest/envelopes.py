@@ -24,11 +24,6 @@ def list_head(reply: ListReply) -> bytes:
     return _head(f"{reply.kind}List", reply.api_version, reply)
 
 
-def list_items(reply: ListReply) -> bytes:
-    """Write the items of a list."""
-    return reply.items.frame("rest", lambda items: b",".join([item.json for item in items]))
-
-
 def metadata_list_head(reply: ListReply, api_version: str = META_V1) -> bytes:
     """Write what stands before the items of a list of what objects have in common."""
     return _head("PartialObjectMetadataList", api_version, reply)

@@ -15,6 +15,7 @@ from apiserver.rest.protobuf_messages import MEDIA_TYPE
 from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, reply
 
 _FORM: Final = "rest-gzip"
+_PLAIN: Final = "rest"
 
 
 async def list_reply(answer: ListReply, runs: Runs, *, accepts_gzip: bool) -> Reply:
@@ -25,10 +26,13 @@ async def list_reply(answer: ListReply, runs: Runs, *, accepts_gzip: bool) -> Re
         part = kept or await _part(answer, _FORM, [item.json for item in items], b",", runs)
         body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
         return reply(body, encoding="gzip")
-    if items.size_bytes > items.LARGEST:
-        return reply(_large(answer))
-    written = (envelopes.list_head(answer), envelopes.list_items(answer), envelopes.LIST_TAIL)
-    return reply(b"".join(written))
+    joined: bytes | None = items.kept(_PLAIN)
+    if joined is None and (items.size_bytes > items.LARGEST or not items.repeats(_PLAIN)):
+        return reply(_by_one_copy(answer))
+    if joined is None:
+        joined = b",".join([item.json for item in items])
+        items.keep(_PLAIN, joined, len(joined))
+    return reply(b"".join((envelopes.list_head(answer), joined, envelopes.LIST_TAIL)))
 
 
 async def protobuf_list_reply(
@@ -82,9 +86,9 @@ async def _part(
     return part
 
 
-def _large(answer: ListReply) -> bytes:
-    """Write a list that is too large to be kept: by one copy."""
-    parts = [item.json for item in answer.items]
+def _by_one_copy(answer: ListReply) -> bytes:
+    """Write a list of which nothing is kept: it is too large for that, or has not been asked for before."""
+    parts = [item.json for item in answer.items] or [b""]
     parts[0] = envelopes.list_head(answer) + parts[0]
     parts[-1] += envelopes.LIST_TAIL
     return b",".join(parts)
