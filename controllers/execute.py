@@ -96,6 +96,7 @@ class Executor(Generic[K]):
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._declared = declared  # what may be written; None: that is not checked
         self._failures: dict[K, Failure] = {}
+        self._refused: set[K] = set()  # keys of which an attempt was refused, last
 
     def failure(self, key: K) -> Failure | None:
         """How the last execution of a plan for the key failed, None where it did not."""
@@ -111,15 +112,17 @@ class Executor(Generic[K]):
             found = await look_up(self._api, Lookup(unclear.resource, unclear.namespace, unclear.name))
             self._expectations.settle(key, unclear, found, self._clock.monotonic())
 
-    async def execute(self, key: K, plan: Plan) -> None:
-        """Carry a plan out, in order, to its end or to the first action that fails.
+    async def execute(self, key: K, plan: Plan) -> bool:
+        """Carry a plan out, in order, to its end or to the first action that fails; return whether no attempt was refused.
 
         Raises:
             ApiError: how it failed; what was written before stays.
         """
         self._failures.pop(key, None)
+        self._refused.discard(key)
         for action in plan.actions:
             await self._act(key, action)
+        return key not in self._refused
 
     async def _act(self, key: K, action: Action) -> None:
         match action:
@@ -145,6 +148,7 @@ class Executor(Generic[K]):
         except (Deposed, OutcomeUnknown):
             raise
         except ApiError as error:
+            self._refused.add(key)
             following = attempt.otherwise(Failure(error.reason, error.message))
         for action in following:
             await self._act(key, action)

@@ -54,6 +54,7 @@ class Manager(Generic[In]):
         self._api = api
         self._clock = clock
         self._log = log
+        self._count = count
         self._watched = list(controller.watched)
         self._is_running = False
         self.queue: WorkQueue[Key] = WorkQueue(clock)
@@ -147,9 +148,19 @@ class Manager(Generic[In]):
         seen = self._controller.look(key, self._moment())
         size = 0 if seen is None else self._controller.size(seen)
         self._rests.begin(key, size, self._clock.monotonic())
+        begun_s, is_done = self._clock.monotonic_wall(), False
         plan = NOTHING_TO_DO if seen is None else await self._decide(key, seen)
-        await self._executor.execute(key, plan)
+        try:
+            is_done = await self._executor.execute(key, plan)
+        finally:
+            self._count_sync(plan, self._clock.monotonic_wall() - begun_s, is_done=is_done)
         return plan.requeue_after_s
+
+    def _count_sync(self, plan: Plan, took_s: float, *, is_done: bool) -> None:
+        for sync in plan.syncs:
+            values = sync.values if is_done or not sync.on_failure else sync.on_failure
+            self._count(Count(sync.total, values))
+            self._count(Count(sync.duration, values, took_s))
 
     async def _decide(self, key: Key, seen: In) -> Plan:
         """Make a plan; where it needs live answers, get them and make it anew.

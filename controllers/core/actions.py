@@ -139,6 +139,16 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """What one more sync of a key is counted as: on a counter, and on a histogram of how many wall seconds it took."""
+
+    total: Metric
+    duration: Metric
+    values: tuple[str, ...]
+    on_failure: tuple[str, ...] = ()  # values where a write was refused; the same where there are none
+
+
+@dataclass(frozen=True, slots=True)
 class SlowStart:
     """Writes that will likely fail together: 1, then 2, then 4… at once; after a failure the rest is left out."""
 
@@ -281,12 +291,13 @@ class Plan:
     """What to do now, in this order, and when to look again (cluster seconds; None: at the next change).
 
     A failing action ends the execution: the plan is made anew from what is then true. With `needs`, nothing is
-    done, and `plan` is called again with the answers.
+    done, and `plan` is called again with the answers. What it is counted as stands in `syncs`.
     """
 
     actions: tuple[Action, ...] = ()
     requeue_after_s: float | None = None
     needs: tuple[Need, ...] = ()
+    syncs: tuple[Sync, ...] = field(default=(), compare=False)
 
 
 NOTHING_TO_DO: Final = Plan()

@@ -39,6 +39,10 @@ UNKNOWN: Final = MetricStatus(type="")
 """The status of a metric that is not known, as Kubernetes writes it."""
 
 
+class NoTargetError(UnknownUsageError):
+    """A metric of the spec does not say what it is to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """How many pods a metric asks for, its name in events, and its status."""
@@ -55,6 +59,7 @@ class Problem:
     reason: str
     message: str
     whole: str
+    is_of_spec: bool = False  # the autoscaler's own spec is the cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def judge(spec: MetricSpec, around: Around) -> Outcome:
     judged = _JUDGED.get(spec.type)
     if judged is None:
         text = f'unknown metric source type "{spec.type}"'
-        return Problem("InvalidMetricSourceType", text, text)
+        return Problem("InvalidMetricSourceType", text, text, is_of_spec=True)
     return judged(spec, around)
 
 
@@ -88,7 +93,7 @@ def _resource(spec: MetricSpec, around: Around) -> Outcome:
         found = _measured(source.target, source.name, "", around)
     except UnknownUsageError as error:
         whole = f"failed to get {source.name} resource metric value: {error}"
-        return Problem("FailedGetResourceMetric", str(error), whole)
+        return Problem("FailedGetResourceMetric", str(error), whole, isinstance(error, NoTargetError))
     if not isinstance(found, Wanted):
         return found
     status = ResourceMetricStatus(name=source.name, current=_current(found))
@@ -104,7 +109,9 @@ def _container_resource(spec: MetricSpec, around: Around) -> Outcome:
         found = _measured(source.target, source.name, source.container, around)
     except UnknownUsageError as error:
         whole = f"failed to get {source.container} container metric value: {error}"
-        return Problem("FailedGetContainerResourceMetric", str(error), whole)
+        return Problem(
+            "FailedGetContainerResourceMetric", str(error), whole, isinstance(error, NoTargetError)
+        )
     if not isinstance(found, Wanted):
         return found
     status = ContainerResourceMetricStatus(
@@ -132,7 +139,7 @@ def _measured(target: MetricTarget, resource: str, container: str, around: Aroun
     kind = "usage" if target.averageValue else "utilization"
     if not target.averageValue and target.averageUtilization is None:
         text = "neither an average utilization target nor an average value (usage) target was set"
-        raise UnknownUsageError(f"invalid resource metric source: {text}")
+        raise NoTargetError(f"invalid resource metric source: {text}")
     question = Selected(resource_metrics.PODS, around.namespace, around.selector)
     answer = around.facts.answers.get(question)
     if answer is None:
@@ -183,7 +190,8 @@ def _object(spec: MetricSpec, around: Around) -> Outcome:
     is_whole = target.type == "Value" and bool(target.value)
     if not is_whole and not (target.type == "AverageValue" and target.averageValue):
         text = "invalid object metric source: neither a value target nor an average value target was set"
-        return Problem("FailedGetObjectMetric", text, f"failed to get object metric value: {text}")
+        whole = f"failed to get object metric value: {text}"
+        return Problem("FailedGetObjectMetric", text, whole, is_of_spec=True)
     end = f" on {described.kind} {around.namespace}/{described.name}"
     try:
         questions = custom.of_object(around.namespace, described, source.metric, around.kinds)
@@ -213,9 +221,8 @@ def _external(spec: MetricSpec, around: Around) -> Outcome:
     is_whole = not target.averageValue
     if is_whole and not target.value:
         text = "invalid external metric source: neither a value target nor an average value target was set"
-        return Problem(
-            "FailedGetExternalMetric", text, f"failed to get {metric.name} external metric value: {text}"
-        )
+        whole = f"failed to get {metric.name} external metric value: {text}"
+        return Problem("FailedGetExternalMetric", text, whole, is_of_spec=True)
     question = custom.external(around.namespace, metric)
     answer = around.facts.answers.get(question)
     if answer is None:
@@ -284,6 +291,7 @@ class Computed:
     name: str  # of the metric that asks for most
     statuses: tuple[MetricStatus, ...]
     problems: tuple[Problem, ...]
+    outcomes: tuple[Proposal | Problem, ...]  # of each metric
 
     @property
     def error(self) -> str:
@@ -301,10 +309,11 @@ def compute(specs: Sequence[MetricSpec], around: Around) -> Computed | tuple[Nee
     needs = tuple(dict.fromkeys(each for each in outcomes if not isinstance(each, Proposal | Problem)))
     if needs:
         return needs
-    proposals = [each for each in outcomes if isinstance(each, Proposal)]
-    problems = tuple(each for each in outcomes if isinstance(each, Problem))
-    statuses = tuple(each.status if isinstance(each, Proposal) else UNKNOWN for each in outcomes)
+    known = [each for each in outcomes if isinstance(each, Proposal | Problem)]
+    proposals = [each for each in known if isinstance(each, Proposal)]
+    problems = tuple(each for each in known if isinstance(each, Problem))
+    statuses = tuple(each.status if isinstance(each, Proposal) else UNKNOWN for each in known)
     most = max(proposals, key=lambda each: each.replicas, default=None)
     if most is None or (problems and most.replicas < around.target.current):
-        return Computed(None, "", statuses, problems)
-    return Computed(most.replicas, most.name, statuses, problems)
+        return Computed(None, "", statuses, problems, tuple(known))
+    return Computed(most.replicas, most.name, statuses, problems, tuple(known))

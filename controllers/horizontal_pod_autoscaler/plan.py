@@ -18,16 +18,18 @@ from controllers.core.actions import (
     Refusal,
     Remember,
     Selected,
+    Sync,
     event,
 )
 from controllers.core.controller import USUAL, Autoscaling, Key
 from controllers.core.keys import key_of
 from controllers.core.merge_patch import patch_status
 from controllers.core.moment import Moment
+from controllers.horizontal_pod_autoscaler import counts
 from controllers.horizontal_pod_autoscaler.conditions import ABLE, ACTIVE, LIMITED, Conditions
 from controllers.horizontal_pod_autoscaler.limits import least, limited, tolerance_of
 from controllers.horizontal_pod_autoscaler.memory import Memory
-from controllers.horizontal_pod_autoscaler.metrics import Around, Computed, compute
+from controllers.horizontal_pod_autoscaler.metrics import Around, Computed, Problem, Proposal, compute
 from controllers.horizontal_pod_autoscaler.replicas import Target
 from controllers.horizontal_pod_autoscaler.target import (
     AUTOSCALERS,
@@ -106,9 +108,13 @@ class Turn:
         self._autoscaler = seen.autoscaler
         self._conditions = Conditions(seen.autoscaler.status.conditions, moment)
         self._memory = replace(seen.memory, synced_s=moment.monotonic_s, spec=seen.autoscaler.spec)
+        self._change = (0, 0)  # how many pods there are, and are to be
+        self._error = counts.NONE
+        self._computations: tuple[Sync, ...] = ()
 
     def without_scale(self, problem: str) -> Plan:
         """Return what is done where the target has no Scale."""
+        self._error = counts.INTERNAL
         text = f"the HPA controller was unable to get the target's current scale: {problem}"
         self._conditions.set(ABLE, "FailedGetScale", text, holds=False)
         status = _with_conditions(self._autoscaler, self._conditions)
@@ -192,6 +198,7 @@ class Turn:
         return self._warning("AmbiguousSelector", text)
 
     def _computed(self, scale: Scale, computed: Computed) -> Plan:
+        self._note_computed(computed)
         events = tuple(self._warning(each.reason, each.message) for each in computed.problems)
         if computed.replicas is None:
             first = computed.problems[0]
@@ -209,10 +216,22 @@ class Turn:
         reason = f"{computed.name} above target" if wanted > current else "All metrics below target"
         return self._scaled(scale, Decision(within.replicas, reason, computed.statuses, list(events)))
 
+    def _note_computed(self, computed: Computed) -> None:
+        """Note what is counted of each metric, and of the first that is not known."""
+        if computed.problems:
+            self._error = _error_of(computed.problems[0])
+        current = self._autoscaler.status.currentReplicas or 0
+        self._computations = tuple(
+            counts.of_metric(spec.type, current, *_found(outcome))
+            for spec, outcome in zip(self._autoscaler.spec.metrics, computed.outcomes, strict=True)
+        )
+
     def _uncomputed(
         self, scale: Scale, statuses: Sequence[MetricStatus], events: tuple[RecordEvent, ...], error: str
     ) -> Plan:
         """Return what is done where nothing can be said: it stays as it is, and says why."""
+        if self._error == counts.NONE:
+            self._error = counts.INTERNAL
         status = self._status(scale.wanted, self._autoscaler.status.desiredReplicas, statuses)
         text = error or events[-1].message
         told = self._warning("FailedComputeMetricsReplicas", text)
@@ -220,7 +239,7 @@ class Turn:
 
     def _scaled(self, scale: Scale, decision: Decision) -> Plan:
         """Return what is done for a number of pods; nothing where there are as many."""
-        current, desired = scale.wanted, decision.desired
+        current, desired = self._change = scale.wanted, decision.desired
         if desired == current:
             status = self._status(current, current, decision.statuses)
             return self._done(*decision.events, *_written(self._autoscaler, status))
@@ -270,10 +289,23 @@ class Turn:
         return event(self._autoscaler, "Warning", reason, message)
 
     def _done(self, *actions: Action) -> Plan:
-        return Plan((self._remembered(self._memory), *actions), requeue_after_s=self._seen.usual.sync_s)
+        turn = counts.of_turn(*self._change, self._error)
+        return Plan(
+            (self._remembered(self._memory), *actions),
+            requeue_after_s=self._seen.usual.sync_s,
+            syncs=(turn, *self._computations),
+        )
 
     def _remembered(self, memory: Memory) -> Remember:
         return Remember((key_of(self._autoscaler.metadata), memory))
+
+
+def _found(outcome: Proposal | Problem) -> tuple[int, str]:
+    return (outcome.replicas, counts.NONE) if isinstance(outcome, Proposal) else (0, _error_of(outcome))
+
+
+def _error_of(problem: Problem) -> str:
+    return counts.SPEC if problem.is_of_spec else counts.INTERNAL
 
 
 def _with_conditions(

@@ -43,7 +43,7 @@ from controllers.core.moment import Moment
 from controllers.job import verdict
 from controllers.job.backoff import Failures
 from controllers.job.counting import Counted, count
-from controllers.job.counts import of_job, of_pods
+from controllers.job.counts import of_job, of_pods, of_sync
 from controllers.job.pods import is_tracked
 from controllers.job.staffing import Staffing, deletions, staff
 from controllers.job.tally import Tally, tally
@@ -92,7 +92,8 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
     summed = tally(job, claims.owned, moment)
     adoptions: tuple[Action, ...] = (AllAtOnce(claims.patches),) if claims.patches else ()
     made = _plan(summed, seen.failures, moment, waits_for_adoption=bool(claims.patches))
-    return Plan((*adoptions, *made.actions, Remember(memo)), made.requeue_after_s)
+    sync = of_sync(job, made)
+    return Plan((*adoptions, *made.actions, Remember(memo)), made.requeue_after_s, syncs=(sync,))
 
 
 def _lags(job: Job, cached: Iterable[Pod], live: Iterable[ObjectMeta]) -> bool:

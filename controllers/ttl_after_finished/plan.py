@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
-from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Delete, Documents, Facts, Plan
+from controllers.core.actions import NO_FACTS, NOTHING_TO_DO, Count, Delete, Documents, Facts, Metric, Plan
 from controllers.core.batch import COMPLETE, FAILED, JOBS, Job, true_condition
 from controllers.core.moment import Moment
+
+LATENESS: Final = Metric(
+    "ttl_after_finished_controller_job_deletion_duration_seconds",
+    "Seconds from when the time of a Job was over until it was deleted",
+    buckets=tuple(0.1 * 2**power for power in range(14)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,14 @@ def plan(seen: Seen, moment: Moment, facts: Facts = NO_FACTS) -> Plan:
         resource_version=live.metadata.resourceVersion,
         propagation_policy="Foreground",
     )
-    return Plan((deletion,))
+    return Plan((deletion, Count(LATENESS, amount=_late_s(live, moment))))
+
+
+def _late_s(job: Job, moment: Moment) -> float:
+    """Return for how long a Job's time has been over."""
+    ttl_s, end = job.spec.ttlSecondsAfterFinished, true_condition(job, COMPLETE, FAILED)
+    over_s = moment.since(end.lastTransitionTime) if end is not None else 0.0
+    return max(0.0, over_s - (ttl_s or 0))
 
 
 def left_of(job: Job, moment: Moment) -> float | None:

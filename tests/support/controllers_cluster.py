@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from controllers.app import build
+from controllers.core.actions import Count
 from controllers.core.controller import Build, Settings
 from controllers.core.kinds import KINDS
 from controllers.table import CONTROLLERS
@@ -36,6 +37,7 @@ class Cluster:
         self.clock, self.server, self.user = clock, server, server.user
         self.apis: dict[str, ScriptedApi] = {}
         self.clocks: dict[str, SkewedClock] = {}
+        self.counts: list[Count] = []  # what all processes have counted on /metrics
         self._processes: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str) -> ScriptedApi:
@@ -53,7 +55,14 @@ class Cluster:
             published=published_schemas.document,
         )
         controllers = build(
-            api, clock, SILENT, settings, identity=name, table=self._table, checks_writes=True
+            api,
+            clock,
+            SILENT,
+            settings,
+            identity=name,
+            table=self._table,
+            checks_writes=True,
+            count=self.counts.append,
         )
         self._processes[name] = asyncio.ensure_future(controllers.run())
         return api

@@ -10,6 +10,7 @@ from controllers import horizontal_pod_autoscaler
 from controllers.core.actions import Discovery, Failure, Part, Refusal, Selected
 from controllers.core.controller import USUAL, Autoscaling
 from controllers.core.printed_selectors import printed
+from controllers.horizontal_pod_autoscaler.counts import COMPUTATIONS, RECONCILIATIONS
 from controllers.horizontal_pod_autoscaler.custom_metrics import ExternalMetricValue, external
 from controllers.horizontal_pod_autoscaler.limits import limited
 from controllers.horizontal_pod_autoscaler.memory import Memory, Recommendation, Scaled
@@ -27,6 +28,7 @@ from machinery.model.k8s.autoscaling_v2 import MetricIdentifier
 from machinery.model.k8s.meta_v1 import LabelSelector, LabelSelectorRequirement
 from machinery.model.resource_metrics import PODS as POD_METRICS
 from machinery.model.resources import PODS
+from tests.support import builders
 from tests.support.autoscaling import SCALE, Autoscaled, autoscaler, cpu_target, pod, used
 from tests.support.autoscaling_load import load_comes_and_goes
 from tests.support.controller_crashes import play
@@ -260,6 +262,32 @@ def test_it_follows_the_load_up_and_down():
         "DesiredWithinRange",
         "the desired count is within the acceptable range",
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "turn", "metrics"),
+    [
+        ({"load": 600}, ("scale_up", "none"), [("scale_up", "none", "Resource")]),
+        ({"load": 150}, ("none", "none"), [("none", "none", "Resource")]),
+        ({"replicas": 99}, ("scale_down", "none"), []),
+        ({"selector": ""}, ("none", "internal"), []),
+        ({"spec": [{**cpu_target(50), "type": "Clouds"}]}, ("none", "spec"), [("none", "spec", "Clouds")]),
+        (
+            {"answers": {Selected(POD_METRICS, "default", "app=web"): Refusal("", "nobody serves them")}},
+            ("none", "internal"),
+            [("none", "internal", "Resource")],
+        ),
+    ],
+)
+def test_turns_are_counted_by_what_becomes_of_them(changes: dict[str, Any], turn: Any, metrics: list[Any]):
+    """In all, and of each metric; a Scale that refuses to be changed is an internal error."""
+    spec = changes.pop("spec", [cpu_target(50)])
+    world = Autoscaled(autoscaler(metrics=spec), **changes)
+    world.autoscaler = builders.changed(world.autoscaler, status__currentReplicas=3)
+    first, *others = world.plan().syncs
+    assert (first.total, first.values) == (RECONCILIATIONS, turn)
+    assert first.on_failure == ("none", "internal" if turn[1] == "none" else turn[1])
+    assert [(each.total, each.values) for each in others] == [(COMPUTATIONS, each) for each in metrics]
 
 
 def test_a_turn_comes_every_15_seconds():

@@ -7,7 +7,7 @@ from controllers.core.actions import Census, Count, Create, Delete, Facts, Looku
 from controllers.core.batch import JOBS, TRACKING
 from controllers.job import index_ranges
 from controllers.job.backoff import Failures
-from controllers.job.counts import JOBS_FINISHED, of_pods
+from controllers.job.counts import INDEXES_FINISHED, JOBS_FINISHED, of_pods
 from controllers.job.failure_policy import judge
 from controllers.job.orphans import SeenOrphan, plan_for_orphan
 from controllers.job.plan import LAGGING_S, Seen, Verified, plan
@@ -27,6 +27,7 @@ from tests.support.controllers import CREATED, at, events, moment, of_type, owne
 from tests.support.jobs import LABELS, job, pod_of, started
 
 INDEXED = {"completionMode": "Indexed"}
+FIVE = {**INDEXED, "completions": 5}
 NOW = "2026-01-01T01:00:00Z"
 TARGET = {"type": "FailureTarget", "status": "True", "reason": "R", "message": "M"}
 MET = {"type": "SuccessCriteriaMet", "status": "True", "reason": "R", "message": "M"}
@@ -518,6 +519,41 @@ def test_pods_are_counted_on_metrics_as_in_the_status(before, after, counted):
     assert [(each.values, each.amount) for each in found] == [
         (("NonIndexed", result), amount) for result, amount in counted
     ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "before", "after", "counted"),
+    [
+        (FIVE, {}, {"completedIndexes": "0,2-4"}, [("succeeded", "global", 4)]),
+        (FIVE, {"completedIndexes": "0"}, {"completedIndexes": "0-1"}, [("succeeded", "global", 1)]),
+        (
+            {**FIVE, "backoffLimitPerIndex": 1},
+            {"failedIndexes": "1"},
+            {"failedIndexes": "1,3", "completedIndexes": "0"},
+            [("succeeded", "perIndex", 1), ("failed", "perIndex", 1)],
+        ),
+    ],
+)
+def test_indexes_are_counted_on_metrics_as_they_end(spec, before, after, counted):
+    """By what became of them, and by what limits their failures."""
+    found = list(of_pods(job(**spec, status=before), job(**spec, status=after).status))
+    assert [(*each.values, each.amount) for each in found] == counted
+    assert {each.metric for each in found} == {INDEXES_FINISHED}
+
+
+@pytest.mark.parametrize(
+    ("spec", "pods", "action"),
+    [
+        ({"completions": 2, "parallelism": 2}, [], "pods_created"),
+        ({"completions": 1, "parallelism": 1, "suspend": True}, ["a"], "pods_deleted"),
+        ({"completions": 1, "parallelism": 1}, ["a"], "tracking"),
+    ],
+)
+def test_syncs_are_counted_by_what_they_do(spec, pods, action):
+    """With what they are counted as where a write is refused."""
+    [sync] = plan_for(job(**spec), *(pod_of(job(**spec), name) for name in pods)).syncs
+    assert sync.values == ("NonIndexed", "success", action)
+    assert sync.on_failure == ("NonIndexed", "error", action)
 
 
 def test_a_job_that_has_ended_is_counted():

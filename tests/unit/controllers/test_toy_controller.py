@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 import pytest
 
-from controllers.core.actions import NOTHING_TO_DO, Create, Lookup, Patch, Plan, Remember, event
+from controllers.core.actions import (
+    NOTHING_TO_DO,
+    Attempt,
+    Create,
+    Lookup,
+    Metric,
+    Patch,
+    Plan,
+    Remember,
+    Sync,
+    event,
+)
 from controllers.core.controller import Controller, Watched
 from controllers.core.keys import itself, namespace_of
 from controllers.table import CONTROLLERS
-from machinery.model.errors import NotFound, Unavailable
+from machinery.model.errors import Forbidden, NotFound, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Namespace
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.pods import is_ready
@@ -111,6 +122,47 @@ async def test_it_tries_again_what_failed(cluster):
     failing = False
     await cluster.clock.advance(10)
     assert await census(cluster) == ("0", "0")
+
+
+@pytest.mark.parametrize(
+    ("refuses", "ends"), [("create", ["refused", "done"]), ("patch", ["refused", "refused"]), ("", ["done"])]
+)
+async def test_syncs_are_counted_with_how_they_ended(refuses, ends):
+    """A write that is refused, an attempt that is, and what went well; each with how long it took."""
+    total, duration = Metric("syncs_total", "Syncs"), Metric("sync_seconds", "Durations", buckets=(1.0,))
+    note = ConfigMap(metadata=ObjectMeta(name="note", namespace="default"))
+    tried = Attempt(Patch(CONFIG_MAPS, "default", "note", {"data": {"a": "b"}}), (), lambda _failure: ())
+
+    def build_counting(caches, _settings):
+        pods = caches.ask(PODS, fields=())
+
+        def plan_note(_key, _moment, _facts):
+            made = Create(CONFIG_MAPS, note, already_exists_is_fine=True)
+            return Plan((made, tried), syncs=(Sync(total, duration, ("done",), ("refused",)),))
+
+        writes = frozenset({"create configmaps", "patch configmaps"})
+        return Controller(
+            "counting", (Watched(pods, itself),), lambda key, _moment: key, plan_note, writes=writes
+        )
+
+    left = len(ends) if refuses == "patch" else 1
+
+    async def refuse(verb, plural, name):
+        nonlocal left
+        if left and (verb, plural, name) == (refuses, "configmaps", "note"):
+            left -= 1
+            await cluster.clock.sleep(0.5)
+            raise Forbidden("not you")
+
+    async with cluster_with("a", table=(build_counting,)) as cluster:
+        cluster.apis["a"].before_call = refuse
+        for number in range(len(ends) if refuses == "patch" else 1):
+            await cluster.server.given(PODS, builders.pod(f"pod-{number}"))
+            await cluster.clock.advance(10)
+        totals = [each for each in cluster.counts if each.metric is total]
+        durations = [each for each in cluster.counts if each.metric is duration]
+    assert [each.values[0] for each in totals] == ends
+    assert [each.amount >= 0.5 for each in durations] == [end == "refused" for end in ends]
 
 
 async def test_what_several_controllers_read_is_watched_once():

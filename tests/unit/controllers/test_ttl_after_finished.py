@@ -5,7 +5,7 @@ import pytest
 
 from controllers.core.actions import Documents, Facts
 from controllers.core.batch import JOBS
-from controllers.ttl_after_finished.plan import Seen, plan
+from controllers.ttl_after_finished.plan import LATENESS, Seen, plan
 from tests.support.builders import changed
 from tests.support.controllers import at, moment
 from tests.support.jobs import job
@@ -50,6 +50,14 @@ def test_the_server_is_asked_before_a_job_goes(live, goes, wait_s):
     made = plan(Seen(ended(60)), moment(), Facts(documents={QUESTION: found}))
     assert (bool(made.actions), made.requeue_after_s) == (goes, wait_s)
     if goes:
-        [deletion] = made.actions
+        deletion, lateness = made.actions
         assert (deletion.uid, deletion.resource_version) == (live.metadata.uid, live.metadata.resourceVersion)
         assert deletion.propagation_policy == "Foreground"
+        assert (lateness.metric, lateness.amount) == (LATENESS, 0)
+
+
+def test_how_late_a_job_goes_is_counted():
+    """From when its time was over."""
+    late = ended(20)
+    made = plan(Seen(late), moment(), Facts(documents={QUESTION: (msgspec.to_builtins(late),)}))
+    assert made.actions[-1].amount == 40
