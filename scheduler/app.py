@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from machinery.client.api import Api
@@ -14,6 +14,7 @@ from machinery.client.events import EventRecorder
 from machinery.client.fenced import fenced
 from machinery.client.leader import LeaderElector, component_candidate
 from machinery.client.limited import limited
+from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
@@ -24,9 +25,10 @@ from machinery.process.run import Process
 from scheduler.binder import Binder
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.config import SchedulerConfig
+from scheduler.config_file import configured
 from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.plugins.volume_binding import VolumeBinding
-from scheduler.core.registry import DEFAULT
+from scheduler.core.profile import Profile
 from scheduler.device_binder import DeviceBinder
 from scheduler.loop import SchedulingLoop
 from scheduler.status_writer import StatusWriter
@@ -79,10 +81,14 @@ def build(
     def tell_unreadable(pod: Pod, error: Exception) -> None:
         loop.tell_unreadable(pod, error)
 
-    profiles = {config.scheduler_name: replace(DEFAULT, scheduler_name=config.scheduler_name)}
+    found = configured(config.config, config.scheduler_name)
+    for remark in found.remarks:
+        log.info("configuration_without_effect", file=config.config, remark=remark)
+    profiles = {each.scheduler_name: each for each in found.profiles}
     watch = ClusterWatch(
         api,
         profiles=profiles,
+        backoff=Backoff(initial_s=found.initial_backoff_s, cap_s=found.longest_backoff_s),
         clock=clock,
         log=log,
         on_change=woken.set,
@@ -96,7 +102,7 @@ def build(
         leading,
         watch.snapshot,
         is_there=watch.is_there,
-        within_s=config.volume_bind_timeout_s,
+        within_s=lambda pod: _volumes_within_s(profiles[pod.scheduler_name], config),
         timeout_s=config.bind_timeout_s,
         clock=clock,
     )
@@ -124,6 +130,12 @@ def build(
         log=log,
     )
     return Scheduler(api, watch, conditions, events, loop, elector)
+
+
+def _volumes_within_s(profile: Profile, config: SchedulerConfig) -> float:
+    """Return how long a pod of a profile waits for its claims to be bound, in cluster seconds."""
+    given = (each.within_s for each in profile.plugins if isinstance(each, VolumeBinding))
+    return next((each for each in given if each is not None), config.volume_bind_timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from machinery.client.api import Api
 from machinery.client.informer import Informer
 from machinery.client.reflector import RETRY
+from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.apps_v1 import ReplicaSet
@@ -27,7 +28,7 @@ from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent, node_events
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
 from scheduler.core.profile import Profile
-from scheduler.core.queue import SchedulingQueue
+from scheduler.core.queue import BACKOFF, SchedulingQueue
 from scheduler.core.snapshot import Snapshot
 from scheduler.device_watch import DeviceWatch
 from scheduler.storage_watch import StorageWatch
@@ -47,6 +48,7 @@ class ClusterWatch:
         api: Api,
         *,
         profiles: Mapping[str, Profile],
+        backoff: Backoff = BACKOFF,
         clock: Clock,
         log: EventLog,
         on_change: Callable[[], None],
@@ -54,7 +56,7 @@ class ClusterWatch:
     ) -> None:
         self.snapshot = Snapshot()
         self._owners = self.snapshot.owners
-        self.queue = SchedulingQueue(self._may_enter)
+        self.queue = SchedulingQueue(self._may_enter, backoff)
         self._waiting_for_claims: dict[
             ClaimKey, dict[str, None]
         ] = {}  # gated pods, by a claim that is missing

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from machinery.process.config import ComponentConfig, ConfigError, check_given, check_positive, setting
+from scheduler.config_file import configured
+from scheduler.core.pod import DEFAULT_SCHEDULER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +15,10 @@ class SchedulerConfig(ComponentConfig):
 
     scheduler_name: str = setting(
         "default-scheduler", help="pods with another spec.schedulerName are somebody else's"
+    )
+    config: str = setting(
+        "",
+        help="file with a KubeSchedulerConfiguration (v1): profiles with their names, plugins, weights and arguments; instead of --scheduler-name",
     )
     leader_elect: bool = setting(
         default=True, help="work only while holding the lease kube-system/kube-scheduler"
@@ -40,6 +46,9 @@ class SchedulerConfig(ComponentConfig):
         ComponentConfig.validate(self)
         check_given(self, "server")
         check_positive(self, "bind_timeout_s", "volume_bind_timeout_s", "confirm_s")
+        if self.config and self.scheduler_name != DEFAULT_SCHEDULER:
+            raise ConfigError("scheduler_name", "the profiles of --config have the names")
+        configured(self.config, self.scheduler_name)
         for name in ("bindings", "requests"):
             if (number := getattr(self, name)) < 1:
                 raise ConfigError(name, f"has to be 1 or more, not {number}")

@@ -41,14 +41,14 @@ class VolumeBinder:
         snapshot: Snapshot,
         *,
         is_there: Callable[[PodInfo], bool],
-        within_s: float,
+        within_s: Callable[[PodInfo], float],
         timeout_s: float,
         clock: Clock,
     ) -> None:
         self._api = api
         self._snapshot = snapshot
         self._is_there = is_there
-        self._within_s = within_s  # cluster seconds for all claims of a pod
+        self._within_s = within_s  # cluster seconds, for all claims of a pod
         self._timeout_s = timeout_s  # wall seconds for a request
         self._clock = clock
         self._waiting: set[asyncio.Event] = set()
@@ -84,7 +84,7 @@ class VolumeBinder:
     async def _wait(
         self, pod: PodInfo, volumes: PodVolumes, node: str, written: Written, news: asyncio.Event
     ) -> None:
-        end_s = self._clock.monotonic() + self._within_s
+        end_s = self._clock.monotonic() + self._within_s(pod)
         while not self._is_done(pod, volumes, node, written):
             left_s = end_s - self._clock.monotonic()
             if left_s <= 0:

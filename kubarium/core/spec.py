@@ -88,6 +88,7 @@ CONTROLLERS_FLAGS = (  # those that a user may hand to the controllers
 SCHEDULER_FLAGS = (  # those that a user may hand to the schedulers
     "bind-timeout-s",
     "bindings",
+    "config",
     "confirm-s",
     "log-level",
     "record-messages",

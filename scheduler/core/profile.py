@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scheduler.core.framework import Plugin
@@ -16,22 +16,18 @@ class Profile:
     plugins: tuple[Plugin, ...]
     weights: Mapping[str, int]  # of the plugins that score, 1 or more
     filters: frozenset[str]  # names of the plugins that filter
+    gating: frozenset[str]  # of those that may hold pods back
+    remedying: frozenset[str]  # of those that are asked about pods that fit nowhere
 
     @property
     def gates(self) -> tuple[Plugin, ...]:
         """The plugins that may hold a pod back before it is looked at."""
-        return self.at("gate")
+        return tuple(each for each in self.plugins if each.name in self.gating)
 
     @property
     def remedies(self) -> tuple[Plugin, ...]:
         """The plugins that are asked about pods that fit nowhere."""
-        return self.at("remedy")
-
-    def at(self, point: str) -> tuple[Plugin, ...]:
-        """Return the plugins that have something to say at a point, in their order."""
-        return tuple(
-            each for each in self.plugins if getattr(type(each), point) is not getattr(Plugin, point)
-        )
+        return tuple(each for each in self.plugins if each.name in self.remedying)
 
 
 def profile_of(scheduler_name: str, plugins: tuple[Plugin, ...]) -> Profile:
@@ -39,6 +35,18 @@ def profile_of(scheduler_name: str, plugins: tuple[Plugin, ...]) -> Profile:
     return Profile(
         scheduler_name,
         plugins,
-        {each.name: each.weight for each in plugins},
-        frozenset(each.name for each in plugins),
+        {each.name: each.weight for each in plugins if each.name in _with(plugins, "score", "relate")},
+        _with(plugins, "need"),
+        _with(plugins, "gate"),
+        _with(plugins, "remedy"),
     )
+
+
+def _with(plugins: Iterable[Plugin], *points: str) -> frozenset[str]:
+    """Return the names of the plugins that have something to say at one of some points."""
+    return frozenset(each.name for each in plugins if says_something(each, *points))
+
+
+def says_something(plugin: Plugin, *points: str) -> bool:
+    """Whether a plugin has something to say at one of some points."""
+    return any(getattr(type(plugin), each) is not getattr(Plugin, each) for each in points)

@@ -54,11 +54,6 @@ class QueuedPod:
     plugins: frozenset[str] = frozenset()  # that rejected it last
     ticket: int = 0  # of its valid entry in a heap
 
-    @property
-    def ready_s(self) -> float:
-        """When its backoff is over."""
-        return self.tried_s + BACKOFF.delay(self.attempts)
-
 
 def _has_no_gates(pod: PodInfo) -> bool:
     return not pod.gates
@@ -67,7 +62,8 @@ def _has_no_gates(pod: PodInfo) -> bool:
 class SchedulingQueue:
     """Pods by uid. Pods that `enters` says no to are gated, until `look_again` is called."""
 
-    def __init__(self, enters: Callable[[PodInfo], bool] = _has_no_gates) -> None:
+    def __init__(self, enters: Callable[[PodInfo], bool] = _has_no_gates, backoff: Backoff = BACKOFF) -> None:
+        self._backoff_of = backoff
         self._enters = enters
         self._pods: dict[str, QueuedPod] = {}
         self._counts = dict.fromkeys(Where, 0)
@@ -180,11 +176,15 @@ class SchedulingQueue:
     def _back_off(self, item: QueuedPod) -> None:
         self._move(item, Where.BACKOFF)
         item.ticket = next(self._tickets)
-        heapq.heappush(self._backoff, (item.ready_s, item.ticket, item.pod.uid))
+        heapq.heappush(self._backoff, (self._ready_s(item), item.ticket, item.pod.uid))
+
+    def _ready_s(self, item: QueuedPod) -> float:
+        """Return when the backoff of a pod is over."""
+        return item.tried_s + self._backoff_of.delay(item.attempts)
 
     def _wake(self, item: QueuedPod, now_s: float) -> None:
         self._leave(item)
-        if item.ready_s > now_s:
+        if self._ready_s(item) > now_s:
             self._back_off(item)
         else:
             self._activate(item)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from machinery.model.k8s.core_v1 import TopologySpreadConstraint
@@ -47,23 +47,38 @@ NOTHING: Final = Spread()
 
 
 def read_spread(
-    constraints: Sequence[TopologySpreadConstraint], labels: Mapping[str, str], defaults: LabelMatcher | None
+    constraints: Sequence[TopologySpreadConstraint],
+    labels: Mapping[str, str],
+    defaults: LabelMatcher | None,
+    listed: Sequence[TopologySpreadConstraint] | None = None,
 ) -> Spread:
     """Read a pod's constraints; one that has none gets the system's, for the selector of what it belongs to.
 
-    `defaults` is that selector, None where the pod belongs to no Service and no ReplicaSet.
+    `defaults` is that selector, None where the pod belongs to no Service and no ReplicaSet. Constraints that are `listed`
+    stand for the system's.
     """
     if constraints:
-        kinds = [(each.whenUnsatisfiable, _read(each, labels)) for each in constraints]
-        return Spread(
-            hard=tuple(one for kind, one in kinds if kind == "DoNotSchedule"),
-            soft=tuple(one for kind, one in kinds if kind == "ScheduleAnyway"),
-        )
+        return _apart([(each.whenUnsatisfiable, _read(each, labels)) for each in constraints])
     if defaults is None:
         return NOTHING
+    if listed is not None:
+        return _apart(
+            [(each.whenUnsatisfiable, _with(_read(each, labels), defaults, labels)) for each in listed]
+        )
     own = defaults.matches(labels)
     soft = (Constraint(HOSTNAME, 3, defaults, own), Constraint(ZONE, 5, defaults, own))
     return Spread(soft=soft, needs_all_labels=False)
+
+
+def _apart(kinds: Sequence[tuple[str, Constraint]]) -> Spread:
+    return Spread(
+        hard=tuple(one for kind, one in kinds if kind == "DoNotSchedule"),
+        soft=tuple(one for kind, one in kinds if kind == "ScheduleAnyway"),
+    )
+
+
+def _with(constraint: Constraint, matcher: LabelMatcher, labels: Mapping[str, str]) -> Constraint:
+    return replace(constraint, matcher=matcher, counts_itself=matcher.matches(labels))
 
 
 def is_skewed(constraint: Constraint, matching: int, least: int) -> bool:

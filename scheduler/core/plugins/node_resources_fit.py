@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#h
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
 
@@ -15,6 +16,7 @@ from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Rejection
+from scheduler.core.requested import Strategy, rate
 from scheduler.core.snapshot import Snapshot
 
 NAME: Final = "NodeResourcesFit"
@@ -84,10 +86,23 @@ def judge(needs: Needs, node: NodeInfo) -> Rejection | None:
 
 
 class NodeResourcesFit(Plugin):
-    """Filters nodes that have too little left, and prefers those with much."""
+    """Filters nodes that have too little left, and scores them by what is requested of them.
+
+    Extended resources that are ignored, by name or by the group before the slash, are not looked for.
+    """
 
     name = NAME
     helped_by = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_ALLOCATABLE, ClusterEvent.POD_GONE})
+
+    def __init__(
+        self,
+        strategy: Strategy | None = None,
+        ignored: frozenset[str] = frozenset(),
+        ignored_groups: frozenset[str] = frozenset(),
+    ) -> None:
+        self._strategy = strategy
+        self._ignored = ignored
+        self._ignored_groups = ignored_groups
 
     def need(self, pod: PodInfo, snapshot: Snapshot) -> Part:
         """Return what the pod requests."""
@@ -97,9 +112,19 @@ class NodeResourcesFit(Plugin):
     def filter(self, need: Part, snapshot: Snapshot) -> Filter:
         """Return the filter."""
         del snapshot
-        return Filter(partial(judge, need.needs))
+        return Filter(partial(judge, self._looked_for(need.needs)))
 
     def score(self, need: Part, snapshot: Snapshot) -> Score:
         """Return the score."""
         del snapshot
-        return Score(partial(least_allocated, need.needs))
+        if self._strategy is None:
+            return Score(partial(least_allocated, need.needs))
+        return Score(partial(rate, self._strategy, need.needs))
+
+    def _looked_for(self, needs: Needs) -> Needs:
+        extended = tuple(
+            (name, amount)
+            for name, amount in needs.extended
+            if name not in self._ignored and name.partition("/")[0] not in self._ignored_groups
+        )
+        return needs if extended == needs.extended else replace(needs, extended=extended)

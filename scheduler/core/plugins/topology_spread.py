@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from machinery.model.k8s.core_v1 import TopologySpreadConstraint
 from machinery.model.selectors import LabelMatcher
 from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
 from scheduler.core.domains import Place, Tally, amount_at
@@ -62,7 +63,10 @@ class SpreadNeed:
 
 
 class PodTopologySpread(Plugin):
-    """Filters and scores nodes by how many pods are in their domains."""
+    """Filters and scores nodes by how many pods are in their domains.
+
+    Constraints that a profile lists are for pods without their own; without a list, those of the system are.
+    """
 
     name = NAME
     weight = 2
@@ -73,6 +77,9 @@ class PodTopologySpread(Plugin):
         - OF_DEVICES
     )
 
+    def __init__(self, listed: tuple[TopologySpreadConstraint, ...] | None = None) -> None:
+        self._listed = listed
+
     def asks_each(self, needs: Needs) -> bool:
         """Whether a pod may be spread: what it belongs to decides, too."""
         del needs
@@ -81,12 +88,14 @@ class PodTopologySpread(Plugin):
     def need(self, pod: PodInfo, snapshot: Snapshot) -> SpreadNeed | None:
         """Return the constraints."""
         owner, owners = pod.owner.name if pod.owner else "", snapshot.owners
-        key = (pod.needs.key, pod.labels, owner)
+        key = (id(self), pod.needs.key, pod.labels, owner)
         known = owners.memo.get(key, _UNKNOWN)
         if known is not _UNKNOWN:
             return known  # type: ignore[no-any-return]  # what was put there
         own = pod.needs.constraints
-        return owners.memo.put(key, _read(pod.needs, pod.labels, None if own else owners.selector_of(pod)))
+        return owners.memo.put(
+            key, _read(pod.needs, pod.labels, None if own else owners.selector_of(pod), self._listed)
+        )
 
     def relate(self, need: SpreadNeed, snapshot: Snapshot) -> Spreading:
         """Return the domains of all constraints."""
@@ -94,8 +103,13 @@ class PodTopologySpread(Plugin):
         return Spreading(need)
 
 
-def _read(needs: Needs, labels: LabelSet, defaults: LabelMatcher | None) -> SpreadNeed | None:
-    spread = read_spread(needs.constraints, labels.labels, defaults)
+def _read(
+    needs: Needs,
+    labels: LabelSet,
+    defaults: LabelMatcher | None,
+    listed: tuple[TopologySpreadConstraint, ...] | None,
+) -> SpreadNeed | None:
+    spread = read_spread(needs.constraints, labels.labels, defaults, listed)
     if not spread.hard and not spread.soft:
         return None
     return SpreadNeed(labels.namespace, spread, part(needs, "node_selector", "node_affinity", "tolerations"))

@@ -253,10 +253,16 @@ class PodClaims:
 
 
 class VolumeBinding(Plugin):
-    """Filters nodes by the volumes that can be had there, and reserves them."""
+    """Filters nodes by the volumes that can be had there, and reserves them.
+
+    `within_s` is how long a pod with a node waits for its claims, in cluster seconds; None for the process's own setting.
+    """
 
     name = NAME
     helped_by = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_LABELS}) | OF_STORAGE
+
+    def __init__(self, within_s: float | None = None) -> None:
+        self.within_s = within_s
 
     def asks_each(self, needs: Needs) -> bool:
         """Whether pods of a template have claims."""

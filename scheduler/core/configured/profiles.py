@@ -1,0 +1,107 @@
+"""From a KubeSchedulerConfiguration to profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scheduler.core.configured.args import build_plugin
+from scheduler.core.configured.documents import (
+    API_VERSION,
+    KIND,
+    BadConfiguration,
+    Configuration,
+    ProfileFields,
+    read,
+)
+from scheduler.core.configured.points import choose_points
+from scheduler.core.framework import Plugin
+from scheduler.core.profile import Profile
+from scheduler.core.registry import PLUGINS
+
+_NO_SAMPLE: Final = "percentageOfNodesToScore has no effect: all nodes are looked at, for every pod"
+_UNUSED: Final = {
+    "parallelism": "one thread decides",
+    "leaderElection": "flags say who leads (--leader-elect, --profile)",
+    "clientConnection": "flags say how to reach the apiserver (--server and others)",
+    "enableProfiling": "there is no such endpoint",
+    "enableContentionProfiling": "there is no such endpoint",
+    "delayCacheUntilActive": "the cache is filled before this process leads",
+}
+_DEFAULT: Final = Configuration(apiVersion=API_VERSION, kind=KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a file says; remarks are for the log."""
+
+    profiles: tuple[Profile, ...]
+    initial_backoff_s: int
+    longest_backoff_s: int
+    remarks: tuple[str, ...]
+
+
+def read_configuration(content: Any) -> Configured:
+    """Read a file.
+
+    Raises:
+        BadConfiguration: something in it cannot be, or is not built; the text names the field.
+    """
+    found = read(content, Configuration)
+    for field, given, wanted in (("apiVersion", found.apiVersion, API_VERSION), ("kind", found.kind, KIND)):
+        if given != wanted:
+            raise BadConfiguration(f"{field}: {given}; what is read is {wanted}")
+    if found.extenders:
+        raise BadConfiguration("extenders: extenders are not built in Kubarium")
+    _check_backoff(found)
+    fields = found.profiles or (ProfileFields(),)
+    profiles = tuple(_profile(each, f"profiles[{number}]") for number, each in enumerate(fields))
+    for number, each in enumerate(profiles):
+        if each.scheduler_name in {other.scheduler_name for other in profiles[:number]}:
+            raise BadConfiguration(
+                f"profiles[{number}].schedulerName: Duplicate value: {each.scheduler_name}"
+            )
+    return Configured(profiles, found.podInitialBackoffSeconds, found.podMaxBackoffSeconds, _remarks(found))
+
+
+def _profile(fields: ProfileFields, where: str) -> Profile:
+    if not fields.schedulerName:
+        raise BadConfiguration(f"{where}.schedulerName: a name is required")
+    plugins = _plugins(fields, f"{where}.pluginConfig")
+    points = choose_points(fields.plugins, plugins, f"{where}.plugins")
+    return Profile(
+        fields.schedulerName, plugins, points.weights, points.filters, points.gates, points.remedies
+    )
+
+
+def _plugins(fields: ProfileFields, where: str) -> tuple[Plugin, ...]:
+    given: dict[str, Plugin] = {}
+    for number, each in enumerate(fields.pluginConfig):
+        if each.name in given:
+            raise BadConfiguration(f"{where}[{number}].name: Duplicate value: {each.name}")
+        given[each.name] = build_plugin(each.name, each.args, f"{where}[{number}].args")
+    return tuple(given.get(each.name, each) for each in PLUGINS)
+
+
+def _check_backoff(found: Configuration) -> None:
+    first, longest = found.podInitialBackoffSeconds, found.podMaxBackoffSeconds
+    if first <= 0:
+        raise BadConfiguration(f"podInitialBackoffSeconds: Invalid value: {first}: must be greater than 0")
+    if longest < first:
+        raise BadConfiguration(
+            f"podMaxBackoffSeconds: Invalid value: {longest}: must be greater than or equal to podInitialBackoffSeconds"
+        )
+
+
+def _remarks(found: Configuration) -> tuple[str, ...]:
+    remarks = [f"{field} has no effect: {why}" for field, why in _UNUSED.items() if _is_given(found, field)]
+    asked = (found.percentageOfNodesToScore, *(each.percentageOfNodesToScore for each in found.profiles))
+    if any(each is not None for each in asked):
+        remarks.append(_NO_SAMPLE)
+    if any(each.name == "DefaultPreemption" for profile in found.profiles for each in profile.pluginConfig):
+        remarks.append("the arguments of DefaultPreemption have no effect: preemption is not built")
+    return tuple(remarks)
+
+
+def _is_given(found: Configuration, field: str) -> bool:
+    return bool(getattr(found, field) != getattr(_DEFAULT, field))
