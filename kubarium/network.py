@@ -91,7 +91,9 @@ def delete_namespace(namespace: str) -> None:
 
 
 def enter(namespace: str) -> None:
-    """Move the calling thread (of a process that has no other, the process) into a named network namespace.
+    """Move the calling thread into a network namespace: a named one, or that of a file by its whole path.
+
+    Of a process with one thread that is the process.
 
     Raises:
         OSError: there is no such namespace, or the process may not enter it.

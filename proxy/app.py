@@ -28,6 +28,7 @@ from proxy.health import HealthServers
 from proxy.nft import Nft
 from proxy.peers import Peers
 from proxy.policing import Policing
+from proxy.redirects import switch_off_redirects
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import BY_SERVICE, Kernel, Stores, Syncer, services_of
 
@@ -53,6 +54,8 @@ async def serve(config: ProxyConfig, process: Process) -> None:
         return
     if not config.tunnel:
         enable_forwarding()
+        if kept := switch_off_redirects():
+            process.log.info("redirects_kept", interfaces=kept)
     api = process.connect()
     try:
         await (Peers if config.tunnel else Proxy)(config, process, api).run()

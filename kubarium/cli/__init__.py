@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
             subs,
             "net",
             net_command.net,
-            "follow a packet to a Service, a pod or an address, to where it is lost",
+            "follow a packet to where it is lost, or check every way there is (net check)",
         )
     )
     tunnel = _command(
@@ -200,7 +200,7 @@ def _net(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "what",
         metavar="WHAT",
-        help="service/NAME, pod/NAME or an IPv4 address",
+        help="service/NAME, pod/NAME, an IPv4 address; or check: try every way there is",
     )
     sub.add_argument(
         "--from", dest="source", default="", metavar="END",
@@ -223,6 +223,14 @@ def _net(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "-o", "--output", choices=("text", "json"), default="text",
         help="for people (default), or for programs",
+    )  # fmt: skip
+    sub.add_argument(
+        "--image", default="busybox:1.36", metavar="IMAGE",
+        help="check: what its pods are made of, anything with `sleep` (default: busybox:1.36)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS",
+        help="check: how long to wait for its pods (default: 60)",
     )  # fmt: skip
 
 

@@ -74,6 +74,33 @@ def _wire(ip: str, pid: int, links: list[Any]) -> Wire:
     return Wire()
 
 
+def pod_spaces(node_folder: Path, ips: set[str]) -> dict[str, tuple[str, Path]]:
+    """Return the network namespaces of pods of a node, and the resolv.conf that they see, by their addresses."""
+    sandboxes = {ip: sandbox for ip, sandbox in _noted(node_folder).items() if ip in ips}
+    processes = _processes(set(sandboxes.values()))
+    own = {ip: processes[sandbox] for ip, sandbox in sandboxes.items() if sandbox in processes}
+    inside = _beside(set(own.values()))
+    return {
+        ip: (f"/proc/{pid}/ns/net", Path(f"/proc/{inside[pid]}/root/etc/resolv.conf"))
+        for ip, pid in own.items()
+        if pid in inside
+    }
+
+
+def _beside(sandboxes: set[int]) -> dict[int, int]:
+    """Return another process in the network of each sandbox's, as a container's of its pod, by the sandbox's process."""
+    spaces = {Path(f"/proc/{pid}/ns/net").stat().st_ino: pid for pid in sandboxes}
+    found: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/ns/net") if sandboxes else ():
+        try:
+            sandbox, pid = spaces.get(file.stat().st_ino), int(file.parts[2])
+        except OSError:  # it has ended
+            continue
+        if sandbox is not None and pid not in sandboxes:
+            found[sandbox] = pid
+    return found
+
+
 def _noted(node_folder: Path) -> dict[str, str]:
     """Return the sandboxes of a node by their addresses, as its runtime has noted them."""
     found: dict[str, str] = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Final
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
 
@@ -24,11 +26,55 @@ async def answer(server: str, port: int, name: str) -> str:
     return f"not known: DNS at {server}:{port} does not answer (`kubarium ps` shows the process dns)"
 
 
-async def _ask(server: str, port: int, name: str) -> DNSRecord:
+async def look_up(
+    name: str, resolv_conf: str, door: Callable[[], Awaitable[socket.socket]]
+) -> frozenset[str]:
+    """Return the addresses of a name as a resolver finds them by its configuration, with sockets of a `door`.
+
+    Raises:
+        LookupError: nobody has the name, or it has no address.
+        TimeoutError, OSError: the first name server does not answer.
+    """
+    servers, searched, dots = read_resolv_conf(resolv_conf)
+    for full in full_names(name, searched, dots):
+        made = await door()
+        made.connect((servers[0], 53))
+        record = await _ask(servers[0], 53, full, made)
+        if found := frozenset(str(rr.rdata) for rr in record.rr if rr.rtype == QTYPE.A):
+            return found
+    raise LookupError(name)
+
+
+def read_resolv_conf(text: str) -> tuple[list[str], list[str], int]:
+    """Read the name servers, the domains that are searched, and of how many dots on a name is taken as it is.
+
+    Raises:
+        LookupError: it names no server.
+    """
+    words = [line.split() for line in text.splitlines()]
+    servers = [each[1] for each in words if each[:1] == ["nameserver"]]
+    searched = [domain for each in words if each[:1] == ["search"] for domain in each[1:]]
+    options = (option for each in words if each[:1] == ["options"] for option in each[1:])
+    dots = next((int(each.partition(":")[2]) for each in options if each.startswith("ndots:")), 1)
+    if not servers:
+        raise LookupError("resolv.conf names no server")
+    return servers, searched, dots
+
+
+def full_names(name: str, searched: Sequence[str], dots: int) -> list[str]:
+    """Return the names that a resolver asks for, one after the other (resolv.conf(5)), without the dot at their ends."""
+    if name.endswith("."):
+        return [name.removesuffix(".")]
+    within = [f"{name}.{domain}" for domain in searched]
+    return [name, *within] if name.count(".") >= dots else [*within, name]
+
+
+async def _ask(server: str, port: int, name: str, made: socket.socket | None = None) -> DNSRecord:
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bytes] = loop.create_future()
     question = DNSRecord(DNSHeader(id=secrets.randbelow(2**16), rd=1), q=DNSQuestion(f"{name}."))
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answered), remote_addr=(server, port))
+    where: dict[str, Any] = {"sock": made} if made else {"remote_addr": (server, port)}
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answered), **where)
     try:
         transport.sendto(question.pack())
         async with WALL.timeout_wall(_PATIENCE_S):

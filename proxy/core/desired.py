@@ -104,4 +104,6 @@ class Desired:
         bridged = "" if self._sees_bridged else self.own.pod_range
         ranges = [self.own.gateway if each == PRIMARY else each for each in self._node_ports]
         node_ports = tuple(filter(None, ranges)) if ranges else None
-        self.table.put(_BASE, plan_base(Surroundings(self._cluster_cidr, bridged, node_ports)))
+        self.table.put(
+            _BASE, plan_base(Surroundings(self._cluster_cidr, self.own.pod_range, bridged, node_ports))
+        )

@@ -38,6 +38,7 @@ _NAME_LIMIT: Final = 120  # the kernel takes 127 characters
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9/._-]")
 _SET_MARK: Final = f"meta mark set meta mark or {MARK:#x}"
 _REFUSE: Final = "goto refuse"
+_OWN_PODS: Final = "own-pods"  # set of the node's pod range
 
 
 class _Door(NamedTuple):
@@ -65,6 +66,7 @@ class Surroundings:
     """What the rules need to know besides Services and nodes."""
 
     cluster_cidr: str  # every pod's address, "10.244.0.0/16"
+    own_pods: str = ""  # the node's pod range, "" while it has none
     bridged_pods: str = ""  # own pod range, where the bridge hides replies between its pods from the filter
     node_ports: tuple[str, ...] | None = (
         None  # networks of the own addresses that node ports are served at; None: any
@@ -87,6 +89,8 @@ def plan_base(around: Surroundings) -> dict[Item, str]:
         Item(MAP, "guards"): f"type {_BY_ADDRESS.address_type}inet_proto . inet_service : verdict;",
         Item(SET, "nodes"): "type ipv4_addr;",
         Item(SET, "cluster-ips"): "type ipv4_addr;",
+        Item(SET, _OWN_PODS): "type ipv4_addr; flags interval;",
+        **({Item(_OWN_PODS, around.own_pods): ""} if around.own_pods else {}),
         Item(SET, "hairpins"): "type ipv4_addr . ipv4_addr;",
         Item(CHAIN, "refuse"): _lines(tcp, others),
         Item(CHAIN, "disguise"): _lines(unmark, "masquerade fully-random"),
@@ -205,7 +209,8 @@ class _PortRules:
     def _external(self, door: _Door, asked: str) -> str:
         """Return what happens to a packet for a node port or an external address.
 
-        Under Local the client's address is kept; who is inside the cluster is served as by the ClusterIP.
+        Under Local the client's address is kept; who is inside the cluster is served as by the ClusterIP. A pod of another
+        node that asks here is masqueraded: replies that do not come back through this node are nobody's.
         """
         if not self.plan.cluster:
             return _REFUSE
@@ -214,7 +219,8 @@ class _PortRules:
             return self._chain(self._name(door, "external", count), _SET_MARK, cluster)
         return self._chain(
             self._name(door, "external", f"{count}-local-{len(self.plan.local)}"),
-            f"ip saddr {self.cluster_cidr} {cluster}",
+            f"ip saddr @{_OWN_PODS} {cluster}",
+            f"ip saddr {self.cluster_cidr} {_SET_MARK} {cluster}",
             f"fib saddr type local {_SET_MARK} {cluster}",
             self._local(door, asked) if self.plan.local else "drop",
         )

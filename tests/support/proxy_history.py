@@ -56,7 +56,7 @@ class History:
             for key, service in sorted(self.services.items())
             if is_proxied(service)
         )
-        return Reference(OWN, own.zone, CIDR, frozenset(own.addresses), known)
+        return Reference(OWN, own.zone, CIDR, own.pod_range, frozenset(own.addresses), known)
 
     def packet(self, own: frozenset[str]) -> Packet:
         """Return a packet that may be for a Service."""

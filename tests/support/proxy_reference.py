@@ -21,6 +21,7 @@ class Reference:
     node: str
     zone: str
     cidr: str
+    own_pods: str  # the range of the node's pods, "" while it has none
     own: frozenset[str]
     services: tuple[tuple[Service, tuple[EndpointSlice, ...]], ...]
 
@@ -68,7 +69,8 @@ class Reference:
         if service.spec.externalTrafficPolicy != "Local":
             return _sent(ends.cluster, masqueraded=True)
         if is_pod or is_node:
-            return _sent(ends.cluster, masqueraded=not is_pod)
+            is_own_pod = bool(self.own_pods) and _in(packet.source, [IPv4Network(self.own_pods)])
+            return _sent(ends.cluster, masqueraded=not is_own_pod)
         return _sent(ends.local, masqueraded=False)
 
     def _endpoints(self, port: ServicePort, slices: Iterable[EndpointSlice]) -> _Endpoints:

@@ -2,5 +2,6 @@
 
 In the order of use: `rules` reads a packet filter's table as nft lists it; `filtering` puts a packet through it; `scene`
 is all that was collected of the nodes and pods; `way` follows a packet from its sender to a pod or to where it is lost;
-`report` writes that for people and for programs; `asked` reads what was asked for.
+`report` writes that for people and for programs; `asked` reads what was asked for, `listings` what hosts say of themselves.
+For `kubarium net check`, `check_ground` is what is deployed, and `matrix` what is tried on it.
 """

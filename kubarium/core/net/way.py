@@ -161,7 +161,7 @@ class _Walk:
         elif other:
             yield from self._taken(way, other, next_address, hops)
         elif IPv4Address(next_address) in self.scene.backbone or host.name != MACHINE:
-            yield replace(way, loss=f"nobody has {next_address}")
+            yield replace(way, loss=f"nobody on this machine has {next_address}")
         else:
             yield self._left(way)
 

@@ -25,6 +25,7 @@ from proxy.commands import Commands
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
 from proxy.nft import Nft
+from proxy.redirects import switch_off_redirects
 from proxy.routes import Routes, enable_forwarding, sees_bridged
 from proxy.sync import Kernel, Syncer
 from tests.support.builders import changed
@@ -68,6 +69,7 @@ class Cluster:
 
     async def _sync(self, name: str) -> None:
         enable_forwarding()
+        switch_off_redirects()
         bridged = sees_bridged() if self.bridged is None else self.bridged
         commands = Commands(SystemClock(), 10)
         stores = stores_of(self.services, self.slices, self.nodes)
@@ -238,6 +240,21 @@ def test_no_endpoints_udp(cluster: Cluster) -> None:
             client.recv(64)
 
 
+def test_refusals_are_told_to_who_is_served_around_a_corner(cluster: Cluster) -> None:
+    """Packets that leave a node where they came in make no redirects, which count against the limit of refusals."""
+    replace(cluster, **web("pod-2a", **node_port())).sync()
+    with serving(cluster.lab, "pod-2a"):
+        answers(cluster.lab, "machine", times=20, address=NODE_IPS["node-1"], port=NODE_PORT)
+    empty = service(type="NodePort", ports=[service_port(protocol="UDP", nodePort=NODE_PORT)])
+    replace(cluster, services=[empty]).sync()
+    with cluster.lab.client("machine", socket.SOCK_DGRAM) as client:
+        client.settimeout(0.5)
+        client.connect((NODE_IPS["node-1"], NODE_PORT))
+        client.send(b"?")
+        with pytest.raises(ConnectionRefusedError):
+            client.recv(64)
+
+
 def test_from_the_node(cluster: Cluster) -> None:
     """The node itself reaches endpoints here and there, and is seen by an address that replies come back to."""
     replace(cluster, **web("pod-1b", "pod-2a")).sync()
@@ -280,6 +297,14 @@ def test_node_port_local_elsewhere(cluster: Cluster) -> None:
         with pytest.raises(TimeoutError):
             stranger.connect((NODE_IPS["node-1"], NODE_PORT))
         assert ask(cluster.lab, "pod-1a", NODE_IPS["node-1"], NODE_PORT)[0] == "pod-2a"
+
+
+def test_a_pod_of_another_node_is_served_at_a_node_port(cluster: Cluster):
+    """Under externalTrafficPolicy Local, too: replies come back through the node that was asked, wherever the endpoint is."""
+    replace(cluster, **web("pod-1b", **node_port(externalTrafficPolicy="Local"))).sync()
+    with serving(cluster.lab, "pod-1b"):
+        assert ask(cluster.lab, "pod-1a", NODE_IPS["node-2"], NODE_PORT) == ("pod-1b", NODE_IPS["node-2"])
+        assert ask(cluster.lab, "pod-1a", NODE_IPS["node-1"], NODE_PORT) == ("pod-1b", POD_IPS["pod-1a"])
 
 
 BALANCER_IP = "10.77.250.200"

@@ -188,7 +188,7 @@ def test_what_else_loses_packets() -> None:
     )
     assert (
         one(ways(known, to("10.77.0.99", source="10.77.0.11"), known.hosts["node-1"])).loss
-        == "nobody has 10.77.0.99"
+        == "nobody on this machine has 10.77.0.99"
     )
 
 
