@@ -98,6 +98,7 @@ class Cluster:
         mtu: int | None = None,
         listen: str | None = None,
         cni_conf: str | None = None,
+        dns: str | None = None,
         publish: Sequence[str] | None = None,
         load_balancer_pool: str | None = None,
         access_log: bool | None = None,
@@ -124,7 +125,8 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
+        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `dns` is "process" or
+        "deployment": whether DNS is a workload of the cluster. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
         `load_balancer_pool` the addresses of load balancers (kubarium.core.balancer_pool). With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 
@@ -146,6 +148,7 @@ class Cluster:
             mtu=mtu,
             listen=listen,
             cni_conf=cni_conf,
+            dns=dns,
             publish=None if publish is None else tuple(publish),
             load_balancer_pool=load_balancer_pool,
             access_log=access_log,
@@ -204,6 +207,10 @@ class Cluster:
                 from kubarium.bootstrapping import admit_token  # few clusters have such nodes
 
                 admit_token(spec, cluster.layout, timeout_s=timeout_s)
+            if is_new and spec.has_dns and spec.dns == "deployment":
+                from kubarium.dns_workload import deploy  # few clusters have it so
+
+                deploy(spec, cluster.layout)
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
             cluster._wait_ready(spec, nodes, timeout_s=timeout_s, began=began, progress=progress)

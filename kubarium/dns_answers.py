@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
+from collections.abc import Callable
 
 from machinery.process.clock import WALL
 
@@ -14,16 +16,39 @@ _QUESTION = _HEAD.pack(_NUMBER, 0x0100, 1, 0, 0, 0) + _NAME + struct.pack("!HH",
 _PATIENCE_S = 0.1  # for one answer; a question may be lost while nobody listens
 
 
-async def until_it_answers(host: str, port: int) -> None:
-    """Return when the DNS server knows where the apiserver is. The caller limits the time."""
-    while not await _ask(host, port):
+async def until_it_answers(make: Callable[[], socket.socket]) -> None:
+    """Return when the DNS server to which `make` makes connected sockets knows where the apiserver is.
+
+    The caller limits the time.
+    """
+    while not await _ask(make):
         await WALL.sleep_wall(0.02)
 
 
-async def _ask(host: str, port: int) -> bool:
+def connected(host: str, port: int) -> socket.socket:
+    """Return a socket for datagrams to a server of this machine.
+
+    Raises:
+        OSError: there is no route.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)  # noqa: FBT003 - the standard library's own
+        made.connect((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+async def _ask(make: Callable[[], socket.socket]) -> bool:
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bool] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answered), remote_addr=(host, port))
+    try:
+        made = make()
+    except OSError:
+        return False
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answered), sock=made)
     try:
         transport.sendto(_QUESTION)
         async with WALL.timeout_wall(_PATIENCE_S):

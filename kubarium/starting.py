@@ -122,6 +122,10 @@ def _new(
     spec = msgspec.structs.replace(spec, slot=homes.free_slot(set(), is_free))
     preflight.check_name(spec, layout, is_known=False)
     preflight.check(spec)
+    if spec.has_dns and spec.dns == "deployment":
+        from kubarium.dns_workload import check_image  # few clusters have it so
+
+        check_image(spec)
     return spec
 
 

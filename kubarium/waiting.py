@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kubarium.core.addresses import Addresses
+from kubarium.core.addresses import CLUSTER_DNS, Addresses
 from kubarium.core.components import ADMIN, PROXY
 from kubarium.core.layout import Layout
+from kubarium.core.publications import Place, Ways
 from kubarium.core.spec import APISERVER, ClusterSpec
-from kubarium.dns_answers import until_it_answers
+from kubarium.dns_answers import connected, until_it_answers
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
 from machinery.client.api import Api
@@ -118,9 +121,8 @@ def wait_for_nodes(
             state,
             lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
         )
-        if spec.has_dns and nodes is None and not spec.joined:
-            addresses = Addresses(spec)
-            await until_it_answers(addresses.host, addresses.dns_port)
+        if spec.has_dns and nodes is None and not spec.joined and (spec.nodes or spec.dns == "process"):
+            await until_it_answers(_to_dns(spec))
             progress(f"DNS answers after {WALL.monotonic_wall() - began:.1f} s")
 
     try:
@@ -131,6 +133,17 @@ def wait_for_nodes(
             f"what was started goes on running: `kubarium ps --name {spec.name}` lists it, "
             f"`kubarium logs --name {spec.name} COMPONENT` tells more, `kubarium down --name {spec.name}` ends it"
         ) from error
+
+
+def _to_dns(spec: ClusterSpec) -> Callable[[], socket.socket]:
+    """Return what makes sockets to the cluster's DNS: to its process, or as a node sees it, where pods are asked."""
+    if spec.dns == "process":
+        addresses = Addresses(spec)
+        return partial(connected, addresses.host, addresses.dns_port)
+    from kubarium.publishing.dialing import Dialer  # few clusters have it so
+
+    place = Place(CLUSTER_DNS, 53, spec.nodes[0].name)
+    return partial(Dialer(WALL, spec.name).datagrams, Ways((place,)))
 
 
 def delete_node(spec: ClusterSpec, layout: Layout[Path], name: str, *, timeout_s: float) -> None:

@@ -337,6 +337,10 @@ def _up(sub: argparse.ArgumentParser) -> None:
         help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
     )  # fmt: skip
     sub.add_argument(
+        "--dns", choices=("process", "deployment"),
+        help="DNS as a process beside the control plane (default), or as a workload of the product's own image",
+    )  # fmt: skip
+    sub.add_argument(
         "--publish", action="append", metavar="[ADDRESS:]HOSTPORT:TARGET[/udp]",
         help="have a port of this machine (127.0.0.1 without ADDRESS) lead to PORT of the LoadBalancer that has it, else"
         " the node port, or to NAMESPACE/SERVICE[:PORT]; may be given several times",

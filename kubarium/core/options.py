@@ -12,7 +12,17 @@ from typing import Any, get_args
 
 import msgspec
 
-from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec, NodeSpec, Profile, Runtime, SpecError, checked
+from kubarium.core.spec import (
+    PLANE_FLAGS,
+    ZONE,
+    ClusterSpec,
+    Dns,
+    NodeSpec,
+    Profile,
+    Runtime,
+    SpecError,
+    checked,
+)
 
 DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
@@ -27,6 +37,7 @@ _FIELDS = (
     "mtu",
     "listen",
     "cni_conf",
+    "dns",
     "publish",
     "load_balancer_pool",
     "access_log",
@@ -68,6 +79,7 @@ class Options:
     mtu: int | None = None
     listen: str | None = None  # the machine's IPv4 address for further machines
     cni_conf: str | None = None  # the path of a file
+    dns: str | None = None
     publish: tuple[str, ...] | None = None  # as `kubarium.core.publications` reads them
     load_balancer_pool: str | None = None
     access_log: bool | None = None
@@ -97,7 +109,7 @@ class Options:
             SpecError: it cannot be; the message names the option.
         """
         fields = {each: value for each in _FIELDS if (value := getattr(self, each)) is not None}
-        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES)):
+        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES), ("dns", get_args(Dns))):
             if (value := getattr(self, option)) not in {None, *allowed}:
                 raise SpecError(f"has to be one of {', '.join(allowed)}, not {value!r}", _flag(option))
         try:

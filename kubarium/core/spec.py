@@ -13,6 +13,7 @@ from machinery.model.profile import intervals
 
 Runtime = Literal["docker", "hollow"]
 Profile = Literal["default", "fast"]
+Dns = Literal["process", "deployment"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KUBERNETES = re.compile(r"(^|\.)(kubernetes|k8s)\.io$")
@@ -154,6 +155,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     joined: str = ""  # the first machine's address, of a machine that joined it: no control plane runs here
     cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
+    dns: Dns = "process"  # whether DNS is a process beside the control plane, or a workload of the cluster
     publish: tuple[str, ...] = ()  # ports of the machine that lead to Services (kubarium.core.publications)
     load_balancer_pool: str = (
         ""  # of the addresses on the backbone; "" for all that are kept for load balancers
@@ -209,7 +211,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             APISERVER: self.apiservers,
             SCHEDULER: self.schedulers,
             CONTROLLERS: self.controllers,
-            DNS: int(self.has_dns),
+            DNS: int(self.has_dns and self.dns == "process"),
             PUBLISH: int(bool(self.publish)),
         }
         if counts[program] == 1:

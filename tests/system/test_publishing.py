@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from urllib.request import urlopen
 
 import pytest
 
 from kubarium import Cluster, KubariumError
-from kubarium.dns_answers import until_it_answers
+from kubarium.dns_answers import connected, until_it_answers
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
 
@@ -60,7 +61,7 @@ def test_published_ports_lead_to_services_for_as_long_as_the_cluster_runs(start_
     outer, inner = expose(kubectl, "outer", "LoadBalancer"), expose(kubectl, "inner", "ClusterIP")
     for port, pod in ((by_port, outer), (by_name, inner)):
         eventually(lambda port=port, pod=pod: pod in seen_at(port), what=f"port {port}")  # type: ignore[misc]
-    asyncio.run(asyncio.wait_for(until_it_answers("127.0.0.1", names), 10))
+    asyncio.run(asyncio.wait_for(until_it_answers(partial(connected, "127.0.0.1", names)), 10))
     cluster.kill("publish", restart=True)
     eventually(lambda: outer in seen_at(by_port), timeout_s=10, what="after a kill")
 

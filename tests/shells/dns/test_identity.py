@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from dns.app import Dns
 from dns.config import DnsConfig
 from kubarium.core.certificates import Certificate
-from kubarium.dns_answers import until_it_answers
+from kubarium.dns_answers import connected, until_it_answers
 from machinery.model.resources import ENDPOINT_SLICES, SERVICES
 from machinery.process.logging import Log
 from machinery.process.run import Process
@@ -43,7 +44,7 @@ async def test_the_server_may_do_what_it_has_to(tmp_path: Path, transport: str):
         except AssertionError:
             raise AssertionError(log.getvalue()) from None
         async with asyncio.timeout(20):
-            await until_it_answers("127.0.0.1", port)
+            await until_it_answers(partial(connected, "127.0.0.1", port))
         admin = served.connect("grpc")
         found = await admin.get(SERVICES, "kube-dns", namespace="kube-system")
         assert found.spec.clusterIP == "10.96.0.10"

@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pycares
@@ -17,7 +18,7 @@ from dnslib import RR, A, DNSRecord
 
 from dns.app import Dns
 from dns.config import DnsConfig
-from kubarium.dns_answers import until_it_answers
+from kubarium.dns_answers import connected, until_it_answers
 from machinery.model.k8s.core_v1 import ConfigMap
 from machinery.model.resources import CONFIG_MAPS, ENDPOINT_SLICES, SERVICES
 from machinery.process.clock import SystemClock
@@ -367,7 +368,7 @@ async def test_a_server_announces_itself():
 async def test_up_waits_until_names_are_answered():
     """Not while the apiserver has no name, though somebody answers that."""
     async with running() as here:
-        waiting = asyncio.create_task(until_it_answers("127.0.0.1", here.port))
+        waiting = asyncio.create_task(until_it_answers(partial(connected, "127.0.0.1", here.port)))
         assert await here.ask("kubernetes.default.svc.cluster.local") == "Domain name not found"
         assert not waiting.done()
         await here.registry.given(SERVICES, service("kubernetes", ips=["10.96.0.1"]))

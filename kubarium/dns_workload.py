@@ -1,0 +1,72 @@
+"""Puts DNS into a cluster as a workload: `kubarium up --dns deployment`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from kubarium.containers import load_images
+from kubarium.core.compose import IMAGE
+from kubarium.core.dns_workload import DEPLOYMENT, NAMESPACE, account, deployment, service, settings
+from kubarium.core.layout import Layout
+from kubarium.core.spec import ClusterSpec
+from kubarium.errors import KubariumError
+from kubarium.waiting import run_as_admin
+from machinery.client.api import Api
+from machinery.model.backoff import Backoff
+from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
+from machinery.model.insist import insist
+from machinery.model.resources import CONFIG_MAPS, DEPLOYMENTS, SERVICE_ACCOUNTS, SERVICES, Resource
+from machinery.process.clock import WALL
+
+_PATIENCE_S: Final = 30.0
+
+
+def check_image(spec: ClusterSpec) -> None:
+    """See to it that the nodes have the product's own image.
+
+    Raises:
+        KubariumError: the engine does not have it; the message says how it is made.
+    """
+    try:
+        load_images([IMAGE], docker_socket=spec.docker_socket, registry=spec.registry)
+    except KubariumError as error:
+        raise KubariumError(
+            f"--dns deployment: {error}. `scripts/image` in a checkout builds {IMAGE}; `--dns process` needs no image"
+        ) from error
+
+
+def deploy(spec: ClusterSpec, layout: Layout[Path]) -> None:
+    """Create what DNS needs, and the Deployment; what is there stays as it is. Wait for the apiserver.
+
+    Raises:
+        KubariumError: the apiserver refuses, or does not answer in time.
+    """
+    try:
+        asyncio.run(run_as_admin(spec, layout, lambda api: _create(api, len(spec.nodes)), _PATIENCE_S))
+    except (ApiError, TimeoutError) as error:
+        raise KubariumError(
+            f'cluster "{spec.name}" runs, but the Deployment {NAMESPACE}/{DEPLOYMENT} could not be created: '
+            f"{str(error) or f'no apiserver answered within {_PATIENCE_S:g} s'}"
+        ) from error
+
+
+async def _create(api: Api, nodes: int) -> None:
+    wanted: tuple[tuple[Resource[Any], Any], ...] = (
+        (SERVICE_ACCOUNTS, account()),
+        (CONFIG_MAPS, settings()),
+        (SERVICES, service()),
+        (DEPLOYMENTS, deployment(nodes)),
+    )
+    for resource, manifest in wanted:
+
+        async def once(resource: Resource[Any] = resource, manifest: Any = manifest) -> None:
+            with suppress(AlreadyExists):
+                await api.create(resource, msgspec.convert(manifest, resource.type))
+
+        # NotFound: the namespace is made while the first apiserver starts
+        await insist(once, WALL, Backoff(0.05, 0.5), on=(Unavailable, NotFound))
