@@ -23,7 +23,7 @@ from machinery.client.events import EventRecorder
 from machinery.client.workqueue import WorkQueue
 from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
-from machinery.model.errors import OutcomeUnknown
+from machinery.model.errors import ApiError, OutcomeUnknown
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import EventLog
 from machinery.model.store import Change
@@ -148,15 +148,18 @@ class Manager(Generic[In]):
         seen = self._controller.look(key, self._moment())
         size = 0 if seen is None else self._controller.size(seen)
         self._rests.begin(key, size, self._clock.monotonic())
-        begun_s, is_done = self._clock.monotonic_wall(), False
+        begun_s = self._clock.monotonic_wall()
         plan = NOTHING_TO_DO if seen is None else await self._decide(key, seen)
         try:
             is_done = await self._executor.execute(key, plan)
-        finally:
-            self._count_sync(plan, self._clock.monotonic_wall() - begun_s, is_done=is_done)
+        except ApiError:
+            self._count_sync(plan, begun_s, is_done=False)
+            raise
+        self._count_sync(plan, begun_s, is_done=is_done)
         return plan.requeue_after_s
 
-    def _count_sync(self, plan: Plan, took_s: float, *, is_done: bool) -> None:
+    def _count_sync(self, plan: Plan, begun_s: float, *, is_done: bool) -> None:
+        took_s = self._clock.monotonic_wall() - begun_s
         for sync in plan.syncs:
             values = sync.values if is_done or not sync.on_failure else sync.on_failure
             self._count(Count(sync.total, values))

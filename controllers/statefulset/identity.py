@@ -33,8 +33,11 @@ def set_name(pod: str) -> str:
 
 def ordinal_of(owner: StatefulSet, name: str) -> int | None:
     """Return the ordinal of a pod, None for a name that the StatefulSet does not give."""
-    parent, _, ordinal = name.rpartition("-")
-    return int(ordinal) if parent == owner.metadata.name and _is_ordinal(ordinal) else None
+    start = len(owner.metadata.name)
+    ordinal = name[start + 1 :]
+    if not ordinal.isdigit() or name[start] != "-" or not name.startswith(owner.metadata.name):
+        return None
+    return int(ordinal) if _is_ordinal(ordinal) else None
 
 
 def ordinals(owner: StatefulSet) -> range:
@@ -66,6 +69,12 @@ def template_name(template: Template) -> str:
 def identity_labels(name: str) -> dict[str, str]:
     """Return the labels that say which pod of its StatefulSet one is."""
     return {POD_NAME_LABEL: name, POD_INDEX_LABEL: name.rpartition("-")[2]}
+
+
+def has_identity(pod: Pod) -> bool:
+    """Whether a pod has the labels that say which one it is."""
+    labels, name = pod.metadata.labels, pod.metadata.name
+    return labels.get(POD_NAME_LABEL) == name and labels.get(POD_INDEX_LABEL) == name[name.rfind("-") + 1 :]
 
 
 def revision_of(pod: Pod) -> str:

@@ -31,17 +31,13 @@ class Members:
     """A StatefulSet and its pods."""
 
     owner: StatefulSet
+    pods: tuple[Pod, ...]  # all of them: those of the places, then the condemned ones
     places: tuple[Place, ...]  # of `ordinals_to_fill`, the lowest ordinal first
     condemned: tuple[Pod, ...]  # of ordinals that there are to be no more, the highest first
     current: ControllerRevision  # of the last update that is complete
     update: ControllerRevision  # of the template of now
     claims: Known
     waits: Mapping[str, float | None]  # see `available_in`; by the names of the pods
-
-    @property
-    def pods(self) -> list[Pod]:
-        """Return all pods."""
-        return [*(place.pod for place in self.places if place.pod), *self.condemned]
 
     @property
     def in_order(self) -> bool:
@@ -75,15 +71,17 @@ def read_members(
     wanted, taken = ordinals(owner), {pod.metadata.name for pod in others}
     numbered = ((ordinal_of(owner, pod.metadata.name), pod) for pod in owned)
     by_ordinal = {ordinal: pod for ordinal, pod in numbered if ordinal is not None}
-    places = (
-        Place(ordinal, by_ordinal.get(ordinal), is_taken=pod_name(owner, ordinal) in taken)
+    places = tuple(
+        Place(ordinal, by_ordinal.get(ordinal), is_taken=bool(taken) and pod_name(owner, ordinal) in taken)
         for ordinal in ordinals_to_fill(owner, by_ordinal.keys())
     )
-    condemned = sorted((ordinal for ordinal in by_ordinal if ordinal not in wanted), reverse=True)
+    surplus = sorted((ordinal for ordinal in by_ordinal if ordinal not in wanted), reverse=True)
+    condemned = tuple(by_ordinal[ordinal] for ordinal in surplus)
     return Members(
         owner,
-        tuple(places),
-        tuple(by_ordinal[ordinal] for ordinal in condemned),
+        (*(place.pod for place in places if place.pod), *condemned),
+        places,
+        condemned,
         current,
         update,
         claims,

@@ -96,11 +96,18 @@ def ownership(owner: StatefulSet, pod: Pod, known: Known) -> list[Patch]:
     A claim of which somebody else is the controller is left to that; so is one that belonged to an earlier pod or
     StatefulSet of the same name.
     """
+    if not owner.spec.volumeClaimTemplates:
+        return []
     ordinal = ordinal_of(owner, pod.metadata.name)
     if ordinal is None:
         return []
-    patches = (_owned(owner, pod, claim) for claim in _claims_of(owner, ordinal, known))
-    return [patch for patch in patches if patch is not None]
+    retains = policy_of(owner).retains
+    return [
+        patch
+        for claim in _claims_of(owner, ordinal, known)
+        if (claim.metadata.ownerReferences or not retains)
+        and (patch := _owned(owner, pod, claim)) is not None
+    ]
 
 
 def _claims_of(owner: StatefulSet, ordinal: int, known: Known) -> Iterator[MetadataOnly]:

@@ -26,7 +26,14 @@ from controllers.core.merge_patch import patch_at_revision
 from controllers.core.revisions import template_of
 from controllers.core.workloads import NEW_PODS, StatefulSet
 from controllers.statefulset import storage
-from controllers.statefulset.identity import identity_labels, ordinals, pod_name, pod_of, revision_of
+from controllers.statefulset.identity import (
+    has_identity,
+    identity_labels,
+    ordinals,
+    pod_name,
+    pod_of,
+    revision_of,
+)
 from controllers.statefulset.members import Members, Place
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.pods import is_terminal, is_terminating
@@ -45,6 +52,9 @@ class Turn:
     changes: tuple[Patch, ...] = ()
     deletions: tuple[Write, ...] = ()
     waits: bool = False
+
+
+_NOTHING: Final = Turn()
 
 
 def of_places(members: Members) -> list[Turn]:
@@ -118,11 +128,9 @@ def _of_place(members: Members, place: Place) -> Turn:
     if is_terminating(pod):
         return Turn(waits=True)
     is_pending = pod.status.phase == "Pending"
-    return Turn(
-        claims=tuple(storage.missing(owner, place.ordinal, members.claims)) if is_pending else (),
-        changes=_repairs(members, pod),
-        waits=members.is_unavailable(pod),
-    )
+    claims = tuple(storage.missing(owner, place.ordinal, members.claims)) if is_pending else ()
+    changes, waits = _repairs(members, pod), members.is_unavailable(pod)
+    return Turn(claims=claims, changes=changes, waits=waits) if claims or changes or waits else _NOTHING
 
 
 def _creation(members: Members, ordinal: int) -> Turn:
@@ -169,10 +177,10 @@ def still_current(members: Members) -> int:
 def _repairs(members: Members, pod: Pod) -> tuple[Patch, ...]:
     """Return the patches that give a pod its labels, and its claims their owners."""
     owner, name = members.owner, pod.metadata.name
-    labels = identity_labels(name)
     owned = storage.ownership(owner, pod, members.claims)
-    if labels.items() <= pod.metadata.labels.items():
+    if has_identity(pod):
         return tuple(owned)
+    labels = identity_labels(name)
     said = f"update Pod {name} in StatefulSet {owner.metadata.name} successful"
     patch = patch_at_revision(PODS, pod, {"metadata": {"labels": labels}})
     return (*owned, _announced(patch, event(owner, "Normal", "SuccessfulUpdate", said)))
