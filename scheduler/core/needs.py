@@ -26,6 +26,7 @@ from machinery.model.k8s.core_v1 import (
 from machinery.model.k8s.core_v1 import Pod as KubePod
 from machinery.model.placement import HostPort, host_ports
 from machinery.model.pods import requests
+from scheduler.core.disks import Disk, disks_of
 from scheduler.core.unbuilt import unbuilt_constraints
 
 DEFAULT_CPU_MILLICORES: Final = 100  # what a container without a request counts as when nodes are compared
@@ -57,6 +58,7 @@ class Needs:
     claims: tuple[tuple[str, bool], ...] = field(
         compare=False
     )  # names, or those of volumes that claims are made for
+    disks: tuple[Disk, ...] = field(compare=False)  # that other pods of a node may be in the way of
     unbuilt: tuple[str, ...] = field(compare=False)  # constraints that no plugin here understands
 
     @property
@@ -100,6 +102,7 @@ def read_needs(spec: PodSpec, key: bytes) -> Needs:
         pod_affinity=affinity.podAffinity,
         pod_anti_affinity=affinity.podAntiAffinity,
         claims=tuple(_claims(spec)),
+        disks=tuple(disks_of(spec.volumes)),
         unbuilt=unbuilt_constraints(spec),
     )
 

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from machinery.model.k8s.core_v1 import Node, Taint
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, read_allocatable
 from scheduler.core.affinity import Term
+from scheduler.core.disks import Disk
 from scheduler.core.labels import LabelSet
 from scheduler.core.needs import normalized_image
 from scheduler.core.pod import ClaimKey, PodInfo
@@ -30,6 +31,7 @@ class NodeInfo:
         "allocatable_pods",
         "claims",
         "cpu",
+        "disks",
         "ephemeral",
         "exists",
         "extended",
@@ -70,6 +72,7 @@ class NodeInfo:
         self.label_counts: dict[LabelSet, int] = {}  # of pods that are not being deleted
         self.leaving_counts: dict[LabelSet, int] = {}  # of those that are
         self.terms: dict[Term, int] = {}  # of affinity, that the pods have
+        self.disks: dict[Disk, int] = {}  # pods by the disks that they mount
         self.claims: dict[ClaimKey, int] = {}  # pods by the claims that they use
         self.priorities: dict[int, int] = {}  # pods by priority
 
@@ -113,6 +116,8 @@ class NodeInfo:
         if needs.claims:
             for claim in pod.claims:
                 count(self.claims, claim.key, sign)
+        for disk in needs.disks:
+            count(self.disks, disk, sign)
         for port in needs.ports:
             count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
 

@@ -6,16 +6,8 @@ Preferences among them count, too: a pod that was placed without regard to one w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from machinery.model.k8s.core_v1 import PodSpec
-
-_RESTRICTED_VOLUMES: Final = (
-    "gcePersistentDisk",
-    "awsElasticBlockStore",
-    "iscsi",
-    "rbd",
-)  # of one pod on a node
 
 
 def unbuilt_constraints(spec: PodSpec) -> tuple[str, ...]:
@@ -26,7 +18,3 @@ def unbuilt_constraints(spec: PodSpec) -> tuple[str, ...]:
 def _fields(spec: PodSpec) -> Iterator[str]:
     if spec.schedulingGroup:
         yield "scheduling by spec.schedulingGroup"
-    for volume in spec.volumes:
-        for kind in _RESTRICTED_VOLUMES:
-            if getattr(volume, kind) is not None:
-                yield f'scheduling by the {kind} of volume "{volume.name}"'

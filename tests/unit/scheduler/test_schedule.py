@@ -7,11 +7,10 @@ import pytest
 from machinery.model.k8s.core_v1 import (
     ContainerPort,
     PodAffinityTerm,
-    RBDVolumeSource,
+    PodSchedulingGroup,
     Service,
     ServiceSpec,
     TopologySpreadConstraint,
-    Volume,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.owners import owner_reference
@@ -189,10 +188,10 @@ def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
 
 def test_a_constraint_without_a_plugin_keeps_the_pod_pending_and_is_named():
     """Nobody could tell that it was ignored."""
-    volume = Volume(name="data", rbd=RBDVolumeSource(monitors=["m"], image="i"))
-    message = Decider(*three()).message(pod(volumes=[volume]))
-    assert message.startswith("0/3 nodes are available: scheduling by ")
-    assert 'rbd of volume "data" is not built in Kubarium.' in message
+    message = Decider(*three()).message(pod(schedulingGroup=PodSchedulingGroup(podGroupName="gang")))
+    assert message.startswith(
+        "0/3 nodes are available: scheduling by spec.schedulingGroup is not built in Kubarium. "
+    )
 
 
 def test_a_taint_of_preference_is_avoided_if_possible():

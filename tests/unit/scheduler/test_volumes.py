@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from machinery.model.k8s.core_v1 import (
+    AWSElasticBlockStoreVolumeSource,
     CSIPersistentVolumeSource,
     EphemeralVolumeSource,
+    GCEPersistentDiskVolumeSource,
+    ISCSIVolumeSource,
     PersistentVolumeClaimVolumeSource,
+    RBDVolumeSource,
     TopologySelectorLabelRequirement,
     TopologySelectorTerm,
     Volume,
@@ -251,3 +255,46 @@ def _progress(world: Decider, shown: list[Any], written: dict[str, int]) -> bool
 def test_changes_of_storage_wake_whom_they_may_help(plugin: str, event: ClusterEvent, expected: bool):
     """And nobody else."""
     assert helps(event, frozenset({plugin})) is expected
+
+
+GCE = {"gcePersistentDisk": GCEPersistentDiskVolumeSource(pdName="d")}
+GCE_READ = {"gcePersistentDisk": GCEPersistentDiskVolumeSource(pdName="d", readOnly=True)}
+EBS_READ = {"awsElasticBlockStore": AWSElasticBlockStoreVolumeSource(volumeID="d", readOnly=True)}
+ISCSI = {"iscsi": ISCSIVolumeSource(iqn="d", lun=0, targetPortal="x")}
+ISCSI_LUN = {"iscsi": ISCSIVolumeSource(iqn="d", lun=1, targetPortal="y", readOnly=True)}
+ISCSI_OTHER = {"iscsi": ISCSIVolumeSource(iqn="e", lun=0, targetPortal="x")}
+
+
+def rbd(*monitors, image="i", pool="rbd", **fields):
+    return {"rbd": RBDVolumeSource(monitors=list(monitors), image=image, pool=pool, **fields)}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "fits"),
+    [
+        (GCE, GCE, False),
+        (GCE, GCE_READ, False),
+        (GCE_READ, GCE, False),
+        (GCE_READ, GCE_READ, True),
+        (EBS_READ, EBS_READ, False),
+        (ISCSI, ISCSI_LUN, False),
+        (ISCSI_LUN, ISCSI_LUN, True),
+        (ISCSI, ISCSI_OTHER, True),
+        (rbd("a", "b"), rbd("b", "c"), False),
+        (rbd("a"), rbd("b"), True),
+        (rbd("a"), rbd("a", image="j"), True),
+        (rbd("a"), rbd("a", pool="other"), True),
+        (rbd("a", readOnly=True), rbd("a", readOnly=True), True),
+        (GCE, EBS_READ, True),
+    ],
+)
+def test_some_disks_are_for_one_pod_of_a_node(there, asked, fits):
+    """Unless all only read them; on another node, and once the pod is gone, they can be had."""
+    world = Decider(node("node-1"), node("node-2", unschedulable=True))
+    world.run(pod("there", node="node-1", volumes=[Volume(name="v", **there)]))
+    wants = pod(volumes=[Volume(name="v", **asked)])
+    assert isinstance(world.decide(wants), Bind) == fits
+    if not fits:
+        assert "1 node(s) had no available disk" in world.message(wants)
+    world.snapshot.remove_pod("uid-default-there")
+    assert isinstance(world.decide(wants), Bind)
