@@ -29,6 +29,7 @@ from scheduler.core.cluster_events import ClusterEvent, node_events
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
 from scheduler.core.profile import Profile
 from scheduler.core.queue import BACKOFF, SchedulingQueue
+from scheduler.core.registry import is_helped
 from scheduler.core.snapshot import Snapshot
 from scheduler.device_watch import DeviceWatch
 from scheduler.storage_watch import StorageWatch
@@ -256,17 +257,31 @@ class ClusterWatch:
         self.queue.remove(pod.uid)
         before = self.snapshot.pod(pod.uid)
         if before is not None and before.node == pod.node and before.asks_as(pod):
-            if self.snapshot.is_assumed(pod.uid) or before.is_terminating != pod.is_terminating:
+            was_assumed = self.snapshot.is_assumed(pod.uid)
+            if was_assumed or before.is_terminating != pod.is_terminating:
                 self.snapshot.set_pod(pod)
+            if was_assumed:
+                self._pod_arrived(pod)
             if pod.is_terminating and not before.is_terminating:
                 self.happened(ClusterEvent.POD_RELABELED)  # spreading does not count it any more
             return
         self.snapshot.set_pod(pod)
-        self.happened(ClusterEvent.POD_ARRIVED if before is None else ClusterEvent.POD_RELABELED)
+        if before is None:
+            self._pod_arrived(pod)
+        else:
+            self.happened(ClusterEvent.POD_RELABELED)
         if before is not None and before.node != pod.node:
             self.happened(ClusterEvent.POD_GONE)
         elif before is not None and before.needs != pod.needs:
             self.happened(ClusterEvent.POD_GONE)  # it may have been resized
+
+    def _pod_arrived(self, pod: PodInfo) -> None:
+        """Wake the pods that wait for one like this, somewhere."""
+        now_s, snapshot = self._clock.monotonic(), self.snapshot
+        self.queue.happened(
+            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: is_helped(waiting, pod, snapshot)
+        )
+        self._on_change()
 
     def _pod_waits(self, pod: Pod) -> None:
         uid = pod.metadata.uid

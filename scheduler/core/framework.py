@@ -136,6 +136,11 @@ class Plugin:
     helped_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may change its mind about a pod
     releases: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what happens by `release`
 
+    def is_helped(self, waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
+        """Whether a pod that has come to a node may help one that the plugin rejected, where that is an event that may help."""
+        del waiting, arrived, snapshot
+        return True
+
     def asks_each(self, needs: Needs) -> bool:
         """Whether `need` is asked about each pod of a template, since it follows from more than the template."""
         del needs

@@ -28,8 +28,9 @@ from scheduler.core.plugins.unbuilt import Unbuilt
 from scheduler.core.plugins.volume_binding import VolumeBinding
 from scheduler.core.plugins.volume_restrictions import VolumeRestrictions
 from scheduler.core.plugins.volume_zone import VolumeZone
-from scheduler.core.pod import DEFAULT_SCHEDULER
+from scheduler.core.pod import DEFAULT_SCHEDULER, PodInfo
 from scheduler.core.profile import Profile, profile_of
+from scheduler.core.snapshot import Snapshot
 
 NO_NODES: Final = "NoNodes"  # stands for plugins where there was no node to filter
 
@@ -59,6 +60,14 @@ HELPED_BY: Final[Mapping[str, frozenset[ClusterEvent]]] = {
     NO_NODES: frozenset({ClusterEvent.NODE_ADDED}),
     **{each.name: each.helped_by for each in PLUGINS},
 }
+
+
+_HELPED_BY_PODS: Final = [each for each in PLUGINS if ClusterEvent.POD_ARRIVED in each.helped_by]
+
+
+def is_helped(waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
+    """Whether a pod that has come to a node may change a plugin's mind about one that waits."""
+    return any(each.is_helped(waiting, arrived, snapshot) for each in _HELPED_BY_PODS)
 
 
 def helps(event: ClusterEvent, plugins: frozenset[str]) -> bool:

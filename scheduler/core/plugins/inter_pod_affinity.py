@@ -82,6 +82,10 @@ class InterPodAffinity(Plugin):
         self._hard_weight = hard_weight
         self._ignores_others = ignores_others  # preferences of other pods, for pods that have none
 
+    def is_helped(self, waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
+        """Whether the required affinity of the pod that waits is about the one that came."""
+        return any(each.selects(arrived.labels, snapshot.namespaces) for each in waiting.terms.required)
+
     def asks_each(self, needs: Needs) -> bool:
         """Whether a pod may be concerned: its labels decide whether others' terms select it."""
         del needs

@@ -80,6 +80,14 @@ class PodTopologySpread(Plugin):
     def __init__(self, listed: tuple[TopologySpreadConstraint, ...] | None = None) -> None:
         self._listed = listed
 
+    def is_helped(self, waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
+        """Whether the pod that came is one of those that the pod that waits is spread among."""
+        if waiting.namespace != arrived.namespace:
+            return False
+        need = self.need(waiting, snapshot)
+        hard = need.spread.hard if need else ()
+        return any(each.matcher.matches(arrived.labels.labels) for each in hard)
+
     def asks_each(self, needs: Needs) -> bool:
         """Whether a pod may be spread: what it belongs to decides, too."""
         del needs
