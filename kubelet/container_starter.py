@@ -161,8 +161,8 @@ class ContainerStarter:
         attempt, ips = action.start.attempt, action.ips
         image = await self._image_user(pod, container, image_ref)
         target_id = self._target_id(pod, target) if (target := target_of(pod, container.name)) else ""
-        strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips)
         volumes = await self.providers.sandboxes.mount(pod)
+        strings = await self.providers.environment.make(pod, container, ips[0] if ips else "", ips, volumes)
         await self.providers.device_claims.prepare(
             pod
         )  # a restart may have lost what the sandbox was made with

@@ -11,6 +11,7 @@ import binascii
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from kubelet.core.environment import (
     visible_services,
 )
 from kubelet.core.field_values import Addresses, field_value, resource_value
+from kubelet.env_files import EnvFiles
 from kubelet.referenced_objects import ObjectSource
 from machinery.client.api import Api
 from machinery.client.events import WARNING, EventRecorder
@@ -88,9 +90,16 @@ class Environment:
             group.create_task(self._note_sync(), name="services-synced")
 
     async def make(
-        self, pod: Pod, container: Container, pod_ip: str, pod_ips: Sequence[str] = ()
+        self,
+        pod: Pod,
+        container: Container,
+        pod_ip: str,
+        pod_ips: Sequence[str] = (),
+        volumes: Mapping[str, str] = MappingProxyType({}),
     ) -> ProcessStrings:
         """Return the container's environment, in the order of its declaration, Services last.
+
+        `volumes` are the host paths of the pod's volumes, by their names.
 
         Raises:
             ConfigProblem: something that is not optional is missing.
@@ -98,7 +107,7 @@ class Environment:
         """
         addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), (self._host_ip,))
         strings = ProcessStrings(container.name, await self._service_variables(pod))
-        sources = _Sources(self._objects, pod)
+        sources = _Sources(self._objects, pod, EnvFiles(volumes))
         for source in container.envFrom:
             for name, value in (await self._from_source(pod, source, sources)).items():
                 strings.put(name, value)
@@ -158,17 +167,20 @@ class Environment:
                 return field_value(pod, source.fieldRef.fieldPath, addresses)
             if source.resourceFieldRef:
                 return resource_value(pod, container, source.resourceFieldRef, self._allocatable())
+            if source.fileKeyRef:
+                return await sources.files.value(source.fileKeyRef)
         except ValueError as error:
             raise ConfigProblem(str(error)) from error
         return await sources.key(source)
 
 
 class _Sources:
-    """ConfigMaps and Secrets for one container, each read once, unless they are many and large."""
+    """ConfigMaps, Secrets and files for one container, each read once, unless they are many and large."""
 
-    def __init__(self, objects: ObjectSource, pod: Pod) -> None:
+    def __init__(self, objects: ObjectSource, pod: Pod, files: EnvFiles) -> None:
         self._objects = objects
         self._pod = pod
+        self.files = files
         self._config_maps: OrderedDict[str, ConfigMap | None] = OrderedDict()
         self._secrets: OrderedDict[str, Secret | None] = OrderedDict()
 
@@ -206,7 +218,7 @@ class _Sources:
             kind, name, key, optional = "Secret", secret.name, secret.key, bool(secret.optional)
             data = await self.secret(name, optional=optional)
         else:
-            raise ConfigProblem("valueFrom.fileKeyRef is not built: use a ConfigMap, a Secret or a field")
+            raise ConfigProblem("valueFrom names nothing that a variable can come from")
         value = (data or {}).get(key)
         if value is None and not optional:
             raise ConfigProblem(f"couldn't find key {key} in {kind} {self._pod.metadata.namespace}/{name}")

@@ -20,13 +20,18 @@ from machinery.model.k8s import served
 from machinery.model.k8s.core_v1 import (
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
+    EmptyDirVolumeSource,
+    EnvVar,
+    EnvVarSource,
     ExecAction,
+    FileKeySelector,
     Lifecycle,
     LifecycleHandler,
     LocalObjectReference,
     Pod,
     Secret,
     SleepAction,
+    Volume,
 )
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.k8s.node_v1 import RuntimeClass
@@ -158,6 +163,25 @@ async def test_a_rule_restarts_one_container_of_a_pod_that_never_restarts(node: 
     again, main = found.status.containerStatuses
     assert (again.name, again.lastState.terminated.exitCode, found.status.phase) == ("again", 42, "Running")
     assert (main.restartCount, main.state.terminated.exitCode) == (0, 42)
+
+
+async def test_a_container_waits_for_the_file_that_its_variables_are_in(node: Rig):
+    """Whoever else writes it into the pod's folder: an init container, as a rule."""
+    source = FileKeySelector(volumeName="config", path="app.env", key="DB_ADDRESS")
+    box = container(env=[EnvVar(name="DB", valueFrom=EnvVarSource(fileKeyRef=source))])
+    made = await node.create(
+        pod("web", containers=[box], volumes=[Volume(name="config", emptyDir=EmptyDirVolumeSource())])
+    )
+    found = await node.until(
+        "web", lambda p: state_of(p) and state_of(p).waiting and state_of(p).waiting.message
+    )
+    assert state_of(found).waiting.reason == "CreateContainerConfigError"
+    assert state_of(found).waiting.message == "couldn't find key DB_ADDRESS in file app.env of volume config"
+    folder = node.folder / "kubelet/pods" / made.metadata.uid / "volumes/kubernetes.io~empty-dir/config"
+    (folder / "app.env").write_text("# written by another\nDB_ADDRESS='db.example'\n")
+    await node.until("web", is_ready)
+    (run,) = node.containers()
+    assert ("DB", "db.example") in [(each.key, each.value) for each in run.config.envs]
 
 
 async def test_a_crashing_container_is_restarted_then_waits(node: Rig):

@@ -7,7 +7,7 @@ from typing import Final
 from apiserver.core import field_errors
 from apiserver.core.podspec.device_claims import used_claim_causes
 from apiserver.core.podspec.devices import device_causes
-from apiserver.core.podspec.env import env_causes, env_from_causes
+from apiserver.core.podspec.env import env_causes, env_from_causes, file_volume_causes
 from apiserver.core.podspec.ephemeral import FIELD as EPHEMERAL
 from apiserver.core.podspec.ephemeral import own_causes
 from apiserver.core.podspec.lifecycle import lifecycle_causes
@@ -109,6 +109,7 @@ def _common_causes(container: Json, spec: Json, path: str) -> list[Cause]:
         *_identity_causes(container, path),
         *port_list_causes(container.get("ports") or [], f"{path}.ports"),
         *env_causes(container.get("env") or [], f"{path}.env"),
+        *file_volume_causes(container.get("env") or [], spec.get("volumes") or [], f"{path}.env"),
         *env_from_causes(container.get("envFrom") or [], f"{path}.envFrom"),
         *mount_causes(container, spec.get("volumes") or [], f"{path}.volumeMounts"),
         *device_causes(container, spec.get("volumes") or [], f"{path}.volumeDevices"),

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from apiserver.core import field_errors
+from apiserver.core.podspec.paths import own_file_causes
 from apiserver.core.values import Json
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -47,7 +48,8 @@ _BYTE_DIVISORS: Final = (
     "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
 )  # fmt: skip
 _SUBSCRIPTED: Final = re.compile(r"(.+)\['(.*)'\]", re.DOTALL)
-_SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
+_SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
+_LONGEST_KEY: Final = 128  # bytes of a variable's name in a file
 
 
 def env_causes(variables: list[Json], path: str) -> list[Cause]:
@@ -75,6 +77,8 @@ def _value_from_causes(variable: Json, path: str) -> list[Cause]:
     for name in ("configMapKeyRef", "secretKeyRef"):
         if name in source:
             found += _key_causes(source[name], f"{path}.{name}")
+    if "fileKeyRef" in source:
+        found += _file_key_causes(source["fileKeyRef"], f"{path}.fileKeyRef")
     if not given:
         text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
         found.append(field_errors.invalid(path, "", text))
@@ -91,6 +95,36 @@ def _key_causes(source: Json, path: str) -> list[Cause]:
     if not key:
         return [*found, field_errors.required(f"{path}.key")]
     return found + field_errors.each_invalid(f"{path}.key", key, names.config_key_errors(key))
+
+
+def _file_key_causes(source: Json, path: str) -> list[Cause]:
+    """Check which variable of which file in a volume is meant."""
+    found: list[Cause] = []
+    if not source.get("volumeName"):
+        found.append(field_errors.required(f"{path}.volumeName"))
+    place, key = source.get("path", ""), source.get("key", "")
+    found += own_file_causes(f"{path}.path", place) if place else [field_errors.required(f"{path}.path")]
+    if not key:
+        return [*found, field_errors.required(f"{path}.key")]
+    if len(key) > _LONGEST_KEY:
+        found.append(field_errors.too_long(f"{path}.key", _LONGEST_KEY))
+    return found + field_errors.each_invalid(f"{path}.key", key, names.env_name_errors(key))
+
+
+def file_volume_causes(variables: list[Json], volumes: list[Json], path: str) -> list[Cause]:
+    """Check that the volumes of files with variables are there, and folders that live as long as their pod."""
+    by_name = {volume.get("name", ""): volume for volume in volumes}
+    found: list[Cause] = []
+    for index, variable in enumerate(variables):
+        source = (variable.get("valueFrom") or {}).get("fileKeyRef") or {}
+        if not (name := source.get("volumeName")):
+            continue
+        where = f"{path}[{index}].valueFrom.fileKeyRef.volumeName"
+        if name not in by_name:
+            found.append(field_errors.not_found(where, name))
+        elif "emptyDir" not in by_name[name]:
+            found.append(field_errors.invalid(where, name, "referenced volume must be of type emptyDir"))
+    return found
 
 
 def field_causes(reference: Json, path: str, supported: frozenset[str]) -> list[Cause]:

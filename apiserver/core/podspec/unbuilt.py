@@ -47,9 +47,6 @@ def _in_container(container: Json, path: str) -> Iterator[str]:
         if rule.get("action") == "RestartAllContainers":
             where = f"{path}.restartPolicyRules[{index}].action"
             yield f"{where}: RestartAllContainers is not built: a container restarts alone"
-    for index, variable in enumerate(container.get("env") or []):
-        if "fileKeyRef" in (variable.get("valueFrom") or {}):
-            yield f"{path}.env[{index}].valueFrom.fileKeyRef is not built"
     yield from _in_lifecycle(container.get("lifecycle") or {}, f"{path}.lifecycle")
 
 

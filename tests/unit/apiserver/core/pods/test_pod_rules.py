@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.pod_specs import complaints, created, pod
 
 
@@ -71,6 +73,33 @@ def test_a_pod_may_see_another_name_as_its_own() -> None:
     for spec in wrong:
         (found,) = complaints(pod(**spec))
         assert found.startswith("spec.hostnameOverride: ")
+
+
+def test_a_variable_from_a_file_needs_a_folder_of_the_pod() -> None:
+    """A file in an emptyDir, and a name of a variable in it."""
+
+    def wrong(
+        volumes: tuple[dict[str, Any], ...] = ({"name": "config", "emptyDir": {}},), **changed: str
+    ) -> list[str]:
+        source = {"volumeName": "config", "path": "app.env", "key": "A", **changed}
+        return complaints(
+            pod(container={"env": [{"name": "A", "valueFrom": {"fileKeyRef": source}}]}, volumes=[*volumes])
+        )
+
+    path = "spec.containers[0].env[0].valueFrom.fileKeyRef"
+    assert wrong() == wrong(({"name": "config"},)) == []
+    assert wrong(volumeName="") == [f"{path}.volumeName: Required value"]
+    assert wrong(path="") == [f"{path}.path: Required value"]
+    assert wrong(key="") == [f"{path}.key: Required value"]
+    assert wrong(path="/app.env") == [f'{path}.path: Invalid value: "/app.env": must be a relative path']
+    assert wrong(path="a/../b") == [f"{path}.path: Invalid value: \"a/../b\": must not contain '..'"]
+    assert wrong(key="A" * 129) == [f"{path}.key: Too long: may not be more than 128 bytes"]
+    assert wrong(key="A=")[0].startswith(
+        f'{path}.key: Invalid value: "A=": a valid environment variable name'
+    )
+    assert wrong(volumeName="none") == [f'{path}.volumeName: Not found: "none"']
+    (found,) = wrong(({"name": "config", "configMap": {"name": "a"}},))
+    assert found == f'{path}.volumeName: Invalid value: "config": referenced volume must be of type emptyDir'
 
 
 def test_every_fault_is_named_at_once() -> None:
