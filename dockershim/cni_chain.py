@@ -78,7 +78,7 @@ class Chain:
             PluginError: it is not, or one cannot say (`cni.is_broken` tells the two apart).
             NotImplementedHere, DeadlineExceeded: as `add`.
         """
-        for plugin in attachment.conf.busy(attachment.wishes):
+        for plugin in attachment.conf.checked(attachment.wishes, result):
             await self._run("CHECK", plugin, attachment, result)
 
     async def collect(self, conf: NetworkConf, sandbox_ids: Sequence[str]) -> None:

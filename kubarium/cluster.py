@@ -30,6 +30,7 @@ from kubarium.core.spec import ClusterSpec, SpecError, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_kubelet_args
+from kubarium.kernel import check_kernel
 from kubarium.mounts import unmount_below
 from kubarium.starting import (
     START_PATIENCE_S,
@@ -267,6 +268,7 @@ class Cluster:
             if there := homes.read_spec(cluster.layout):
                 raise KubariumError(_is_there(there))
             preflight.check_machine(spec, cluster.layout, home)
+            check_kernel(spec, progress)
             write_credentials(joined, cluster.layout, token)
             start_joined(spec, cluster.layout, progress=progress)
         if wait:

@@ -19,6 +19,7 @@ from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_cni_conf, check_kubelet_args, check_plane_args
 from kubarium.import_path import programs_folder
+from kubarium.kernel import check_kernel
 from kubarium.starter import Starter
 
 Progress = Callable[[str], None]
@@ -122,6 +123,7 @@ def _new(
     spec = msgspec.structs.replace(spec, slot=homes.free_slot(set(), is_free))
     preflight.check_name(spec, layout, is_known=False)
     preflight.check(spec)
+    check_kernel(spec, progress)
     if spec.has_dns and spec.dns == "deployment":
         from kubarium.dns_workload import check_image  # few clusters have it so
 

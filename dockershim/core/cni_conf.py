@@ -74,6 +74,17 @@ class NetworkConf:
         """List the plugins that have something to do; others would pass on what they were given."""
         return tuple(plugin for plugin in self.plugins if not _is_idle(plugin, wishes))
 
+    def checked(self, wishes: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """List the plugins whose CHECK can be believed, for a pod that was added with this result.
+
+        portmap (1.1.1, Debian 12) looks for the rules of both families, and misses those of one that the pod does not have,
+        where the node has a table for it.
+        """
+        families = {":" in str(each["address"]) for each in result.get("ips") or ()}
+        return tuple(
+            plugin for plugin in self.busy(wishes) if plugin["type"] != "portmap" or len(families) == 2
+        )
+
     def told(
         self, plugin: Mapping[str, Any], wishes: Mapping[str, Any], previous: dict[str, Any] | None
     ) -> dict[str, Any]:

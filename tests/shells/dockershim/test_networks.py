@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import WALL
 from machinery.rpc.status import Code, RpcError
 from tests.support.cri_servers import Behaviour, Cri, CriServer, connected, dockershim_server
+from tests.support.netns import inside
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.docker
@@ -123,6 +125,31 @@ async def test_a_rate_that_cannot_be_leaves_no_sandbox(shim: Cri):
     assert not (await shim.call("ListPodSandbox")).items
 
 
+async def test_a_datagram_reaches_the_pod_by_a_port_of_the_node(shim: Cri):
+    """At the address that it is for, and at no other one of the node's."""
+    in_node(shim, "ip", "address", "replace", "10.88.7.1/32", "dev", "lo")
+    mapping = cri.PortMapping(container_port=8081, host_port=18073, protocol=cri.UDP, host_ip="10.88.7.1")
+    (sandbox, _), (other, _) = await shim.run_sandbox(port_mappings=[mapping]), await shim.run_sandbox()
+    with await udp_socket(shim, sandbox) as receiver, await udp_socket(shim, other) as sender:
+        receiver.bind(("0.0.0.0", 8081))
+        for address, word in (("10.88.5.1", b"elsewhere"), ("10.88.7.1", b"there")):
+            sender.sendto(word, (address, 18073))
+        assert receiver.recv(100) == b"there"
+
+
+async def udp_socket(shim: Cri, sandbox: str) -> socket.socket:
+    """Make a socket on a pod's network."""
+    info = (await shim.call("PodSandboxStatus", pod_sandbox_id=sandbox, verbose=True)).info["info"]
+    name = f"{shim.server.namespace}-{sandbox[:8]}"
+    run("ip", "netns", "attach", name, str(json.loads(info)["pid"]))
+    try:
+        made = inside(name, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    finally:
+        run("ip", "netns", "delete", name)
+    made.settimeout(5)
+    return made
+
+
 async def test_another_plugin_takes_the_bridges_place(shim: Cri):
     """Its pods reach each other and the node; each is taken from the network that it was added to, whatever the file says by then."""
     file = shim.server.folder / "net.d" / "10-ptp.conflist"
@@ -170,7 +197,11 @@ async def network_problem(shim: Cri) -> str:
 
 
 async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
-    """A dockershim that starts has the plugins check: of two pods, the one that lost its link."""
+    """A dockershim that starts has the plugins check: of two pods, the one that lost its link, and no other.
+
+    The node has a table for IPv6, in which portmap looks for rules of pods without an address of it.
+    """
+    in_node(shim, "ip6tables", "-t", "nat", "-N", "OTHERS")
     limited = {
         "kubernetes.io/ingress-bandwidth": "8M",
         "kubernetes.io/egress-bandwidth": "8M",
@@ -188,7 +219,7 @@ async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
         return (await shim.sandbox_status(broken)).state == cri.SANDBOX_NOTREADY
 
     await until(is_seen)
-    assert (await shim.sandbox_status(whole)).state == cri.SANDBOX_READY
+    assert (await shim.sandbox_status(whole)).state == cri.SANDBOX_READY, shim.server.log.read_text()
     assert "network_not_checked" not in shim.server.log.read_text()
     await shim.call("RemovePodSandbox", pod_sandbox_id=broken)
 

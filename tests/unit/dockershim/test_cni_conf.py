@@ -51,6 +51,19 @@ def test_plugins_that_would_do_nothing_are_not_called(asked: dict[str, Any], plu
     assert [each["type"] for each in built_in().busy(asked)] == plugins
 
 
+@pytest.mark.parametrize(
+    ("addresses", "plugins"),
+    [(["10.0.0.2/24"], ["bridge", "bandwidth"]), (["fd00::2/64"], ["bridge", "bandwidth"]),
+     (["10.0.0.2/24", "fd00::2/64"], ["bridge", "portmap", "bandwidth"]), ([], ["bridge", "bandwidth"])],
+)  # fmt: skip
+def test_what_looks_for_rules_of_both_families_is_asked_about_pods_that_have_both(
+    addresses: list[str], plugins: list[str]
+):
+    """It would call every other pod broken."""
+    result = {"ips": [{"address": each} for each in addresses]}
+    assert [each["type"] for each in built_in().checked({**PORTS, **RATES}, result)] == plugins
+
+
 def test_a_plugin_that_limits_every_pod_is_called_for_every_pod():
     """Its rate stands in its own part."""
     conf = read_conf(document(plugins=[{"type": "ptp"}, {"type": "bandwidth", "ingressRate": 5}]), "f", {})
