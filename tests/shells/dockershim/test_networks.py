@@ -201,7 +201,7 @@ async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
 
     The node has a table for IPv6, in which portmap looks for rules of pods without an address of it.
     """
-    in_node(shim, "ip6tables", "-t", "nat", "-N", "OTHERS")
+    in_node(shim, "ip6tables", "-t", "nat", "-A", "OUTPUT", "-j", "RETURN")
     limited = {
         "kubernetes.io/ingress-bandwidth": "8M",
         "kubernetes.io/egress-bandwidth": "8M",
