@@ -6,7 +6,7 @@ Of an index that several pods have, one stays; a pod without an index that the J
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from heapq import nsmallest
 from typing import Final, TypeAlias
 
 from controllers.core.batch import Job
@@ -23,15 +23,19 @@ def choose(job: Job, active: Sequence[Pod], at_least: int, moment: Moment) -> li
     """Return the pods that are to go: at least so many."""
     gone, left = _misplaced(job, active, moment) if is_indexed(job) else ([], list(active))
     more = max(0, at_least - len(gone))
-    return [*gone, *sorted(left, key=lambda pod: _rank(pod, moment))[:more]]
+    return [*gone, *nsmallest(more, left, key=lambda pod: _rank(pod, moment))]
 
 
 def _misplaced(job: Job, active: Iterable[Pod], moment: Moment) -> tuple[list[Pod], list[Pod]]:
     gone: list[Pod] = []
     left: list[Pod] = []
-    by_index = sorted(active, key=lambda pod: _index(pod, job))
-    for index, pods in groupby(by_index, key=lambda pod: _index(pod, job)):
-        same = sorted(pods, key=lambda pod: _rank(pod, moment))
+    by_index: dict[int, list[Pod]] = {}
+    for pod in active:
+        by_index.setdefault(_index(pod, job), []).append(pod)
+    for index in sorted(by_index):
+        same = by_index[index]
+        if len(same) > 1:  # as a rule each has one
+            same.sort(key=lambda pod: _rank(pod, moment))
         stays = 0 if index < 0 else 1
         gone += same[: len(same) - stays]
         left += same[len(same) - stays :]

@@ -94,7 +94,7 @@ def _not_in(uids: Sequence[str], job: Job, pods: Iterable[Pod], ended: Callable[
     return [
         pod
         for pod in pods
-        if is_tracked(pod) and pod.metadata.uid not in known and counts_for(pod, job) and ended(pod)
+        if ended(pod) and is_tracked(pod) and pod.metadata.uid not in known and counts_for(pod, job)
     ]
 
 
