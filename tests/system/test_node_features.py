@@ -117,3 +117,48 @@ def test_the_overhead_of_a_runtime_class_counts(kubectl: Kubectl) -> None:
         assert kubectl("create", "--raw", f"{place}?cmd=echo+ran", "-f", "/dev/null") == "ran\n"
     finally:
         kubectl("delete", "runtimeclass", "heavy")
+
+
+def test_a_pod_has_another_name_variables_from_a_file_and_a_rule_by_which_it_runs_again(
+    kubectl: Kubectl,
+) -> None:
+    """An init container writes the file; the container that reads of it ends once with the code of its rule."""
+    folder = {"name": "config", "mountPath": "/config"}
+    written = "printf \"# for main\\nADDRESS='db.example'\\n\" > /config/app.env"
+    source = {"volumeName": "config", "path": "app.env", "key": "ADDRESS"}
+    script = 'if [ ! -e /seen/once ]; then touch /seen/once; exit 42; fi; echo "$(hostname) $ADDRESS"; exec sleep 3600'
+    kubectl.apply(
+        sleeper(
+            "named",
+            hostnameOverride="front.example.com",
+            restartPolicy="Never",
+            volumes=[{"name": "config", "emptyDir": {}}, {"name": "seen", "emptyDir": {}}],
+            initContainers=[
+                {
+                    "name": "writes",
+                    "image": BUSYBOX,
+                    "command": ["sh", "-c", written],
+                    "volumeMounts": [folder],
+                }
+            ],
+            container={
+                "command": ["sh", "-c", script],
+                "env": [{"name": "ADDRESS", "valueFrom": {"fileKeyRef": source}}],
+                "volumeMounts": [{"name": "seen", "mountPath": "/seen"}],
+                "restartPolicy": "Never",
+                "restartPolicyRules": [
+                    {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
+                ],
+            },
+        )
+    )
+    eventually(lambda: kubectl.run("logs", "named").out == "front.example.com db.example\n")
+    status = kubectl.get("pod", "named")["status"]
+    (main,) = status["containerStatuses"]
+    assert (main["restartCount"], main["lastState"]["terminated"]["exitCode"], status["phase"]) == (
+        1,
+        42,
+        "Running",
+    )
+    hosts = kubectl("exec", "named", "--", "cat", "/etc/hosts")
+    assert f"{status['podIP']}\tfront.example.com\n" in hosts

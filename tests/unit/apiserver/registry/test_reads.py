@@ -245,3 +245,14 @@ async def test_a_watch_ends_at_its_timeout_with_a_bookmark(bench: RegistryBench)
             events += batch
     assert [event.type for event in events] == [EventType.BOOKMARK]
     assert events[0].revision == int(start)
+
+
+@pytest.mark.parametrize("revision", ["abc", "-1", "1.5", "18446744073709551616"])
+async def test_a_get_by_what_is_no_revision_is_a_bad_request(bench: RegistryBench, revision: str) -> None:
+    """Whether there is such an object or not: a 400, where kube-apiserver's cache answers 500 (kubernetes #101350)."""
+    text = "invalid resource version: resourceVersion: Invalid value: "
+    for name in ("default", "none"):
+        with pytest.raises(
+            BadRequest, match=f'^{text}"{revision}": strconv.ParseUint: parsing "{revision}": '
+        ):
+            await bench.get("serviceaccounts", name, resource_version=revision)
