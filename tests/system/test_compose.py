@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import docker
 import pytest
@@ -21,7 +22,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "kubarium-test"
-ENVIRONMENT = {**os.environ, "KUBARIUM_PROFILE": "fast", "COMPOSE_PROJECT_NAME": PROJECT}
+HTTP = "127.0.0.1:18080"
+ENVIRONMENT = {
+    **os.environ,
+    "KUBARIUM_PROFILE": "fast",
+    "KUBARIUM_HTTP": HTTP,
+    "KUBARIUM_HTTPS": "127.0.0.1:18443",
+    "COMPOSE_PROJECT_NAME": PROJECT,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +79,26 @@ def test_a_killed_node_service_is_a_dead_machine(composed: tuple[list[str], Kube
     assert running_on("node-2") != []
     assert_recovery(kubectl, lambda: run(command, "kill", "node-2"), lambda: run(command, "start", "node-2"))
     assert running_on("node-2") == []
+
+
+def test_a_load_balancer_is_seen_from_the_machine(composed: tuple[list[str], Kubectl]):
+    """At the port that the file publishes for its port 80."""
+    _, kubectl = composed
+    eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
+    kubectl("create", "deployment", "web", "--image=myregistry/web-app:v1.0.0")
+    kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=LoadBalancer")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    pod = kubectl.pods("app=web")[0]["metadata"]["name"]
+    eventually(lambda: pod in _seen(), what=f"http://{HTTP}")
+    kubectl("delete", "deployment,service", "web")
+
+
+def _seen() -> str:
+    try:
+        with urlopen(f"http://{HTTP}/", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):
