@@ -5,10 +5,10 @@
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 
-RUN for program in etcd nft ip conntrack iptables python3; do command -v $program || PATH=$PATH:/usr/sbin:/sbin command -v $program || missing=1; done >/dev/null; \
+RUN for program in etcd nft ip conntrack iptables haproxy python3; do command -v $program || PATH=$PATH:/usr/sbin:/sbin command -v $program || missing=1; done >/dev/null; \
     if [ -n "$missing" ] || ! [ -e /usr/lib/cni/bridge ] || ! python3 -c 'import ensurepip'; then \
       apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates conntrack containernetworking-plugins etcd-server iproute2 iptables nftables python3 python3-venv \
+        ca-certificates conntrack containernetworking-plugins etcd-server haproxy iproute2 iptables nftables python3 python3-venv \
       && rm -rf /var/lib/apt/lists/*; \
     fi
 

@@ -133,6 +133,7 @@ class Syncer:
 
     async def run(self) -> None:
         """Configure now, and after every change, until cancelled."""
+        next_reload_s = 0.0
         while True:
             self._dirty.clear()
             self.is_settled = False
@@ -149,8 +150,12 @@ class Syncer:
             self.is_settled = not self._dirty.is_set()
             self._failures.forget()
             self._on_success(reloaded)
-            await self._clock.sleep_wall(self._reload_gap_s if reloaded else UPDATE_GAP_S)
+            if reloaded:
+                next_reload_s = self._clock.monotonic_wall() + self._reload_gap_s
+            await self._clock.sleep_wall(UPDATE_GAP_S)
             await self._dirty.wait()
+            if self._changed.rules:  # endpoints do not wait for that
+                await self._clock.sleep_wall(max(0.0, next_reload_s - self._clock.monotonic_wall()))
 
     async def _sync(self) -> bool:
         """Bring the proxy up to date; return whether it got a new configuration."""

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Self
 
 _SCRIPT = """
-import http.client, sys, time
-host, port, limit_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+import http.client, ssl, sys, time
+host, port, limit_s, name = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+anybody = ssl.create_default_context()
+anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
 done = 0
 lost = []
 end = time.monotonic() + limit_s
@@ -18,7 +20,10 @@ print("started", flush=True)
 while time.monotonic() < end:
     try:
         connection = http.client.HTTPConnection(host, port, timeout=5)
-        connection.request("GET", "/")
+        if name:
+            connection.connect()
+            connection.sock = anybody.wrap_socket(connection.sock, server_hostname=name)
+        connection.request("GET", "/", headers={"Host": name} if name else {})
         answer = connection.getresponse()
         answer.read()
         if answer.status != 200:
@@ -36,24 +41,35 @@ print(done, len(lost), *lost[:3], sep="|")
 
 @dataclass(slots=True)
 class Load:
-    """Requests to host:port, one connection each, about 150 a second, from a network namespace.
+    """Requests to host:port, one connection each, about 150 a second, from a network namespace ("": the machine's own).
 
-    Bounded: it ends by itself after `limit_s`.
+    With a `tls_name` they go over TLS to the server of that name, whatever certificate it shows. Bounded: it ends by itself
+    after `limit_s`.
     """
 
     namespace: str
     host: str
     port: int
     limit_s: float = 180.0
+    tls_name: str = ""
     answered: int = 0
     lost: int = 0
     examples: str = ""
     _process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        command = ["ip", "netns", "exec", self.namespace, sys.executable, "-c", _SCRIPT]
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         self._process = subprocess.Popen(
-            [*command, self.host, str(self.port), str(self.limit_s)],
+            [
+                *inside,
+                sys.executable,
+                "-c",
+                _SCRIPT,
+                self.host,
+                str(self.port),
+                str(self.limit_s),
+                self.tls_name,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

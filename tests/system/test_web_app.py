@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kubarium import Cluster
 from kubarium.core.network import node_namespace
 from tests.support.clusters import clusters
+from tests.support.ingress import certificate
+from tests.support.ingress_image import IMAGE, build_ingress_image
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.load import Load
 from tests.support.requirements import need
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
-MANIFEST = Path(__file__).resolve().parents[2] / "examples" / "web-app.yaml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+MANIFEST = EXAMPLES / "web-app.yaml"
+API, WWW = "api.example.com", "www.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +120,124 @@ def _nodes(kubectl: Kubectl) -> list[str]:
 def _images(kubectl: Kubectl) -> set[str]:
     pods = (pod for pod in kubectl.pods("app=web-app") if "deletionTimestamp" not in pod["metadata"])
     return {pod["spec"]["containers"][0]["image"] for pod in pods}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where the Ingress is reached, and the certificate that it shows."""
+
+    address: str
+    certificate: Path
+    ingress: Kubectl
+
+    def curl(self, url: str, *flags: str, host: str) -> tuple[str, str]:
+        """Ask from this machine with curl, as if the names led there; return the status and the rest of what it prints."""
+        ports = [word for port in (80, 443) for word in ("--resolve", f"{host}:{port}:{self.address}")]
+        command = ["curl", "-s", "-m", "10", "--cacert", str(self.certificate), *ports, *flags]
+        form = "\n%{http_code} %{redirect_url}"
+        done = subprocess.run([*command, "-w", form, url], capture_output=True, text=True, check=False)
+        body, _, last = done.stdout.rpartition("\n")
+        status, _, redirect = last.partition(" ")
+        return status, redirect or body.strip()
+
+
+@pytest.fixture(scope="module")
+def edge(production: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """The controller, and the Ingress, the NetworkPolicy and the TLS of the seed documents as they are written."""
+    need("haproxy")
+    build_ingress_image()
+    folder = tmp_path_factory.mktemp("tls")
+    ingress = Kubectl(production.kubeconfig, "kubarium-ingress")
+    manifest = folder / "ingress.yaml"
+    text = (EXAMPLES / "ingress.yaml").read_text()
+    assert " kubarium-ingress:latest\n" in text
+    manifest.write_text(text.replace("kubarium-ingress:latest", IMAGE))
+    ingress("apply", "-f", str(manifest))
+    _put_certificate(production, folder)
+    production("apply", "-f", str(EXAMPLES / "web-app-ingress.yaml"))
+    ingress("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
+    production("rollout", "status", "deployment/frontend", "--timeout=60s", timeout_s=70)
+    path = "-o=jsonpath={.status.loadBalancer.ingress[0].ip}"
+    address = eventually(
+        lambda: production("get", "ingress", "web-app-ingress", path), what="the Ingress has an address"
+    )
+    yield Edge(address, folder / "tls.crt", ingress)
+    production("delete", "-f", str(EXAMPLES / "web-app-ingress.yaml"), "--timeout=60s", timeout_s=70)
+    ingress("delete", "-f", str(manifest), "--timeout=60s", timeout_s=70)
+
+
+def _put_certificate(kubectl: Kubectl, folder: Path) -> None:
+    """Make a certificate, and put it into the Secret that the Ingress names."""
+    for name, content in zip(("tls.crt", "tls.key"), certificate(API, WWW), strict=True):
+        (folder / name).write_bytes(content)
+    files = [f"--cert={folder / 'tls.crt'}", f"--key={folder / 'tls.key'}"]
+    made = kubectl("create", "secret", "tls", "example-tls", *files, "--dry-run=client", "-o=json")
+    kubectl.apply(json.loads(made))
+
+
+def test_the_ingress_from_this_machine(production: Kubectl, edge: Edge):
+    """HTTP is sent to HTTPS, hosts and paths to their Services, with the certificate of the Secret; what nobody serves says so."""
+    assert edge.curl(f"http://{API}/x?y=1", host=API) == ("308", f"https://{API}/x?y=1")
+    status, body = edge.curl(f"https://{API}/", host=API)
+    assert (
+        status,
+        body.split()[0] in {pod["metadata"]["name"] for pod in production.pods("app=web-app")},
+    ) == ("200", True)
+    [frontend] = production.pods("app=frontend")
+    served = ("200", frontend["metadata"]["name"])
+    eventually(lambda: edge.curl(f"https://{WWW}/", host=WWW) == served, what="the frontend is an endpoint")
+    assert edge.curl(f"https://{WWW}/api/x", host=WWW)[0] == "503"
+    assert edge.curl("http://other.example.com/", host="other.example.com")[0] == "404"
+    too_large = ("--http1.1", "-X", "POST", "-H", f"Content-Length: {51 << 20}")
+    assert edge.curl(f"https://{API}/", *too_large, host=API)[0] == "413"
+    assert edge.curl(f"https://{API}/", "--http2", "-o", "/dev/null", host=API)[0] == "200"
+    balancer = edge.ingress.get("service", "ingress")["status"]["loadBalancer"]["ingress"]
+    assert [each["ip"] for each in balancer] == [edge.address]
+
+
+def test_the_ingress_from_pods(production: Kubectl, edge: Edge):
+    """The same at the same address; the policy lets the proxy and the frontend in to the application, and nobody else."""
+    frontend = production.pods("app=frontend")[0]["metadata"]["name"]
+    ask = f"printf 'GET / HTTP/1.0\\r\\nHost: {API}\\r\\n\\r\\n' | nc -w 5 {edge.address} 80"
+    assert f"location: https://{API}/" in production("exec", frontend, "--", "sh", "-c", ask)
+    script = (
+        "import socket, ssl; anybody = ssl.create_default_context(); anybody.check_hostname = False; "
+        "anybody.verify_mode = ssl.CERT_NONE; "
+        f"plain = socket.create_connection(('{edge.address}', 443), 5); "
+        f"secure = anybody.wrap_socket(plain, server_hostname='{WWW}'); "
+        f"secure.sendall(b'GET / HTTP/1.0\\r\\nHost: {WWW}\\r\\n\\r\\n'); print(secure.recv(4096).decode())"
+    )
+    said = edge.ingress("exec", "deployment/ingress", "--", "/opt/kubarium/bin/python", "-c", script)
+    assert said.startswith(("HTTP/1.0 200", "HTTP/1.1 200"))
+    pod = production.pods("app=web-app")[0]["status"]["podIP"]
+    for namespace, who, reached in ((production, frontend, True), (edge.ingress, "deployment/ingress", True)):
+        done = namespace.run("exec", who, "--", "sh", "-c", f"nc -w 2 {pod} 8080 </dev/null && echo reached")
+        assert ("reached" in done.out) is reached, done.out + done.err
+    stranger = {"metadata": {"name": "stranger"}, "apiVersion": "v1", "kind": "Pod", "spec": _sleeping()}
+    production.apply(stranger)
+    production("wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s", timeout_s=70)
+    done = production.run(
+        "exec", "stranger", "--", "sh", "-c", f"nc -w 2 {pod} 8080 </dev/null && echo reached"
+    )
+    assert "reached" not in done.out
+    production("delete", "pod", "stranger", "--wait=false")
+
+
+def _sleeping() -> dict[str, Any]:
+    box = {"name": "main", "image": "busybox:1.36", "command": ["sleep", "3600"]}
+    return {"terminationGracePeriodSeconds": 0, "containers": [box]}
+
+
+def test_an_update_and_a_new_certificate_lose_no_request(production: Kubectl, edge: Edge):
+    """A rolling update of the application and a change of the Secret, under a steady load over TLS: every request is answered."""
+    old = edge.certificate.read_text()
+    with Load("", edge.address, 443, tls_name=API) as load:
+        production("rollout", "restart", "deployment/web-app")
+        _put_certificate(production, edge.certificate.parent)
+        production("rollout", "status", "deployment/web-app", "--timeout=150s", timeout_s=160)
+        eventually(
+            lambda: edge.curl(f"https://{API}/", host=API)[0] == "200", what="the new certificate is shown"
+        )
+    assert edge.certificate.read_text() != old
+    assert load.lost == 0, load.examples
+    assert load.answered > 500

@@ -89,7 +89,8 @@ def hostile_ingresses(draw: st.DrawFn) -> Ingress:
     ]
     keys = ("rewrite-target", "proxy-body-size", "use-regex", "ssl-redirect", "server-snippet")
     annotations = {
-        NGINX + key: draw(st.one_of(hostile_paths, st.sampled_from(("true", "1k", "/$1")))) for key in keys
+        NGINX + key: draw(st.one_of(hostile_paths, st.sampled_from(("true", "1k", "/a%20b/$1"))))
+        for key in keys
     }
     host = draw(st.one_of(st.just("a.com"), hostile))
     tls = [
