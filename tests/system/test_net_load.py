@@ -1,0 +1,179 @@
+"""Under 500 requests a second through Services: what an update or a kill of a proxy loses (nothing), and other faults (little)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kubarium import Cluster
+from kubarium.core.network import node_namespace
+from tests.support.clusters import clusters
+from tests.support.kubectl import Kubectl, eventually, is_ready
+from tests.support.requirements import need
+from tests.support.steady_load import PATIENCE_S, Door, Load
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+RATE = 500.0  # a second, over all doors
+STEADY_S = 2.0  # before and after what happens
+DNS_BACK_S = 5.0  # a killed server is started again, and knows everything again
+DEAD_NODE_S = 6.0  # fast profile: 2 s without a heartbeat, and the endpoints and load balancers follow
+ASKER = "node-1"
+
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "web"}},
+        "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {
+                "terminationGracePeriodSeconds": 10,
+                "topologySpreadConstraints": [
+                    {
+                        "maxSkew": 1,
+                        "topologyKey": "kubernetes.io/hostname",
+                        "whenUnsatisfiable": "ScheduleAnyway",
+                        "labelSelector": {"matchLabels": {"app": "web"}},
+                    }
+                ],
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "myregistry/web-app:v1.0.0",
+                        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1},
+                    }
+                ],
+            },
+        },
+    },
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web"},
+    "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(images: None) -> Iterator[Cluster]:
+    """Three nodes of this file's own: it kills what others need."""
+    need("etcd", "docker", "cni", "kubectl")
+    with clusters() as start:
+        yield start("load", nodes=3, runtime="docker", profile="fast")
+
+
+@pytest.fixture(scope="module")
+def web(cluster: Cluster) -> Kubectl:
+    """The application, on all three nodes, behind a load balancer."""
+    kubectl = Kubectl(cluster.kubeconfig)
+    kubectl.apply(DEPLOYMENT, SERVICE)
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s", timeout_s=100)
+    kubectl(
+        "wait",
+        "service/web",
+        "--for=jsonpath={.status.loadBalancer.ingress[0].ip}",
+        "--timeout=30s",
+        timeout_s=40,
+    )
+    return kubectl
+
+
+@pytest.fixture
+def doors(web: Kubectl) -> list[Door]:
+    """The ways to the application, all asked from one node. Another way is one more line."""
+    service = web.get("service", "web")
+    spec, [ingress] = service["spec"], service["status"]["loadBalancer"]["ingress"]
+    addresses = web.get("node", "node-2")["status"]["addresses"]
+    node = next(each["address"] for each in addresses if each["type"] == "InternalIP")
+    return [
+        Door("ClusterIP", spec["clusterIP"], 80, "web"),
+        Door("NodePort", node, spec["ports"][0]["nodePort"], "web"),
+        Door("LoadBalancer", ingress["ip"], 80, "web"),
+    ]
+
+
+def under_load(cluster: Cluster, doors: list[Door], act: Callable[[Load], None], rate: float = RATE) -> Load:
+    """Have something happen while requests come, which go on for some time after it."""
+    with Load(node_namespace(cluster.name, ASKER), doors, rate) as load:
+        _pass(STEADY_S)
+        load.mark()
+        act(load)
+        _pass(STEADY_S)
+    assert sum(load.answered.values()) + len(load.failures) > 0.9 * rate * 2 * STEADY_S
+    return load
+
+
+def _pass(for_s: float) -> None:
+    until = time.monotonic() + for_s
+    while time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def test_a_rolling_update_loses_no_request(cluster: Cluster, web: Kubectl, doors: list[Door]):
+    """Neither by the ClusterIP, nor by a node port, nor by a load balancer's address."""
+
+    def update(_: Load) -> None:
+        web("set", "image", "deployment/web", "web=myregistry/web-app:v1.1.0")
+        web("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+        eventually(lambda: len(web.pods("app=web")) == 3, what="the end of the old pods")
+
+    load = under_load(cluster, doors, update)
+    print(load)
+    assert not load.failures, str(load)
+
+
+def test_killed_proxies_lose_no_request(cluster: Cluster, doors: list[Door]):
+    """On all nodes at once: the rules stay."""
+
+    def kill(_: Load) -> None:
+        for number in (1, 2, 3):
+            cluster.kill(f"proxy@node-{number}", restart=True)
+        _pass(STEADY_S)
+
+    load = under_load(cluster, doors, kill)
+    print(load)
+    assert not load.failures, str(load)
+
+
+def test_a_killed_dns_is_back_within_its_bound(cluster: Cluster, web: Kubectl, doors: list[Door]):
+    """Names are not answered for a moment, and for that only; who has the address notices nothing."""
+
+    def kill(_: Load) -> None:
+        cluster.kill("dns", restart=True)
+        _pass(DNS_BACK_S + 1)
+
+    names = Door("DNS", "10.96.0.10", 53, f"web.{web.namespace}.svc.cluster.local", "dns")
+    load = under_load(cluster, [names, *doors], kill)
+    print(load)
+    assert not load.failed(*(door.name for door in doors)), str(load)
+    assert all(
+        load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DNS_BACK_S for each in load.failures
+    ), str(load)
+    assert load.answered["DNS"] > RATE / 4 * STEADY_S
+
+
+def test_a_dead_node_loses_requests_for_seconds_only(cluster: Cluster, web: Kubectl, doors: list[Door]):
+    """Those that went to its pods and by its address, until it is known to be dead; then none any more."""
+    [announcer] = [web.get("service", "web")["metadata"]["annotations"]["kubarium.dev/announced-by"]]
+    victim = announcer if announcer == "node-3" else "node-3"
+
+    def crash(_: Load) -> None:
+        cluster.kill(victim)
+        _pass(DEAD_NODE_S + 1)
+
+    load = under_load(cluster, doors, crash)
+    print(load)
+    assert all(
+        load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DEAD_NODE_S for each in load.failures
+    ), str(load)
+    assert len(load.failures) < RATE * DEAD_NODE_S / 2, str(load)
+    cluster.restart(victim)
+    eventually(lambda: sum(map(is_ready, web.pods("app=web"))) >= 3, what="three ready pods")
