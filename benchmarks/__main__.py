@@ -18,6 +18,7 @@ NAMES = (
     "rpc",
     "scheduler_decisions",
     "proxy",
+    "service_path",
     "dns",
     "load",
     "controllers",
