@@ -107,10 +107,10 @@ def _address(net: int, number: int) -> str:
     return f"10.{net + number // 62_500}.{number // 250 % 250}.{number % 250 + 1}"
 
 
-def _slice(index: int, replaced: int = 0) -> EndpointSlice:
-    """Return the endpoints of a Service, some of them replaced by others."""
+def _slice(index: int, replaced: int = 0, turn: int = 0) -> EndpointSlice:
+    """Return the endpoints of a Service, some of them replaced by others, which are new ones in each turn."""
     first = 3 * index
-    numbers = [first + place + (500_000 if place < replaced else 0) for place in range(3)]
+    numbers = [first + place + (500_000 + 3 * turn if place < replaced else 0) for place in range(3)]
     ends = [endpoint(_address(0, number), node=f"node-{number % _NODES}") for number in numbers]
     return endpoint_slice(*ends, of=f"svc-{index}", port=8080)
 
@@ -124,7 +124,7 @@ async def _run(size: int) -> dict[str, Any]:
         watched.put(_slice(index))
     first = await _cost(lambda: None, watched.syncer)
     settled_mib = _memory_mib()
-    events = [partial(watched.put, _slice(turn * size // CHANGES, 1)) for turn in range(CHANGES)]
+    events = [partial(watched.put, _slice(turn * size // CHANGES, 1, turn)) for turn in range(CHANGES)]
     rounds = [await _cost(event, watched.syncer) for event in events]
     return {
         "first_table": first,
