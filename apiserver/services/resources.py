@@ -139,7 +139,7 @@ class Resources:
         selection = ListOptions(
             label_selector=call.label_selector,
             field_selector=call.field_selector,
-            limit=call.limit,
+            limit=max(0, call.limit),  # as at the REST door, one below 0 is none
             continue_=getattr(call, "continue"),
             resource_version=call.resource_version,
             resource_version_match=call.resource_version_match,

@@ -140,6 +140,16 @@ def test_the_doors_holes_are_closed() -> None:
     assert [rpc.code for _, _, rpc in answers] == [404, 404, 404, 405, 413, 405]
 
 
+def test_a_limit_below_zero_is_none_at_both_doors() -> None:
+    """Also where a name narrows the list down to one object."""
+    fields = {"limit": -5, "fieldSelector": "metadata.name=map"}
+    asked = [
+        Asked(ADMIN, "list", "configmaps", namespace="default", name=name, selection=fields)
+        for name in ("", "map")
+    ]
+    assert [rpc.code for _, _, rpc in both(asked)] == [200, 200]
+
+
 def test_a_name_beside_a_collection_does_not_open_the_rest_of_it() -> None:
     """Who may list one object by its name gets this one."""
 
