@@ -135,8 +135,9 @@ async def sweep(shim: Shim) -> None:
             shim.log.info("addresses_given_back", sandboxes=len(gone))
     except ApiError as error:
         shim.log.warning("sweep_failed", error=error)
-    for sandbox_id in shim.network.checkable():
+    for sandbox_id in (sandboxes := shim.network.checkable()):
         await _check(shim, sandbox_id)
+    shim.log.info("networks_checked", sandboxes=len(sandboxes))
 
 
 async def _check(shim: Shim, sandbox_id: str) -> None:

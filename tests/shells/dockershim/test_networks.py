@@ -224,6 +224,23 @@ async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
     await shim.call("RemovePodSandbox", pod_sandbox_id=broken)
 
 
+async def test_pods_of_any_rate_stay_ready_when_they_are_checked(shim: Cri):
+    """What the kernel rounds is not called broken."""
+    made = {}
+    for rate in ("1k", "3333k", "1.5M", "2Mi", "1G", "33G", "40G", "1P"):
+        annotations = {
+            "kubernetes.io/ingress-bandwidth": rate,
+            "kubernetes.io/egress-bandwidth": rate,
+        }
+        made[rate] = (await shim.run_sandbox(annotations=annotations))[0]
+    shim.server.kill()
+    before = shim.server.log.read_text().count("networks_checked")
+    shim.server.start()
+    await until(lambda: shim.server.log.read_text().count("networks_checked") > before)
+    found = {rate: (await shim.sandbox_status(sandbox)).state for rate, sandbox in made.items()}
+    assert found == dict.fromkeys(made, cri.SANDBOX_READY), shim.server.log.read_text()
+
+
 async def test_what_sandboxes_left_behind_is_freed_at_the_next_start(shim: Cri):
     """One that somebody removed by hand while dockershim was away keeps no address; nor does a plugin of CNI 1.1 keep others."""
     calls, plugins = shim.server.folder / "calls", shim.server.folder / "bin"
