@@ -9,6 +9,7 @@ from typing import Final
 from kubarium.core.connections import Door, End, Explanation, explain
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
+from kubarium.dns_processes import find_dns_processes
 from kubarium.errors import KubariumError
 from kubarium.waiting import connect
 from machinery.client.api import Api
@@ -47,6 +48,7 @@ async def _explain_policies(
         one, other = await _party(api, source), await _party(api, target)
         pods = [each.pod for each in (one, other) if each.pod]
         own = {pod.namespace for pod in pods}
+        around = own | {process.pod.namespace for process in other.processes}
         policies = [
             policy_of(policy)
             for namespace in sorted(own)
@@ -55,7 +57,7 @@ async def _explain_policies(
             ).items
         ]
         namespaces = {
-            name: (await api.get(NAMESPACES, name, timeout_s=_PATIENCE_S)).metadata.labels for name in own
+            name: (await api.get(NAMESPACES, name, timeout_s=_PATIENCE_S)).metadata.labels for name in around
         }
         nodes = {pod.node for pod in pods}
         addresses = {
@@ -74,7 +76,12 @@ async def _party(api: Api, end: End) -> Party:
     if end.ip:
         having = Selection(field_selector=f"status.podIP={end.ip}")
         found = [pod_of(pod) for pod in (await api.list(PODS, having, timeout_s=_PATIENCE_S)).items]
-        return Party(end.ip, next((pod for pod in found if pod), None))
+        processes = await find_dns_processes(api, _PATIENCE_S)
+        return Party(
+            end.ip,
+            next((pod for pod in found if pod), None),
+            tuple(process for process in processes if end.ip in process.pod.ips),
+        )
     pod = await api.get(PODS, end.pod, namespace=end.namespace, timeout_s=_PATIENCE_S)
     return Party(_address(pod), pod_of(pod))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, Final
 
-from machinery.model.network_policies import EGRESS, Judgement, Labels, Party, Policy, judge
+from machinery.model.network_policies import EGRESS, Judgement, Labels, Party, Policy, ProcessPort, judge
 
 PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
 _PORTS: Final = range(1, 65_536)
@@ -139,7 +139,7 @@ def explain(
         )
     return Explanation(
         _party(source),
-        _party(target),
+        _party(target) + _counting(target.process_at(door.protocol, number)),
         f"{door.protocol} {number}" + (f" ({door.name})" if door.name else ""),
         all(is_allowed for _, is_allowed, _ in reasons),
         reasons,
@@ -165,6 +165,13 @@ def _why(judged: Judgement, isolated: Party) -> str:
         return f"by rule {number} of networkpolicy {isolated.pod.namespace}/{name}"
     names = ", ".join(judged.isolating)
     return f"{way} {pod} is isolated by {names}, and no rule lets it through"
+
+
+def _counting(process: ProcessPort | None) -> str:
+    if process is None:
+        return ""
+    namespace, name = process.pod.namespace, process.pod.name
+    return f" (counts as a pod {namespace}/{name} at {process.protocol} {process.pod_port})"
 
 
 def _party(party: Party) -> str:

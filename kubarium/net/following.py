@@ -20,6 +20,7 @@ from kubarium.core.net.scene import MACHINE, Host, PodPlace, Scene
 from kubarium.core.net.way import ways
 from kubarium.core.network import node_namespace
 from kubarium.core.spec import ClusterSpec
+from kubarium.dns_processes import find_dns_processes
 from kubarium.errors import KubariumError
 from kubarium.net.kernel import read_host, read_wires
 from kubarium.net.names import answer
@@ -123,6 +124,7 @@ async def _said(api: Api, known: _Known) -> Said:
     policies = (await api.list(NETWORK_POLICIES, timeout_s=_PATIENCE_S)).items
     namespaces = (await api.list(NAMESPACES, timeout_s=_PATIENCE_S)).items
     pods = [each for each in map(pod_of, known.pods) if each]
+    processes = await find_dns_processes(api, _PATIENCE_S)
     backends = (
         each
         for port in (known.service.spec.ports if known.service else ())
@@ -131,7 +133,12 @@ async def _said(api: Api, known: _Known) -> Said:
     return Said(
         [policy_of(each) for each in policies],
         {each.metadata.name: each.metadata.labels for each in namespaces},
-        {ip: Party(ip, each) for each in pods for ip in each.ips},
+        {
+            ip: Party(ip, processes=tuple(each for each in processes if ip in each.pod.ips))
+            for process in processes
+            for ip in process.pod.ips
+        }
+        | {ip: Party(ip, each) for each in pods for ip in each.ips},
         frozenset((each.ip, each.port) for each in backends) if known.service else None,
     )
 

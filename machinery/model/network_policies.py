@@ -100,11 +100,38 @@ class PortRange(NamedTuple):
         return self.first <= port <= self.last
 
 
+class ProcessPort(NamedTuple):
+    """A port of a process outside of pods that rules for egress take for a pod's, too: the cluster's DNS may be such a process."""
+
+    pod: PolicyPod  # what it counts as; its address is the process'
+    protocol: str
+    port: int  # of the process, where packets arrive
+    pod_port: int  # what it counts as
+
+
 class Rule(NamedTuple):
     """Who may be at the other end, and at which ports; None for anybody, and for any port of any protocol."""
 
     peers: tuple[Peer, ...] | None
     ports: tuple[PortRange, ...] | None
+
+    def admits(
+        self,
+        peer: Party,
+        namespaces: Mapping[str, Labels],
+        protocol: str,
+        port: int,
+        target: PolicyPod | None,
+    ) -> bool:
+        """Whether a connection goes through whose other end is `peer`, to a port of `target`."""
+        if self.peers is not None and not any(_means(each, peer, namespaces) for each in self.peers):
+            return False
+        return self.ports is None or any(each.matches(protocol, port, target) for each in self.ports)
+
+    def admits_process(self, process: ProcessPort, namespaces: Mapping[str, Labels]) -> bool:
+        """Whether a rule for egress lets through to the pod that a process counts as."""
+        pod, protocol, _, port = process
+        return self.admits(Party(pod.ips[0], pod), namespaces, protocol, port, pod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +161,11 @@ class Party:
 
     ip: str
     pod: PolicyPod | None = None
+    processes: tuple[ProcessPort, ...] = ()  # at this address
+
+    def process_at(self, protocol: str, port: int) -> ProcessPort | None:
+        """Return the process that counts as a pod there."""
+        return next((each for each in self.processes if (each.protocol, each.port) == (protocol, port)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +234,20 @@ def judge(
 ) -> tuple[Judgement, Judgement]:
     """Judge a new connection to a port: by what isolates its source, then its target. It needs both to let it through.
 
-    `namespaces` are labels by name. A pod is never kept from itself. What goes between a pod and its own node goes through
+    `namespaces` are labels by name. A process that counts as a pod is let through to by what lets through to the pod, or to its
+    own address and port. A pod is never kept from itself. What goes between a pod and its own node goes through
     whatever policies say; the caller knows which address is which node's.
     """
     if source.ip == target.ip:
         return Judgement(EGRESS), Judgement(INGRESS)
     known = sorted(policies, key=lambda policy: (policy.namespace, policy.name))
 
-    def through(rule: Rule, peer: Party) -> bool:
-        return (rule.peers is None or any(_means(each, peer, namespaces) for each in rule.peers)) and (
-            rule.ports is None or any(each.matches(protocol, port, target.pod) for each in rule.ports)
-        )
+    process = target.process_at(protocol, port)
+
+    def through(rule: Rule, direction: str, peer: Party) -> bool:
+        if process and direction == EGRESS and rule.admits_process(process, namespaces):
+            return True
+        return rule.admits(peer, namespaces, protocol, port, target.pod)
 
     def one_way(direction: str, isolated: Party, peer: Party) -> Judgement:
         own = [policy for policy in known if isolated.pod and policy.isolates(isolated.pod, direction)]
@@ -220,7 +255,7 @@ def judge(
             (policy.name, number)
             for policy in own
             for number, rule in enumerate(policy.rules(direction) or ())
-            if through(rule, peer)
+            if through(rule, direction, peer)
         )
         return Judgement(direction, tuple(policy.name for policy in own), next(admitting, None))
 

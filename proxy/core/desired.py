@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from machinery.model.dns_process import DNS_SERVICE, dns_processes
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.load_balancers import ANNOUNCER, is_ours
@@ -67,6 +68,8 @@ class Desired:
         """Note a Service as it is now, None for one that is not there, with its own slices."""
         before = self._plans.pop(key, ())
         place, slices = Place(self._node_name, self.own.zone), tuple(slices)
+        if key == DNS_SERVICE:
+            self.policies.put_processes(dns_processes(service, slices))
         plans = plan_ports(service, slices, place, before) if service else ()
         if plans:
             self._plans[key] = plans

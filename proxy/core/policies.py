@@ -1,6 +1,6 @@
 """What NetworkPolicies want of one node's packet filter, brought up to date by one object at a time.
 
-Fed by the shell with policies, pods and namespaces, in any order; what results depends on the objects only. A pod that
+Fed by the shell with policies, pods, namespaces and processes that count as pods, in any order; what results depends on the objects only. A pod that
 changes costs what its own policies and the selectors of its namespace cost; a policy that changes costs the pods of its
 namespace, and of those that a selector of it means which no other policy has.
 """
@@ -8,10 +8,18 @@ namespace, and of those that a selector of it means which no other policy has.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
-from machinery.model.network_policies import EGRESS, INGRESS, Labels, PodPeer, Policy, PolicyPod
+from machinery.model.network_policies import (
+    EGRESS,
+    INGRESS,
+    Labels,
+    PodPeer,
+    Policy,
+    PolicyPod,
+    ProcessPort,
+)
 from proxy.core.merged import Merged, Owner
 from proxy.core.policy_rules import (
     PodPort,
@@ -45,6 +53,7 @@ class Policies:
         self._peers: Counter[PodPeer] = Counter()  # how many policies have it
         self._peers_by_namespace: dict[str, dict[str, PodPeer]] = defaultdict(dict)  # by set; "": by labels
         self._ports: Counter[PodPort] = Counter()
+        self._processes: tuple[ProcessPort, ...] = ()
         self._waiting: dict[
             Owner, frozenset[str]
         ] = {}  # pods without an address: the directions to be isolated in
@@ -82,7 +91,16 @@ class Policies:
             self._labels.pop(name, None)
         else:
             self._labels[name] = labels
-        self._write_pods(name)
+        counts = any(process.pod.namespace == name for process in self._processes)
+        for each in list(self._pods) if counts else (name,):
+            self._write_pods(each)
+
+    def put_processes(self, processes: tuple[ProcessPort, ...]) -> None:
+        """Note which processes count as pods now; a change costs all pods."""
+        if processes != self._processes:
+            self._processes = processes
+            for each in self._pods:
+                self._write_pods(each)
 
     def _count_peers(self, before: Policy | None, after: Policy | None) -> set[str]:
         """Count who has which selector; return the namespaces of whose pods one means some that nobody had, or has."""
@@ -127,8 +145,21 @@ class Policies:
     def _isolate(self, pod: PolicyPod, ip: str) -> Mapping[Item, str]:
         items = plan_local(ip)
         for direction in _DIRECTIONS:
-            items |= plan_isolation(ip, self._isolating(pod, direction), direction)
+            isolating = self._isolating(pod, direction)
+            processes = self._admitted(isolating) if direction == EGRESS else ()
+            items |= plan_isolation(ip, isolating, direction, processes)
         return items
+
+    def _admitted(self, policies: Iterable[Policy]) -> list[ProcessPort]:
+        """Return the processes that rules for egress let through to as pods."""
+        if not self._processes:
+            return []
+        rules = [rule for policy in policies for rule in policy.egress or ()]
+        return [
+            process
+            for process in self._processes
+            if any(rule.admits_process(process, self._labels) for rule in rules)
+        ]
 
     def _isolating(self, pod: PolicyPod, direction: str) -> list[Policy]:
         own = self._policies.get(pod.namespace, {}).values()

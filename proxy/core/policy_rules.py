@@ -11,7 +11,8 @@ A packet between two pods, or a pod and something outside of its node, takes thi
 A chain's name is made from its rules: pods that the same policies isolate share one, and other rules are another chain,
 to which elements of the two maps then lead. Who is let through is in sets: pods by their addresses in `peers-X`, for each
 selector, and addresses with the ports that containers call by a name in `named-X`. So a pod that comes or goes is a few
-elements, whatever it is to however many policies.
+elements, whatever it is to however many policies. The process that is the cluster's DNS, of which there is one and which
+stays, is a rule of its own in each chain that lets through to it as a pod.
 
 Without any policy there is nothing of all this, and packets meet no hook.
 """
@@ -33,6 +34,7 @@ from machinery.model.network_policies import (
     PodPeer,
     Policy,
     PortRange,
+    ProcessPort,
     Rule,
 )
 from proxy.core.table import CHAIN, MAP, SET, Item
@@ -98,12 +100,18 @@ def plan_local(address: str) -> dict[Item, str]:
     return {Item(LOCALS, address): ""}
 
 
-def plan_isolation(address: str, policies: Sequence[Policy], direction: str) -> dict[Item, str]:
-    """Return what isolates a pod of this node in a direction: none, for no policies."""
+def plan_isolation(
+    address: str, policies: Sequence[Policy], direction: str, processes: Iterable[ProcessPort] = ()
+) -> dict[Item, str]:
+    """Return what isolates a pod of this node in a direction: none, for no policies.
+
+    `processes` are those that the rules let through to as pods.
+    """
     if not policies:
         return {}
     side = next(side for side in _SIDES if side.direction == direction)
-    text = "\n".join((*_rules(policies, side), _DROP))
+    besides = sorted({_process(process) for process in processes})
+    text = "\n".join((*_rules(policies, side), *besides, _DROP))
     chain = f"{side.prefix}{_digest(text)}"
     return {
         Item(SELVES, f"{address} . {address}"): "",
@@ -175,6 +183,10 @@ def _peer(peer: Peer, address: str) -> str:
     if isinstance(peer, Block):
         return f"{address} {peer.network} {''.join(f'{address} != {part} ' for part in peer.parts)}"
     return f"{address} @{peer_set(peer)} "
+
+
+def _process(process: ProcessPort) -> str:
+    return f"ip daddr {process.pod.ips[0]} {process.protocol.lower()} dport {process.port} {_THROUGH}"
 
 
 def _ports(rule: Rule) -> Iterable[str]:

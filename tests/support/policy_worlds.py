@@ -16,6 +16,7 @@ from machinery.model.network_policies import (
     Party,
     Policy,
     PolicyPod,
+    ProcessPort,
     judge,
     policy_of,
 )
@@ -29,7 +30,8 @@ NAMESPACES = ("red", "blue")
 NODE_RANGES = {"node-1": "10.244.1.0/24", "node-2": "10.244.2.0/24"}
 OUTSIDE = ("192.0.2.7", "10.77.0.5")
 PORTS = (("TCP", 80), ("TCP", 81), ("UDP", 80), ("SCTP", 7))
-KINDS = ("policy", "policy", "pod", "pod", "namespace")
+PROCESS = ("TCP", 81)  # where one listens that counts as a pod, at port 80
+KINDS = ("policy", "policy", "pod", "pod", "namespace", "process")
 _PORT_NAMES = ("web", "dns")
 _BLOCKS = ("10.244.0.0/16", "10.244.1.0/24", "192.0.2.0/24", "0.0.0.0/0", "10.244.2.3/32", "2001:db8::/32")
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -47,6 +49,7 @@ class PolicyWorld:
     policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
     pods: dict[tuple[str, str], PolicyPod] = field(default_factory=dict)
     labels: dict[str, Labels] = field(default_factory=dict)
+    processes: tuple[ProcessPort, ...] = ()
 
     def steps(
         self, tables: Mapping[str, Policies], count: int, kinds: Sequence[str] = KINDS
@@ -66,6 +69,10 @@ class PolicyWorld:
                 _put(self.pods, key, pod)
                 for table in tables.values():
                     table.put_pod(*key, pod)
+            elif kind == "process":
+                self.processes = () if self.rng.random() < 0.2 else (self._process(),)
+                for table in tables.values():
+                    table.put_processes(self.processes)
             else:
                 name = self.rng.choice(NAMESPACES)
                 labels = None if self.rng.random() < 0.2 else self.random_labels()
@@ -83,13 +90,14 @@ class PolicyWorld:
             policies.put_policy(*policy_key, policy)
         for pod_key, pod in self.pods.items():
             policies.put_pod(*pod_key, pod)
+        policies.put_processes(self.processes)
         return table
 
     def differences(self, tables: Mapping[str, Mapping[Item, str]], times: int) -> Iterator[str]:
         """Compare what the rules do to some random connections with what the documentation says."""
         parties = [
             *(Party(ip, pod) for pod in self.pods.values() for ip in pod.ips),
-            *(Party(ip) for ip in OUTSIDE),
+            *(Party(ip, processes=self.processes if ip == OUTSIDE[1] else ()) for ip in OUTSIDE),
         ]
         for _ in range(times):
             source, target = self.rng.choice(parties), self.rng.choice(parties)
@@ -105,6 +113,10 @@ class PolicyWorld:
         place = self.rng.randrange(2)
         number = 2 + NAMESPACES.index(namespace) * 4 + int(name[-1])
         return self.random_pod(namespace, name, f"10.244.{place + 1}.{number}", NODES[place])
+
+    def _process(self) -> ProcessPort:
+        pod = self.random_pod(self.rng.choice(NAMESPACES), "process", OUTSIDE[1], "")
+        return ProcessPort(pod, *PROCESS, 80)
 
     def random_pod(self, namespace: str, name: str, ip: str, node: str) -> PolicyPod:
         """Return a pod with any labels and names of ports."""

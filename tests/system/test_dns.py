@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -74,6 +78,16 @@ def _objects(namespace: str) -> list[dict[str, Any]]:
     ]
 
 
+def _egress(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": list(rules)}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
 def _asks(kubectl: Kubectl, pod: str, *words: str) -> str:
     done = kubectl.run("exec", pod, "--", "nslookup", *words)
     return done.out + done.err
@@ -114,3 +128,63 @@ def test_names_inside_of_pods(kubectl: Kubectl, cluster: Cluster) -> None:
     assert short.strip() == "reached"
     cluster.kill("dns", restart=True)
     eventually(lambda: _addresses(_asks(kubectl, "db-0", f"front.{domain}")) == {ips["front"]})
+
+
+def _says(cluster: Cluster, *words: str) -> Any:
+    command = [sys.executable, "-m", "kubarium", *words, "--name", cluster.name, "-o", "json"]
+    environment = {**os.environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_policy_that_allows_dns_allows_it(kubectl: Kubectl, cluster: Cluster) -> None:
+    """The server is no pod, and what lets through to the pods of kube-dns at port 53 leads to it; nothing else does."""
+    box = {"name": "main", "image": BUSYBOX, "command": ["sleep", "3600"]}
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "asker"},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [box]},
+        },
+        _egress("deny"),
+    )
+    kubectl("wait", "--for=condition=Ready", "pod/asker", "--timeout=60s")
+    name = "kubernetes.default.svc.cluster.local"
+
+    def resolves() -> bool:
+        ask = f"timeout 2 nslookup {name}"
+        return "10.96.0.1" in _addresses(kubectl.run("exec", "asker", "--", "sh", "-c", ask).out)
+
+    eventually(lambda: not resolves(), what="a pod that is isolated")
+    there = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+    pods = {"matchLabels": {"k8s-app": "kube-dns"}}
+    peer = {"namespaceSelector": there, "podSelector": pods}
+    kubectl.apply(_egress("dns", {"to": [peer], "ports": [{"protocol": "UDP", "port": 53}]}))
+    eventually(resolves, what="a name")
+    address, port = kubectl(
+        "get", "endpointslice", "-n=kube-system", "-l=kubernetes.io/service-name=kube-dns",
+        "-o=jsonpath={.items[0].endpoints[0].addresses[0]} {.items[0].ports[0].port}",
+    ).split()  # fmt: skip
+    source = f"{kubectl.namespace}/asker"
+
+    def explained() -> list[str]:
+        found = _says(
+            cluster, "explain", "netpol", "--from", source, "--to", address, "--port", f"{port}/udp"
+        )
+        return [found["to"], found["directions"][0]["reason"]]
+
+    def ends() -> list[tuple[str, list[str]]]:
+        words = ("net", "service/kube-dns", "-n", "kube-system", "--from", source, "--port", "53/udp")
+        [destination] = _says(cluster, *words)["destinations"]
+        return [(way["end"], way["reasons"]) for way in destination["ways"]]
+
+    counts = f"{address} (counts as a pod kube-system/kube-dns at UDP 53)"
+    assert explained() == [counts, f"by rule 0 of networkpolicy {kubectl.namespace}/dns"]
+    assert ends() == [("arrives", [])]
+    kubectl("delete", "networkpolicy", "dns")
+    eventually(lambda: not resolves(), what="a pod that is isolated again")
+    why = f"what leaves {source} is isolated by deny, and no rule lets it through"
+    assert explained() == [counts, why]
+    assert ends() == [("lost", [f"egress: {why}"])]

@@ -228,6 +228,26 @@ def test_services_lead_to_who_lets_through(filters: Filters, doors: list[socket.
     )  # fmt: skip
 
 
+def test_a_dns_outside_of_pods_counts_as_one(filters: Filters, doors: list[socket.socket]) -> None:
+    """What lets through to the pods of kube-dns lets through to the process there, at its port alone."""
+    dns = service("kube-dns", "kube-system")
+    behind = endpoint_slice(endpoint(MACHINE_IP), of="kube-dns", namespace="kube-system", port=DOORS[0])
+    for wanted in filters.wanted.values():
+        wanted.policies.put_namespace("kube-system", {})
+        wanted.put_service(("kube-system", "kube-dns"), dns, [behind])
+    filters.put_policy("deny", {"podSelector": {}, "policyTypes": ["Egress"]})
+    filters.write()
+    check(filters, doors, pod_1a_to_service=False, pod_1a_to_machine=False)
+    to = [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]
+    ports = [{"protocol": "TCP", "port": PORT}]
+    rules = [{"to": to, "ports": ports}]
+    filters.put_policy("dns", {**only("pod-1a"), "policyTypes": ["Egress"], "egress": rules})
+    filters.write()
+    check(filters, doors, pod_1a_to_service=True, pod_1b_to_service=False)
+    other = Probe("pod-1a", MACHINE_IP, DOORS[1])
+    assert came_through(filters.lab, doors, [other], []) == set()
+
+
 def test_what_is_connected_stays_connected(filters: Filters, doors: list[socket.socket]) -> None:
     """Policies decide about new connections."""
     lab = filters.lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubarium.core.connections import Door, End, explain, read_door, read_end
-from machinery.model.network_policies import NamedPort, Party, Policy, PolicyPod, Rule
+from machinery.model.network_policies import NamedPort, Party, Policy, PolicyPod, ProcessPort, Rule
 from machinery.model.selectors import EVERYTHING
 
 WEB = Party(
@@ -93,3 +93,13 @@ def test_the_name_of_a_port_is_the_targets() -> None:
     assert next(iter(found.lines())).endswith("UDP 53 (dns)")
     with pytest.raises(ValueError, match=r"pod shop/web .* calls no TCP port 'dns'"):
         explain(CART, WEB, Door("TCP", name="dns"), policies=[], namespaces={}, node_addresses={})
+
+
+def test_a_process_that_counts_as_a_pod_is_told() -> None:
+    """At its port, as which pod and at which of its ports it counts."""
+    pod = PolicyPod("kube-system", "kube-dns", {}, ("10.77.0.1",), "")
+    dns = Party("10.77.0.1", processes=(ProcessPort(pod, "UDP", 6447, 53),))
+    found = explain(CART, dns, Door("UDP", 6447), policies=[], namespaces={}, node_addresses={})
+    assert found.target == "10.77.0.1 (counts as a pod kube-system/kube-dns at UDP 53)"
+    found = explain(CART, dns, Door("TCP", 6443), policies=[], namespaces={}, node_addresses={})
+    assert found.target == "10.77.0.1"

@@ -9,7 +9,16 @@ import pytest
 
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.k8s.networking_v1 import NetworkPolicy
-from machinery.model.network_policies import NamedPort, Party, Policy, PolicyPod, judge, pod_of, policy_of
+from machinery.model.network_policies import (
+    NamedPort,
+    Party,
+    Policy,
+    PolicyPod,
+    ProcessPort,
+    judge,
+    pod_of,
+    policy_of,
+)
 
 NAMESPACES = {"shop": {"name": "shop"}, "front": {"name": "front", "team": "a"}}
 WEB = PolicyPod("shop", "web", {"app": "web"}, ("10.244.1.2",), "node-1", (NamedPort("TCP", "http", 8080),))
@@ -154,3 +163,65 @@ def test_which_pods_are_seen(changes: dict[str, Any], is_seen: bool) -> None:
     assert (found is not None) is is_seen
     if found:
         assert (found.ips, found.ports) == (("10.244.1.2",), (NamedPort("TCP", "http", 80),))
+
+
+DNS_POD = PolicyPod(
+    "kube-system", "kube-dns", {"k8s-app": "kube-dns"}, ("10.77.0.1",), "", (NamedPort("UDP", "dns", 53),)
+)
+DNS = Party("10.77.0.1", processes=(ProcessPort(DNS_POD, "UDP", 6447, 53),))
+SYSTEM = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+DNS_PODS = {**SYSTEM, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+PORT_53 = [{"protocol": "UDP", "port": 53}]
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_open"),
+    [
+        pytest.param([], False, id="default deny"),
+        pytest.param([{"to": [DNS_PODS], "ports": PORT_53}], True, id="the usual one"),
+        pytest.param([{"to": [DNS_PODS]}], True, id="at any port"),
+        pytest.param([{"to": [SYSTEM]}], True, id="the namespace"),
+        pytest.param([{"to": [{"namespaceSelector": {}}]}], True, id="any namespace"),
+        pytest.param(
+            [{"to": [{"podSelector": {}}], "ports": PORT_53}], False, id="pods of the own namespace"
+        ),
+        pytest.param([{"to": [{**SYSTEM, "podSelector": app("web")}]}], False, id="other pods there"),
+        pytest.param([{"ports": PORT_53}], True, id="the port alone"),
+        pytest.param([{"ports": [{"protocol": "UDP", "port": "dns"}]}], True, id="the port's name"),
+        pytest.param([{"ports": [{"protocol": "TCP", "port": 53}]}], False, id="another protocol"),
+        pytest.param([{"ports": [{"protocol": "UDP", "port": 6447}]}], True, id="the process' port"),
+        pytest.param(
+            [{"to": [DNS_PODS], "ports": [{"protocol": "UDP", "port": 6447}]}],
+            False,
+            id="a port that the pod would not have",
+        ),
+        pytest.param([{"to": [{"ipBlock": {"cidr": "10.77.0.1/32"}}]}], True, id="its address"),
+        pytest.param(
+            [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": PORT_53}], True, id="a block, port 53"
+        ),
+        pytest.param([{"to": [{"ipBlock": {"cidr": "10.244.0.0/16"}}]}], False, id="addresses of pods"),
+    ],
+)
+def test_a_process_that_counts_as_a_pod(rules: list[dict[str, Any]], is_open: bool) -> None:
+    """The cluster's DNS, asked by a pod that is isolated except for what these rules say."""
+    namespaces = {**NAMESPACES, "kube-system": {"kubernetes.io/metadata.name": "kube-system"}}
+    policies = [policy(podSelector={}, policyTypes=["Egress"], egress=rules)]
+    egress, _ = judge(policies, namespaces, PARTIES["web"], DNS, "UDP", 6447)
+    assert egress.is_allowed is is_open
+
+
+def test_a_process_counts_at_its_own_port_only_and_not_as_a_source() -> None:
+    """The apiserver may listen at the same address, and what comes from there is no pod's."""
+    everybody = [{"namespaceSelector": {}}]
+    policies = [
+        policy(
+            podSelector={},
+            policyTypes=["Egress", "Ingress"],
+            egress=[{"to": everybody}],
+            ingress=[{"from": everybody}],
+        )
+    ]
+    namespaces = {**NAMESPACES, "kube-system": {}}
+    for source, target, port in ((PARTIES["web"], DNS, 6443), (DNS, PARTIES["web"], 6447)):
+        judged = judge(policies, namespaces, source, target, "UDP", port)
+        assert not all(each.is_allowed for each in judged)
