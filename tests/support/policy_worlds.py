@@ -55,8 +55,8 @@ class PolicyWorld:
         self, tables: Mapping[str, Policies], count: int, kinds: Sequence[str] = KINDS
     ) -> Iterator[None]:
         """Change one thing after another, and tell each node's table of it."""
-        for _ in range(count):
-            kind = self.rng.choice(kinds)
+        for turn in range(count):
+            kind = "process" if not turn and "process" in kinds else self.rng.choice(kinds)
             if kind == "policy":
                 key = self.rng.choice(NAMESPACES), self.rng.choice("abc")
                 policy = None if self.rng.random() < 0.25 else self._policy(*key)
@@ -94,14 +94,19 @@ class PolicyWorld:
         return table
 
     def differences(self, tables: Mapping[str, Mapping[Item, str]], times: int) -> Iterator[str]:
-        """Compare what the rules do to some random connections with what the documentation says."""
+        """Compare what the rules do to some random connections, and to all to the process, with what the documentation says."""
         parties = [
             *(Party(ip, pod) for pod in self.pods.values() for ip in pod.ips),
             *(Party(ip, processes=self.processes if ip == OUTSIDE[1] else ()) for ip in OUTSIDE),
         ]
-        for _ in range(times):
-            source, target = self.rng.choice(parties), self.rng.choice(parties)
-            protocol, port = self.rng.choice(PORTS)
+        asked = [
+            *(
+                (self.rng.choice(parties), self.rng.choice(parties), *self.rng.choice(PORTS))
+                for _ in range(times)
+            ),
+            *((source, parties[-1], *PROCESS) for source in parties),
+        ]
+        for source, target, protocol, port in asked:
             nodes = {each.pod.node for each in (source, target) if each.pod}
             packet = Packet(source.ip, target.ip, protocol.lower(), port)
             found = all(is_forwarded(tables[node], packet) for node in nodes)
