@@ -79,6 +79,7 @@ async def running(core: Core, process: Process) -> AsyncIterator[None]:
         "allocation": later(core.allocator.repair_forever),
         **{f"reload-{number}": each.follow(sleep) for number, each in enumerate(core.reloaded)},
         "definitions": later(core.definitions.run),
+        "legacy-tokens": later(core.keep_legacy_tokens),
         "flows": later(partial(core.flow_objects.keep, core.registry, core.bootstrap.uphold_flows, sleep)),
     }
     loops |= {name: later(work) for name, work in core.aggregation.loops().items()}

@@ -21,16 +21,18 @@ from apiserver.core.authn import (
     subject_of,
 )
 from apiserver.core.authz.attributes import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
+from apiserver.core.legacy_tokens import invalid_text
 from apiserver.lookup import Lookup
 from apiserver.request import ObjectReply, UserInfo
 from machinery.model.clock import Clock
 from machinery.model.errors import NotFound, Unauthorized
-from machinery.model.tokens import LEGACY_ISSUER
+from machinery.model.tokens import INVALID_SINCE, LAST_USED, LEGACY_ISSUER
 from machinery.process.tls import Peer
 from machinery.process.token_key import TokenKey, read_part
 
 if TYPE_CHECKING:
     from apiserver.issuers import TrustedIssuer
+    from apiserver.legacy_tokens import LegacyTokenUses
 
 Look: TypeAlias = Callable[[str, str, str], Awaitable[ObjectReply]]
 
@@ -50,6 +52,7 @@ class Authenticator:
         self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.issuers: Mapping[str, TrustedIssuer] = {}  # others than the cluster itself, by their URLs
         self.anonymous = EVERYWHERE
+        self.legacy_uses: LegacyTokenUses | None = None  # None: nobody notes them
 
     def of_nobody(self, path: str) -> UserInfo:
         """Return who asks without showing who they are, for a path.
@@ -96,7 +99,11 @@ class Authenticator:
             return await issuer.user_of(token), _own_of(accepted)
         claims = self._claims(token)
         if claims.get("iss") == LEGACY_ISSUER:
-            return await self._with_secret(token, claims), _own_of(accepted)
+            subject = legacy_subject_of(claims)
+            if self.legacy_uses is not None:
+                self.legacy_uses.shown(subject.user_name)
+            audiences = _own_of(accepted)
+            return await self._with_secret(token, subject), audiences
         wall_s = self._clock.timescale.wall(self._clock.now())
         subject = subject_of(claims, accepted, wall_s)
         await self._check_alive(subject)
@@ -114,19 +121,30 @@ class Authenticator:
         name, groups = bootstrap_tokens.user_of(token, secret, self._clock.now(), self._clock.timescale)
         return UserInfo(name, groups=_with(groups, AUTHENTICATED))
 
-    async def _with_secret(self, token: str, claims: dict[str, Any]) -> UserInfo:
-        """Return the ServiceAccount of a token that lives in a Secret, as long as it stands there."""
-        subject = legacy_subject_of(claims)
-        await self._check("serviceaccounts", subject.namespace, subject.account)
-        name = subject.secret.name if subject.secret is not None else ""
+    async def _with_secret(self, token: str, subject: TokenSubject) -> UserInfo:
+        """Return the ServiceAccount of a token that lives in a Secret, as long as it stands there, unmarked."""
+        namespace, name = subject.namespace, subject.secret.name if subject.secret is not None else ""
+        account = msgspec.json.decode(
+            (await self._check("serviceaccounts", namespace, subject.account)).json, type=_Account
+        )
         try:
-            reply = await self._lookup.current("secrets", subject.namespace, name)
+            reply = await self._lookup.current("secrets", namespace, name)
         except NotFound as error:
             raise BadToken(f"secret {name}, which the token lives in, does not exist") from error
         secret = msgspec.json.decode(reply.json, type=_Secret)
-        if secret.metadata.deletionTimestamp or secret.data.get("token") != token.encode():
+        meta, uses = secret.metadata, self.legacy_uses
+        if meta.deletionTimestamp or secret.data.get("token") != token.encode():
             raise BadToken(f"the token is not the one of secret {name}")
-        return UserInfo(subject.user_name, subject.account.uid, subject.groups, subject.extra)
+        place, last_used = (namespace, name), meta.labels.get(LAST_USED, "")
+        if meta.labels.get(INVALID_SINCE):
+            if uses is not None:
+                uses.refused(place, meta.uid, last_used)
+            raise BadToken(invalid_text(namespace, name, subject.account.name))
+        is_generated = any(each.name == name for each in account.secrets)
+        warnings = (
+            uses.used(place, meta.uid, last_used, is_generated=is_generated) if uses is not None else ()
+        )
+        return UserInfo(subject.user_name, subject.account.uid, subject.groups, subject.extra, warnings)
 
     def _claims(self, token: str) -> dict[str, Any]:
         claims = self._verified.get(token)
@@ -148,13 +166,13 @@ class Authenticator:
         if subject.node is not None and subject.pod is None:
             await self._check("nodes", "", subject.node)
 
-    async def _check(self, resource: str, namespace: str, ref: Ref) -> None:
+    async def _check(self, resource: str, namespace: str, ref: Ref) -> ObjectReply:
         try:
-            await self._check_by(self._lookup.cached, resource, namespace, ref)
+            return await self._check_by(self._lookup.cached, resource, namespace, ref)
         except BadToken:  # the cache may not show yet what another apiserver has written
-            await self._check_by(self._lookup.current, resource, namespace, ref)
+            return await self._check_by(self._lookup.current, resource, namespace, ref)
 
-    async def _check_by(self, look: Look, resource: str, namespace: str, ref: Ref) -> None:
+    async def _check_by(self, look: Look, resource: str, namespace: str, ref: Ref) -> ObjectReply:
         try:
             reply = await look(resource, namespace, ref.name)
         except NotFound as error:
@@ -165,15 +183,25 @@ class Authenticator:
         ends = meta.deletionTimestamp
         if ends and self._clock.now() > self._clock.timescale.parse(ends) + _AFTERLIFE_S:
             raise BadToken(f"{resource} {ref.name}, which the token is bound to, is deleted")
+        return reply
 
 
 class _Meta(msgspec.Struct):
     uid: str = ""
     deletionTimestamp: str | None = None
+    labels: dict[str, str] = {}
 
 
 class _Marked(msgspec.Struct):
     metadata: _Meta
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _Account(msgspec.Struct):
+    secrets: list[_Named] = []
 
 
 class _Secret(msgspec.Struct):

@@ -6,10 +6,10 @@ What belongs together is made by one function, in the order of use; `apiserver.a
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from apiserver import resource_metrics, schemas
 from apiserver.admission.dynamic import DynamicAdmission
@@ -39,6 +39,7 @@ from apiserver.flow_control import FlowControl
 from apiserver.flow_objects import FlowObjects
 from apiserver.gate import Gate
 from apiserver.kubelets import Kubelets
+from apiserver.legacy_tokens import LegacyTokenUses
 from apiserver.lookup import Lookup
 from apiserver.node_references import NodeReferences
 from apiserver.node_usages import NodeUsages
@@ -83,6 +84,7 @@ class Core:
     registry: Registry
     gate: Gate
     authenticator: Authenticator
+    keep_legacy_tokens: Callable[[], Coroutine[Any, Any, None]]
     token_key: TokenKey
     kubelets: Kubelets
     bootstrap: Bootstrap
@@ -167,6 +169,7 @@ def build(
         registry=registry,
         gate=guards.gate,
         authenticator=guards.authenticator,
+        keep_legacy_tokens=partial(guards.legacy_uses.keep, stored.lookup, bootstrap),
         token_key=guards.token_key,
         kubelets=peers.kubelets,
         bootstrap=bootstrap,
@@ -219,6 +222,7 @@ class _Guards(NamedTuple):
     access: Access
     gate: Gate
     authenticator: Authenticator
+    legacy_uses: LegacyTokenUses
     token_key: TokenKey
 
 
@@ -231,7 +235,8 @@ def _make_guards(config: ApiserverConfig, process: Process, stored: _Stored, key
     key = key or TokenKey.load(config.sa_key_file)
     authenticator = makers.authenticator(stored.lookup, key, process.clock)
     access.authenticate(authenticator)
-    return _Guards(makers, access, gate, authenticator, key)
+    uses = authenticator.legacy_uses = LegacyTokenUses(process.metrics, process.clock, process.log)
+    return _Guards(makers, access, gate, authenticator, uses, key)
 
 
 class _Peers(NamedTuple):

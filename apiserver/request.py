@@ -27,6 +27,9 @@ class UserInfo:
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = field(
+        default=(), compare=False
+    )  # for the caller, about the token it has shown
 
 
 class ListOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -82,6 +82,7 @@ async def serve(
             config.horizontal_pod_autoscaler_initial_readiness_delay_s,
         ),
         signing_duration_s=config.cluster_signing_duration_s,
+        legacy_token_period_s=config.legacy_service_account_token_clean_up_period_s,
     )
     identity = new_identity(process.name)
     controllers = build(

@@ -75,6 +75,11 @@ class ControllersConfig(ComponentConfig):
     service_account_private_key_file: str = setting(
         "", help="PEM private key that signs tokens in Secrets of ServiceAccounts; none is made if empty"
     )
+    legacy_service_account_token_clean_up_period_s: float = setting(
+        365 * 24 * 3600.0,
+        help="how long a generated token in a Secret is not used before it is invalid, and then before it is deleted",
+        unit="cluster seconds",
+    )
     cluster_signing_cert_file: str = setting(
         "",
         help="PEM certificate of the authority that signs CertificateSigningRequests; none is signed if empty",
@@ -112,6 +117,7 @@ class ControllersConfig(ComponentConfig):
             if not getattr(self, field) >= 0:
                 raise ConfigError(field, "may not be below 0")
         _check_autoscaling(self)
+        check_positive(self, "legacy_service_account_token_clean_up_period_s")
         if not 0 <= self.unhealthy_zone_threshold <= 1:
             raise ConfigError("unhealthy_zone_threshold", "has to be between 0 and 1")
         if not self.cluster_signing_duration_s >= LEAST_DURATION_S:

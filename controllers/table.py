@@ -22,6 +22,7 @@ from controllers import (
     garbage_collector,
     horizontal_pod_autoscaler,
     job,
+    legacy_serviceaccount_token_cleaner,
     namespace,
     node_ipam,
     node_lifecycle,
@@ -52,6 +53,7 @@ from controllers.core.controller import Build
 CONTROLLERS: Final[tuple[Build, ...]] = (
     serviceaccount.build,
     serviceaccount_token.build,
+    legacy_serviceaccount_token_cleaner.build,
     token_cleaner.build,
     bootstrap_signer.build,
     clusterrole_aggregation.build,

@@ -27,7 +27,6 @@ DIFFERS = "Differs: "
 
 NOT_BUILT = {
     "cloud-node-lifecycle-controller, service-lb-controller, node-route-controller": "there is no cloud",
-    "legacy-serviceaccount-token-cleaner-controller": "nobody notes when a token in a Secret was last used",
     "device-taint-eviction-controller": "not stable in v1.36: taints keep new claims from a device, and evict nobody",
     "persistentvolume-expander-controller of in-tree volumes, selinux-warning-controller": "such volumes are refused; the nodes have no SELinux",
     "root-ca-certificate-publisher-controller": "built, as a part of `serviceaccount`",

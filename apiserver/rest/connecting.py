@@ -38,7 +38,7 @@ async def admit(services: RestServices, user: UserInfo, target: Target, http: Ht
     if http.raw_query and "dryRun" in http.query:
         raise BadRequest("dryRun is not supported")
     admitted = await services.registry.connect(request_about(target, user, "connect"), options)
-    http.warnings = admitted.warnings
+    http.warnings = (*http.warnings, *admitted.warnings)
     wanted = admitted.options
     assert isinstance(wanted, type(options))  # noqa: S101 - admission keeps what they are
     return wanted

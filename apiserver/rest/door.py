@@ -243,7 +243,11 @@ class Door:
         if http.peer != ANONYMOUS:
             return authenticator.of_peer(http.peer)
         token = _bearer_token(http) or take_token(http)
-        return await authenticator.of_bearer(token) if token else authenticator.of_nobody(http.path)
+        if not token:
+            return authenticator.of_nobody(http.path)
+        user = await authenticator.of_bearer(token)
+        http.warnings = user.warnings
+        return user
 
 
 def _bearer_token(http: HttpRequest) -> str:

@@ -82,6 +82,7 @@ class Settings:
     ended_pods: int = 12_500  # that there may be; no limit where it is not above 0
     autoscaling: Autoscaling = USUAL
     signing_duration_s: float = 365 * 24 * 3600  # cluster seconds that certificates last at most
+    legacy_token_period_s: float = 365 * 24 * 3600  # cluster seconds after which an unused token is marked
 
 
 @dataclass(frozen=True, slots=True)

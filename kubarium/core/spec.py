@@ -79,6 +79,7 @@ CONTROLLERS_FLAGS = (  # those that a user may hand to the controllers
     "horizontal-pod-autoscaler-sync-period-s",
     "horizontal-pod-autoscaler-tolerance",
     "large-cluster-size-threshold",
+    "legacy-service-account-token-clean-up-period-s",
     "log-level",
     "node-eviction-rate",
     "record-messages",

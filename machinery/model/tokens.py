@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
@@ -13,6 +14,12 @@ LEGACY_ISSUER: Final = "kubernetes/serviceaccount"  # of tokens that live in Sec
 LEGACY_TYPE: Final = "kubernetes.io/service-account-token"
 ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"  # annotations of a Secret of that type
 ACCOUNT_UID: Final = "kubernetes.io/service-account.uid"
+LAST_USED: Final = "kubernetes.io/legacy-token-last-used"  # labels of such a Secret: dates, of days of UTC
+INVALID_SINCE: Final = "kubernetes.io/legacy-token-invalid-since"
+TRACKING_NAMESPACE: Final = "kube-system"
+TRACKING: Final = "kube-apiserver-legacy-service-account-token-tracking"  # a ConfigMap
+TRACKED_SINCE: Final = "since"  # its key: the day from which on uses are noted
+_DATE_LETTERS: Final = 10  # YYYY-MM-DD
 _PREFIX: Final = "kubernetes.io/serviceaccount/"
 
 
@@ -46,3 +53,11 @@ def read_legacy_claims(claims: dict[str, Any]) -> tuple[str, str, str, str]:
     if claims.get("sub") != f"system:serviceaccount:{namespace}:{account}":
         raise BadToken("the token's subject is not its ServiceAccount")
     return namespace, account, uid, secret
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day as the labels have it: YYYY-MM-DD."""
+    try:
+        return len(text) == _DATE_LETTERS and date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

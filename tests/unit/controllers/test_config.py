@@ -37,6 +37,10 @@ def test_the_flags_of_a_cluster_are_taken():
         (["--server=x:1", "--unhealthy-zone-threshold=1.5"], "--unhealthy-zone-threshold"),
         (["--server=x:1", "--node-eviction-rate=-1"], "--node-eviction-rate"),
         (
+            ["--server=x:1", "--legacy-service-account-token-clean-up-period-s=0"],
+            "--legacy-service-account-token-clean-up-period-s",
+        ),
+        (
             ["--server=x:1", "--horizontal-pod-autoscaler-sync-period-s=0"],
             "--horizontal-pod-autoscaler-sync-period-s",
         ),

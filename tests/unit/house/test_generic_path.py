@@ -21,7 +21,7 @@ PARTICULAR = (
     "core/flow/schemas.py", "core/flow/suggested.py", "core/flow/configuration.py", "flow_objects.py",  # which requests belong together, as Kubernetes suggests
     "core/disruption.py", "registry/disruption.py",
     "core/bootstrap*.py", "core/bootstrap_rbac/*", "bootstrap.py", "presence.py", "allocation.py",
-    "authentication.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "component_statuses.py", "bindings.py", "rbac_cache.py", "node_references.py", "kubelets.py",
+    "authentication.py", "legacy_tokens.py", "core/legacy_tokens.py", "authorizers.py", "webhook_authorizer.py", "token_requests.py", "reviews.py", "component_statuses.py", "bindings.py", "rbac_cache.py", "node_references.py", "kubelets.py",
     "resource_metrics.py",  # of nodes and pods
     "rest/pod_*.py", "core/proxying/*", "rest/proxies.py",  # which are about what requests can be passed on to
 )  # fmt: skip

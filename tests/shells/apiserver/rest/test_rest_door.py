@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from apiserver.core.kinds import KINDS
 from apiserver.rest.protobuf_messages import MEDIA_TYPE, META, message_pool
+from machinery.model.tokens import LAST_USED, LEGACY_TYPE, legacy_claims
 from tests.support.apiserver import Served
 from tests.support.pod_specs import deployment
 from tests.support.rest_door import KUBECTL_TABLE, Client, config_map
@@ -423,6 +424,29 @@ async def test_nobody_sees_health_and_version_only(client: Client):
     )
     for token in ("forged", "a.b.c", "e30.e30."):
         assert (await call(nobody, "GET", "/version", headers={"Authorization": f"Bearer {token}"}))[0] == 401
+
+
+async def test_who_uses_a_generated_token_of_a_secret_is_warned(
+    served: Served, admin: aiohttp.ClientSession, client: Client
+):
+    """With Kubernetes' words, in a header, and the Secret says today that it was used."""
+    space = "/api/v1/namespaces/default"
+    robot = {"metadata": {"name": "robot"}, "secrets": [{"name": "mine"}]}
+    _, account = await call(admin, "POST", f"{space}/serviceaccounts", json=robot)
+    token = served.core.token_key.sign(legacy_claims("default", "robot", account["metadata"]["uid"], "mine"))
+    notes = {"kubernetes.io/service-account.name": "robot"}
+    secret = {"metadata": {"name": "mine", "annotations": notes}, "type": LEGACY_TYPE}
+    await call(admin, "POST", f"{space}/secrets", json={**secret, "stringData": {"token": token}})
+    headers = {"Authorization": f"Bearer {token}"}
+    async with client("").get("/version", headers=headers) as response:
+        assert response.status == 200
+        assert "auto-generated secret-based tokens" in response.headers["Warning"]
+
+    async def is_labelled() -> bool:
+        _, found = await call(admin, "GET", f"{space}/secrets/mine")
+        return LAST_USED in found["metadata"].get("labels", {})
+
+    await until(is_labelled)
 
 
 async def test_a_token_lives_as_long_as_its_account(admin: aiohttp.ClientSession, client: Client):
