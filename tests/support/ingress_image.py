@@ -61,6 +61,13 @@ def build_ingress_image() -> None:
         assert engine.returncode == 0, f"{' '.join(command)} ended with {engine.returncode}"
 
 
+def ingress_manifest() -> str:
+    """Return examples/ingress.yaml with the stand-in in the image's place."""
+    text = (_ROOT / "examples/ingress.yaml").read_text()
+    assert " kubarium-ingress:latest\n" in text
+    return text.replace("kubarium-ingress:latest", IMAGE)
+
+
 def _digest() -> str:
     """Return what tells images of different sources apart."""
     found = hashlib.sha256(json.dumps([_MADE_BY, sys.version, (_ROOT / "uv.lock").read_text()]).encode())

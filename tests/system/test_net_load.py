@@ -1,7 +1,8 @@
-"""Under 500 requests a second through Services: what an update or a kill of a proxy loses (nothing), and other faults (little)."""
+"""Under 500 requests a second through Services and an Ingress: what an update or a kill of a proxy loses (nothing), and other faults (little)."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,17 +12,21 @@ import pytest
 from kubarium import Cluster
 from kubarium.core.network import node_namespace
 from tests.support.clusters import clusters
+from tests.support.ingress_image import build_ingress_image, ingress_manifest
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.requirements import need
 from tests.support.steady_load import PATIENCE_S, Door, Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
-RATE = 500.0  # a second, over all doors
+RATE = 500.0  # a second, over all doors, where the machine can do that beside its other work
+LEAST_RATE = 60.0
 STEADY_S = 2.0  # before and after what happens
 DNS_BACK_S = 5.0  # a killed server is started again, and knows everything again
+DEAD_EDGE_S = 4.0  # a killed replica of the ingress proxy is no endpoint any more
 DEAD_NODE_S = 6.0  # fast profile: 2 s without a heartbeat, and the endpoints and load balancers follow
 ASKER = "node-1"
+EDGE = "kubarium-ingress"  # the namespace of the ingress controller
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -60,54 +65,79 @@ SERVICE = {
     "metadata": {"name": "web"},
     "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
 }
+INGRESS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "web"},
+    "spec": {
+        "ingressClassName": "kubarium",
+        "defaultBackend": {"service": {"name": "web", "port": {"number": 80}}},
+    },
+}
+HAS_ADDRESS = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
 
 
 @pytest.fixture(scope="module")
 def cluster(images: None) -> Iterator[Cluster]:
     """Three nodes of this file's own: it kills what others need."""
-    need("etcd", "docker", "cni", "kubectl")
+    need("etcd", "docker", "cni", "kubectl", "haproxy")
+    build_ingress_image()
     with clusters() as start:
         yield start("load", nodes=3, runtime="docker", profile="fast")
 
 
 @pytest.fixture(scope="module")
 def web(cluster: Cluster) -> Kubectl:
-    """The application, on all three nodes, behind a load balancer."""
-    kubectl = Kubectl(cluster.kubeconfig)
-    kubectl.apply(DEPLOYMENT, SERVICE)
+    """The application, on all three nodes, behind a load balancer and an Ingress."""
+    kubectl, edge = Kubectl(cluster.kubeconfig), Kubectl(cluster.kubeconfig, EDGE)
+    edge("apply", "-f", "-", stdin=ingress_manifest())
+    kubectl.apply(DEPLOYMENT, SERVICE, INGRESS)
     kubectl("rollout", "status", "deployment/web", "--timeout=90s", timeout_s=100)
-    kubectl(
-        "wait",
-        "service/web",
-        "--for=jsonpath={.status.loadBalancer.ingress[0].ip}",
-        "--timeout=30s",
-        timeout_s=40,
-    )
+    edge("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
+    for what in ("service/web", "ingress/web"):
+        kubectl("wait", what, HAS_ADDRESS, "--timeout=30s", timeout_s=40)
     return kubectl
 
 
 @pytest.fixture
 def doors(web: Kubectl) -> list[Door]:
     """The ways to the application, all asked from one node. Another way is one more line."""
-    service = web.get("service", "web")
-    spec, [ingress] = service["spec"], service["status"]["loadBalancer"]["ingress"]
+    service, ingress = web.get("service", "web"), web.get("ingress", "web")
+    [balancer], [edge] = (each["status"]["loadBalancer"]["ingress"] for each in (service, ingress))
+    spec = service["spec"]
     addresses = web.get("node", "node-2")["status"]["addresses"]
     node = next(each["address"] for each in addresses if each["type"] == "InternalIP")
     return [
         Door("ClusterIP", spec["clusterIP"], 80, "web"),
         Door("NodePort", node, spec["ports"][0]["nodePort"], "web"),
-        Door("LoadBalancer", ingress["ip"], 80, "web"),
+        Door("LoadBalancer", balancer["ip"], 80, "web"),
+        Door("Ingress", edge["ip"], 80, "web"),
     ]
 
 
-def under_load(cluster: Cluster, doors: list[Door], act: Callable[[Load], None], rate: float = RATE) -> Load:
+def rate_of(cluster: Cluster, doors: list[Door]) -> float:
+    """Return the highest rate, at most RATE, at which all is well while nothing happens: what is lost later is the fault's doing."""
+    rate = RATE
+    while rate >= LEAST_RATE:
+        with Load(node_namespace(cluster.name, ASKER), doors, rate) as load:
+            _pass(STEADY_S)
+        if not load.failures and load.slowest_s < PATIENCE_S / 2:
+            return rate
+        print(f"{rate:.0f} requests a second are too many for this machine now: {load}")
+        rate /= 2
+    raise AssertionError(f"nothing happens, and requests are lost: {load}")
+
+
+def under_load(cluster: Cluster, doors: list[Door], act: Callable[[Load], None]) -> Load:
     """Have something happen while requests come, which go on for some time after it."""
+    rate = rate_of(cluster, doors)
     with Load(node_namespace(cluster.name, ASKER), doors, rate) as load:
         _pass(STEADY_S)
         load.mark()
         act(load)
         _pass(STEADY_S)
     assert sum(load.answered.values()) + len(load.failures) > 0.9 * rate * 2 * STEADY_S
+    print(f"{rate:.0f} requests a second: {load}")
     return load
 
 
@@ -118,7 +148,7 @@ def _pass(for_s: float) -> None:
 
 
 def test_a_rolling_update_loses_no_request(cluster: Cluster, web: Kubectl, doors: list[Door]):
-    """Neither by the ClusterIP, nor by a node port, nor by a load balancer's address."""
+    """Neither by the ClusterIP, nor by a node port, a load balancer's address or an Ingress."""
 
     def update(_: Load) -> None:
         web("set", "image", "deployment/web", "web=myregistry/web-app:v1.1.0")
@@ -126,7 +156,6 @@ def test_a_rolling_update_loses_no_request(cluster: Cluster, web: Kubectl, doors
         eventually(lambda: len(web.pods("app=web")) == 3, what="the end of the old pods")
 
     load = under_load(cluster, doors, update)
-    print(load)
     assert not load.failures, str(load)
 
 
@@ -139,7 +168,6 @@ def test_killed_proxies_lose_no_request(cluster: Cluster, doors: list[Door]):
         _pass(STEADY_S)
 
     load = under_load(cluster, doors, kill)
-    print(load)
     assert not load.failures, str(load)
 
 
@@ -152,12 +180,33 @@ def test_a_killed_dns_is_back_within_its_bound(cluster: Cluster, web: Kubectl, d
 
     names = Door("DNS", "10.96.0.10", 53, f"web.{web.namespace}.svc.cluster.local", "dns")
     load = under_load(cluster, [names, *doors], kill)
-    print(load)
     assert not load.failed(*(door.name for door in doors)), str(load)
     assert all(
         load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DNS_BACK_S for each in load.failures
     ), str(load)
-    assert load.answered["DNS"] > RATE / 4 * STEADY_S
+    assert load.answered["DNS"] > LEAST_RATE / len(load.doors) * STEADY_S
+
+
+def test_a_killed_ingress_proxy_loses_requests_for_seconds_only(
+    cluster: Cluster, web: Kubectl, doors: list[Door]
+):
+    """Those that went to this replica, until it is no endpoint any more; who asks the application otherwise notices nothing."""
+    edge = Kubectl(cluster.kubeconfig, EDGE)
+    [container] = edge.pods("app=ingress")[0]["status"]["containerStatuses"]
+
+    def kill(_: Load) -> None:
+        name = container["containerID"].removeprefix("docker://")
+        subprocess.run(["docker", "kill", name], check=True, capture_output=True)
+        _pass(DEAD_EDGE_S + 1)
+
+    load = under_load(cluster, doors, kill)
+    assert not load.failed(*(door.name for door in doors if door.name != "Ingress")), str(load)
+    assert all(
+        load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DEAD_EDGE_S for each in load.failures
+    ), str(load)
+    edge("rollout", "status", "deployment/ingress", "--timeout=60s", timeout_s=70)
+    again = [each["status"]["containerStatuses"][0]["restartCount"] for each in edge.pods("app=ingress")]
+    assert sum(again) == 1
 
 
 def test_a_dead_node_loses_requests_for_seconds_only(cluster: Cluster, web: Kubectl, doors: list[Door]):
@@ -170,10 +219,9 @@ def test_a_dead_node_loses_requests_for_seconds_only(cluster: Cluster, web: Kube
         _pass(DEAD_NODE_S + 1)
 
     load = under_load(cluster, doors, crash)
-    print(load)
     assert all(
         load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DEAD_NODE_S for each in load.failures
     ), str(load)
-    assert len(load.failures) < RATE * DEAD_NODE_S / 2, str(load)
+    assert len(load.failures) < load.rate * DEAD_NODE_S / 2, str(load)
     cluster.restart(victim)
     eventually(lambda: sum(map(is_ready, web.pods("app=web"))) >= 3, what="three ready pods")

@@ -15,7 +15,7 @@ from kubarium import Cluster
 from kubarium.core.network import node_namespace
 from tests.support.clusters import clusters
 from tests.support.ingress import certificate
-from tests.support.ingress_image import IMAGE, build_ingress_image
+from tests.support.ingress_image import build_ingress_image, ingress_manifest
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.load import Load
 from tests.support.requirements import need
@@ -149,9 +149,7 @@ def edge(production: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("tls")
     ingress = Kubectl(production.kubeconfig, "kubarium-ingress")
     manifest = folder / "ingress.yaml"
-    text = (EXAMPLES / "ingress.yaml").read_text()
-    assert " kubarium-ingress:latest\n" in text
-    manifest.write_text(text.replace("kubarium-ingress:latest", IMAGE))
+    manifest.write_text(ingress_manifest())
     ingress("apply", "-f", str(manifest))
     _put_certificate(production, folder)
     production("apply", "-f", str(EXAMPLES / "web-app-ingress.yaml"))
