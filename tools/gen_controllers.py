@@ -26,11 +26,10 @@ MANY = 20  # resources, from which on a row says how many
 DIFFERS = "Differs: "
 
 NOT_BUILT = {
-    "cloud-node-lifecycle-controller, service-lb-controller, node-route-controller": "there is no cloud",
+    "cloud-node-lifecycle-controller, node-route-controller": "there is no cloud",
     "device-taint-eviction-controller": "not stable in v1.36: taints keep new claims from a device, and evict nobody",
     "persistentvolume-expander-controller of in-tree volumes, selinux-warning-controller": "such volumes are refused; the nodes have no SELinux",
     "root-ca-certificate-publisher-controller": "built, as a part of `serviceaccount`",
-    "volumeattributesclass-protection-controller": "not yet",
 }
 """What kube-controller-manager of v1.36 runs by default, and this process does not."""
 

@@ -184,7 +184,7 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """All objects of a kind in a namespace, or the one of a name, asked for live: whole, as JSON gives them.
+    """All objects of a kind in a namespace, or the one of a name, asked for live: metadata, spec and status, as JSON gives them.
 
     Of the one of a name it may be a subresource: "scale".
     """
