@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 from kubarium import Cluster
 from kubarium.waiting import connect
 from machinery.client.api import Api
+from machinery.client.kubeconfig import read_kubeconfig
+from machinery.client.rest_transport import Token, connect_rest
 from machinery.model.k8s import core_v1, meta_v1
 from machinery.model.pods import is_ready
 from machinery.model.requests import EventType, Selection
 from machinery.model.resources import PODS
+from machinery.process.clock import SystemClock
+from machinery.process.tls import ClientTls
 from tests.support.images import build_all
 
 T = TypeVar("T")
@@ -44,6 +48,27 @@ def with_api(handle: Cluster, work: Callable[[Api], Awaitable[T]]) -> T:
 
     async def run() -> T:
         api = connect(handle.spec, handle.layout)
+        try:
+            return await work(api)
+        finally:
+            await api.aclose()
+
+    return asyncio.run(run())
+
+
+def with_kubeconfig(file: str, work: Callable[[Api], Awaitable[T]]) -> T:
+    """Run a piece of work as a kubeconfig's current context says, by REST.
+
+    Raises:
+        LookupError: the kubeconfig cannot be used; the text says why.
+    """
+    found = read_kubeconfig(file)
+    by_token = Token(found.token_file, found.ca_file, server_name=found.server_name)
+    by_certificate = ClientTls(found.ca_file, found.cert_file, found.key_file, found.server_name)
+
+    async def run() -> T:
+        credentials = by_token if found.token_file else by_certificate
+        api = connect_rest(found.server, credentials, caller="benchmarks", clock=SystemClock())
         try:
             return await work(api)
         finally:

@@ -3,6 +3,9 @@
 First many Deployments of a few pods each, then a single one that grows from none to thousands. For both: the seconds until
 all pods are Ready and every Deployment says so, and of the controllers alone CPU-seconds and the most memory (PSS, sampled).
 Other sizes: `KUBARIUM_BENCH_CONTROLLERS=10:20x10:500` (nodes, Deployments x pods of each, pods of the single one).
+
+With `--kubeconfig FILE` it is the cluster of that kubeconfig, with the nodes that it has, and its own controllers: those of
+`KUBARIUM_BENCH_CONTROLLERS_PID`, where their process (a kube-controller-manager) is on this machine; else there are seconds alone.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
-from benchmarks.clusters import cluster, with_api
+from benchmarks.clusters import cluster, with_api, with_kubeconfig
 from benchmarks.load import Followed, deployment, followed
 from kubarium import Cluster
 from kubarium.usage import usage
@@ -31,6 +35,9 @@ SAMPLE_S: Final = 1.0
 PATIENCE_S: Final = 1_800.0
 _AT_ONCE: Final = 10  # Deployments that are created side by side
 _ALL: Final = Selection("default")
+
+_Work: TypeAlias = Callable[[Api], Awaitable[dict[str, Any]]]
+_Worker: TypeAlias = Callable[[_Work], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -54,24 +61,30 @@ class Size:
         return Size(int(nodes), int(deployments), int(pods), int(one))
 
 
-def measure() -> dict[str, Any]:
+def measure(kubeconfig: str = "") -> dict[str, Any]:
     """Report what the controllers take while idle, and for both kinds of load.
 
     Raises:
+        LookupError: the kubeconfig cannot be used.
         TimeoutError: the pods were not Ready in half an hour.
     """
     size = Size.read(os.environ.get("KUBARIUM_BENCH_CONTROLLERS", PLAN))
+    if kubeconfig:
+        pid = int(os.environ.get("KUBARIUM_BENCH_CONTROLLERS_PID", "0"))
+        return _loads(partial(with_kubeconfig, kubeconfig), pid, size)
     with cluster(nodes=3, runtime="hollow") as handle:
         idle = _idle(_pid(handle))
     with cluster(nodes=size.nodes, runtime="hollow") as handle:
-        many = with_api(handle, lambda api: _many(handle, api, size))
-        one = with_api(handle, lambda api: _one(handle, api, size))
-        after = _idle(_pid(handle))
+        loads = _loads(partial(with_api, handle), _pid(handle), size)
+    return {"idle_on_an_empty_cluster": idle, "hollow_nodes": size.nodes, **loads}
+
+
+def _loads(work: _Worker, pid: int, size: Size) -> dict[str, Any]:
+    """Measure both loads and the rest after them."""
     return {
-        "idle_on_an_empty_cluster": idle,
-        f"{size.deployments}_deployments_of_{size.pods_of_each}_on_{size.nodes}_nodes": many,
-        f"one_deployment_of_{size.pods_of_one}_on_{size.nodes}_nodes": one,
-        "idle_afterwards_with_nothing_left": after,
+        f"{size.deployments}_deployments_of_{size.pods_of_each}": work(lambda api: _many(pid, api, size)),
+        f"one_deployment_of_{size.pods_of_one}": work(lambda api: _one(pid, api, size)),
+        **({"idle_afterwards_with_nothing_left": _idle(pid)} if pid else {}),
     }
 
 
@@ -90,7 +103,7 @@ def _idle(pid: int) -> dict[str, float]:
     }
 
 
-async def _many(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
+async def _many(pid: int, api: Api, size: Size) -> dict[str, Any]:
     names = [f"load-{number}" for number in range(size.deployments)]
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -98,7 +111,7 @@ async def _many(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
         async with gate:
             await api.create(DEPLOYMENTS, deployment(name, size.pods_of_each))
 
-    async with _measured(handle, api, size.deployments * size.pods_of_each) as (figures, deployments):
+    async with _measured(pid, api, size.deployments * size.pods_of_each) as (figures, deployments):
         await asyncio.gather(*map(create, names))
         await deployments.until(
             lambda found: (
@@ -111,12 +124,12 @@ async def _many(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
     return figures
 
 
-async def _one(handle: Cluster, api: Api, size: Size) -> dict[str, Any]:
+async def _one(pid: int, api: Api, size: Size) -> dict[str, Any]:
     await api.create(DEPLOYMENTS, deployment("one", 0))
-    async with _measured(handle, api, size.pods_of_one) as (figures, deployments):
+    async with _measured(pid, api, size.pods_of_one) as (figures, deployments):
         await _scale(api, size.pods_of_one)
         await deployments.until(lambda found: _is_complete(found[0], size.pods_of_one))
-    async with _measured(handle, api, size.pods_of_one) as (down, deployments):
+    async with _measured(pid, api, size.pods_of_one) as (down, deployments):
         await _scale(api, 0)
         await deployments.until(lambda found: _is_complete(found[0], 0))
     await api.delete(DEPLOYMENTS, "one", namespace="default")
@@ -138,27 +151,41 @@ def _is_observed(found: Deployment) -> bool:
 
 
 @asynccontextmanager
-async def _measured(handle: Cluster, api: Api, pods: int) -> AsyncIterator[tuple[dict[str, Any], Followed]]:
-    """Measure what is done inside; the figures are there at its end."""
-    pid = _pid(handle)
+async def _measured(pid: int, api: Api, pods: int) -> AsyncIterator[tuple[dict[str, Any], Followed]]:
+    """Measure what is done inside; the figures are there at its end. Pid 0: seconds alone."""
     figures: dict[str, Any] = {}
-    most_bytes = [0]
-
-    async def sample() -> None:
-        while True:
-            most_bytes[0] = max(most_bytes[0], usage([pid])[pid].pss_bytes)
-            await asyncio.sleep(SAMPLE_S)
-
+    used = _Used(pid)
     async with followed(api, DEPLOYMENTS, _ALL) as deployments, asyncio.TaskGroup() as tasks:
-        sampling = tasks.create_task(sample())
-        before, began = usage([pid])[pid].cpu_s, time.monotonic()
+        sampling = tasks.create_task(used.sample())
+        began = time.monotonic()
         async with asyncio.timeout(PATIENCE_S):
             yield figures, deployments
-        took_s, cpu_s = time.monotonic() - began, usage([pid])[pid].cpu_s - before
+        figures["seconds"] = round(time.monotonic() - began, 1)
         sampling.cancel()
-        figures |= {
-            "seconds": round(took_s, 1),
+        figures |= used.figures(pods)
+
+
+class _Used:
+    """What a process takes from now on; of process 0 nothing is known."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before_s = usage([pid])[pid].cpu_s if pid else 0.0
+        self._most_bytes = 0
+
+    async def sample(self) -> None:
+        """Look again and again."""
+        while self._pid:
+            self._most_bytes = max(self._most_bytes, usage([self._pid])[self._pid].pss_bytes)
+            await asyncio.sleep(SAMPLE_S)
+
+    def figures(self, pods: int) -> dict[str, float]:
+        """Return what it took until now for so many pods."""
+        if not self._pid:
+            return {}
+        cpu_s = usage([self._pid])[self._pid].cpu_s - self._before_s
+        return {
             "controllers_cpu_s": round(cpu_s, 2),
             "controllers_cpu_ms_a_pod": round(1_000 * cpu_s / pods, 2),
-            "controllers_most_pss_mib": round(most_bytes[0] / 2**20, 1),
+            "controllers_most_pss_mib": round(self._most_bytes / 2**20, 1),
         }
