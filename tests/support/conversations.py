@@ -66,7 +66,7 @@ class Conversation:
     stream_method: str = ""
     stream: Callable[[], AbstractAsyncContextManager[Next]] | None = None
     provoke: Callable[[], Awaitable[Any]] | None = None  # makes the stream say something
-    call_s: float = 0.3  # wall seconds in which a healthy call is over
+    call_s: float = 1.0  # wall seconds in which a healthy call is over
 
     def plan(self, fault: Fault, method: str, **fields: Any) -> FaultPlan:
         """Write a plan with one rule about one method of this conversation."""
@@ -292,7 +292,7 @@ async def container_runtime(server: CriServer) -> AsyncIterator[Conversation]:
             "GetContainerEvents",
             stream,
             provoke,
-            call_s=3.0 if client.is_real else 0.3,
+            call_s=3.0 if client.is_real else 1.0,
         )
     await channel.close()
 

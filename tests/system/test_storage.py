@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def started(kubectl: Kubectl, name: str) -> list[str]:
     return [node, kubectl("logs", name).strip()]
 
 
+def _says(kubectl: Kubectl, reason: str) -> bool:
+    return reason in kubectl("describe", "pvc", "data")
+
+
 def test_what_a_pod_writes_stays_until_its_claim_goes(kubectl: Kubectl) -> None:
     """A claim waits for its first pod, gets a folder of that pod's node, grows, and goes with what is in it."""
     kubectl.apply(claim())
@@ -64,9 +69,8 @@ def test_what_a_pod_writes_stays_until_its_claim_goes(kubectl: Kubectl) -> None:
     grown = json.dumps({"spec": {"resources": {"requests": {"storage": "3Gi"}}}})
     kubectl("patch", "pvc", "data", "-p", grown)
     eventually(lambda: kubectl("get", "pvc", "data", "-o=jsonpath={.status.capacity.storage}") == "3Gi")
-    said = kubectl("describe", "pvc", "data")
     for reason in ("ProvisioningSucceeded", "VolumeResizeSuccessful"):
-        assert reason in said
+        eventually(partial(_says, kubectl, reason), what=reason)
     page = f"/api/v1/nodes/{node}/proxy/localVolumes"
     assert name in json.loads(kubectl("get", "--raw", page))["names"]
     kubectl("delete", "pod/second", "pvc/data", "--wait=false")
