@@ -108,15 +108,17 @@ def build(
 ) -> Core:
     """Construct the parts behind the doors; nothing runs yet.
 
-    `rng` makes names, uids and addresses. Without a `key` the one of the configuration is read.
+    `rng` makes uids, addresses and, by a sequence of its own, names: one more object of another kind changes none. Without a
+    `key` the one of the configuration is read.
 
     Raises:
         ValueError: the file of the key holds none, or another one of the configuration makes no sense.
         OSError: one cannot be read.
     """
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
+    letters, ends = (random.Random(rng.getrandbits(64)) for _ in range(2))  # noqa: S311
     clock, log = process.clock, process.log
-    stored = _make_stored(process, store, rng)
+    stored = _make_stored(process, store, ends)
     guards = _make_guards(config, process, stored, key)
     peers = _make_peers(config, process, stored)
     guards.access.closing.append(peers.web_client.aclose)
@@ -134,6 +136,7 @@ def build(
         admission.configured.settings,
         guards.gate,
         rng,
+        letters,
         admission.chain,
         admission.dynamic,
         admission.metrics,

@@ -74,7 +74,8 @@ class Parts:
     claimers: Mapping[str, Allocator]  # who claims what writes of a resource need, by group_resource
     settings: Settings = field(default_factory=Settings)
     guard: Guard = field(default_factory=NoGuard)
-    random: random.Random = field(default_factory=random.Random)
+    uids: random.Random = field(default_factory=random.Random)
+    letters: random.Random = field(default_factory=random.Random)  # of generated names
     chain: Chain = DEFAULT_CHAIN
     dynamic: DynamicAdmission | None = None
     admission_metrics: AdmissionMetrics | None = None
@@ -91,7 +92,7 @@ class Parts:
 
     def context(self, user: UserInfo, *, named: bool) -> WriteContext:
         """Return the facts of a create; an object that has its name needs no letters for one."""
-        uid = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        uid = str(uuid.UUID(int=self.uids.getrandbits(128), version=4))
         return WriteContext(self.now(), uid, "" if named else self.suffix(), user)
 
     def update_context(self) -> WriteContext:
@@ -105,4 +106,4 @@ class Parts:
 
     def suffix(self) -> str:
         """Return five random letters."""
-        return names.suffix(self.random.randrange)
+        return names.suffix(self.letters.randrange)
