@@ -57,6 +57,7 @@ def _checked(
     tracker: Tracker, live: Json | None, config: Json, manager: str, *, force: bool, now: str
 ) -> Applied:
     _check(tracker, config)
+    config = without_managed(config)  # they may be there as null
     before = without_managed(live or {})
     managed = _managed(tracker, live, before, now)
     who = managers.applier(manager, tracker.subresource)

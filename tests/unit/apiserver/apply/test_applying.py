@@ -245,6 +245,14 @@ def test_the_first_apply_to_an_object_without_managers_finds_what_was_there_befo
     assert stored.owned("before-first-apply", "Update") == {"f:data": {".": {}, "f:a": {}}}
 
 
+def test_managed_fields_that_are_null_are_none() -> None:
+    """Clients write them so to clear them; they are no part of what is applied."""
+    config = {**_config_map(a="1"), "metadata": {"name": "n", "namespace": "d", "managedFields": None}}
+    stored = Stored(CONFIGMAPS).apply("me", config)
+    assert stored.owned("me") == {"f:data": {"f:a": {}}}
+    assert not stored.apply("me", config).changed
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
