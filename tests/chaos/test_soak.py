@@ -21,7 +21,7 @@ from tests.support.waiting import rest
 pytestmark = [pytest.mark.cluster, pytest.mark.etcd]
 
 SEED = int(os.environ.get("KUBARIUM_SEED") or random.randrange(2**32))
-SOAK_S = float(os.environ.get("KUBARIUM_SOAK_S") or 120)
+SOAK_S = float(os.environ.get("KUBARIUM_SOAK_S") or 180)
 LONGEST_S = 6.0  # that a fault lasts, wall seconds
 REST_S = 180.0
 
