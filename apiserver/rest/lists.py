@@ -65,9 +65,8 @@ async def _messages(answer: ListReply, form: str, elements: Elements) -> Sequenc
     if kept is not None:
         return (kept,)
     messages = await elements.messages(items, keep=answer.is_cached)
-    if items.repeats(form):
-        joined = b"".join(messages)
-        items.keep(form, joined, len(joined))
+    if items.repeats(form) and (size := sum(map(len, messages))) <= items.LARGEST:
+        items.keep(form, b"".join(messages), size)
     return messages
 
 

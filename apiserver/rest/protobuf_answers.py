@@ -96,6 +96,8 @@ class Elements:
         """
         find = self._found.get
         found = [find(item.json) for item in items]
+        if all(found):
+            return [each.message for each in found if each]
         missing = [item.json for item, each in zip(items, found, strict=True) if each is None]
         written: list[Element] = []
         for some, weight in slices(missing, _weight):
