@@ -16,6 +16,7 @@ from apiserver.rest.replies import ASIDE_FROM, Reply, is_worth_compressing, repl
 
 _FORM: Final = "rest-gzip"
 _PLAIN: Final = "rest"
+_MOST_PINNED: Final = protobuf_answers.BUDGET // 4  # bytes of messages that a list holds on to
 
 
 async def list_reply(answer: ListReply, runs: Runs, *, accepts_gzip: bool) -> Reply:
@@ -59,14 +60,18 @@ async def protobuf_list_reply(
 
 
 async def _messages(answer: ListReply, form: str, elements: Elements) -> Sequence[bytes]:
-    """Return the messages of a list's items, joined where the list is asked for repeatedly."""
+    """Return the messages of a list's items; where it is asked for repeatedly they are kept, joined unless they are many."""
     items = answer.items
-    kept: bytes | None = items.kept(form)
+    kept: Sequence[bytes] | None = items.kept(form)
     if kept is not None:
-        return (kept,)
+        return kept
     messages = await elements.messages(items, keep=answer.is_cached)
-    if items.repeats(form) and (size := sum(map(len, messages))) <= items.LARGEST:
-        items.keep(form, b"".join(messages), size)
+    if items.repeats(form):
+        size = sum(map(len, messages))
+        if size <= items.LARGEST:
+            items.keep(form, (b"".join(messages),), size)
+        elif answer.is_cached and size <= _MOST_PINNED:
+            items.keep(form, messages, len(messages))  # the messages themselves are remembered anyway
     return messages
 
 
