@@ -5,7 +5,7 @@ A *domain* is one value of a node label. What is counted on a node is up to who 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeAlias
 
 from scheduler.core.node import NodeInfo
@@ -131,6 +131,28 @@ class Tally:
             self._histogram[amount] = now
         else:
             del self._histogram[amount]
+
+
+class Tallies:
+    """The part of a relation that counts over domains: each of its tallies is told of every node."""
+
+    _tallies: Sequence[Tally]
+
+    def join(self, node: NodeInfo) -> Collection[int]:
+        """Add a node, or take its new labels and taints; return the indexes of the nodes whose place changes."""
+        return {index for tally in self._tallies for index in tally.join(node)}
+
+    def recount(self, node: NodeInfo) -> Collection[int]:
+        """Count the pods of a node again; return as `join`."""
+        moved: Collection[int] = ()
+        for tally in self._tallies:
+            if more := tally.recount(node):
+                moved = {*moved, *more}
+        return moved
+
+    def leave(self, index: int) -> Collection[int]:
+        """Remove a node; return as `join`."""
+        return {other for tally in self._tallies for other in tally.leave(index)}
 
 
 def amount_at(place: Domain | int) -> int:

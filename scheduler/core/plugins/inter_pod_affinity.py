@@ -11,13 +11,13 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from scheduler.core.affinity import Kind, OwnTerms, Term
 from scheduler.core.cluster_events import ClusterEvent
-from scheduler.core.domains import Place, Tally
+from scheduler.core.domains import Place, Tallies, Tally
 from scheduler.core.framework import Plugin
 from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs
@@ -126,7 +126,7 @@ def _read(pod: PodInfo, snapshot: Snapshot) -> AffinityNeed | None:
     )
 
 
-class Affinity:
+class Affinity(Tallies):
     """The domains of the terms that concern pods with the same need."""
 
     def __init__(self, need: AffinityNeed, snapshot: Snapshot, weights: dict[Term, int]) -> None:
@@ -148,22 +148,6 @@ class Affinity:
         self.scores = bool(self._preferred)
         self._filtering = len(self._tallies) - len(self._preferred)
         self._is_alone = False  # whether no pod is one that all of the required terms select
-
-    def join(self, node: NodeInfo) -> Collection[int]:
-        """Add a node, or take its new labels."""
-        return {index for tally in self._tallies for index in tally.join(node)}
-
-    def recount(self, node: NodeInfo) -> Collection[int]:
-        """Count the pods of a node again."""
-        moved: Collection[int] = ()
-        for tally in self._tallies:
-            if more := tally.recount(node):
-                moved = {*moved, *more}
-        return moved
-
-    def leave(self, index: int) -> Collection[int]:
-        """Remove a node."""
-        return {other for tally in self._tallies for other in tally.leave(index)}
 
     def settle(self) -> None:
         """Find out whether a pod may be the first of its group."""

@@ -5,14 +5,14 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constrai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from machinery.model.k8s.core_v1 import TopologySpreadConstraint
 from machinery.model.selectors import LabelMatcher
 from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
-from scheduler.core.domains import Place, Tally, amount_at
+from scheduler.core.domains import Place, Tallies, Tally, amount_at
 from scheduler.core.framework import Part, Plugin, part
 from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs
@@ -123,7 +123,7 @@ def _read(
     return SpreadNeed(labels.namespace, spread, part(needs, "node_selector", "node_affinity", "tolerations"))
 
 
-class Spreading:
+class Spreading(Tallies):
     """The domains of the constraints of pods with the same need."""
 
     def __init__(self, need: SpreadNeed) -> None:
@@ -136,22 +136,6 @@ class Spreading:
         self._tallies = [tally for _, tally in (*self._hard, *self._soft)]
         self.filters, self.scores = bool(spread.hard), bool(spread.soft)
         self._least: list[int] = []  # for each hard constraint, what the emptiest domain has
-
-    def join(self, node: NodeInfo) -> Collection[int]:
-        """Add a node, or take its new labels and taints."""
-        return {index for tally in self._tallies for index in tally.join(node)}
-
-    def recount(self, node: NodeInfo) -> Collection[int]:
-        """Count the pods of a node again."""
-        moved: Collection[int] = ()
-        for tally in self._tallies:
-            if more := tally.recount(node):
-                moved = {*moved, *more}
-        return moved
-
-    def leave(self, index: int) -> Collection[int]:
-        """Remove a node."""
-        return {other for tally in self._tallies for other in tally.leave(index)}
 
     def settle(self) -> None:
         """Find the emptiest domains."""
