@@ -1,13 +1,18 @@
-"""The kernel's table of connections, of which we touch UDP only."""
+"""The kernel's table of connections, of which we touch UDP, and what of TCP nobody has answered."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.commands import CommandError, Commands
-from proxy.core.flows import Flow, parse_flows
+from proxy.core.endpoints import Target
+from proxy.core.flows import Flow, parse_attempts, parse_flows
+
+_ATTEMPTS: Final = ("-p", "tcp", "--state", "SYN_SENT")
 
 
 class Conntrack:
-    """Lists UDP flows and forgets some."""
+    """Lists UDP flows and attempts at TCP connections, and forgets some."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
@@ -27,6 +32,25 @@ class Conntrack:
             CommandError: conntrack cannot be run here.
         """
         where = ["--orig-dst", flow.destination, "--dport", str(flow.port), "--reply-src", flow.answered_by]
-        output = await self._commands.run(["conntrack", "-D", "-p", "udp", *where])
+        await self._delete("-p", "udp", *where)
+
+    async def attempts(self) -> frozenset[Target]:
+        """List who has not answered yet to somebody in this network namespace, or through it, who would connect.
+
+        Raises:
+            CommandError: conntrack cannot be run here.
+        """
+        return parse_attempts(await self._commands.succeed(["conntrack", "-L", *_ATTEMPTS]))
+
+    async def abandon(self, target: Target) -> None:
+        """Delete the attempts at connections with a target, from whatever client; none being there is fine.
+
+        Raises:
+            CommandError: conntrack cannot be run here.
+        """
+        await self._delete(*_ATTEMPTS, "--reply-src", target.ip, "--reply-port-src", str(target.port))
+
+    async def _delete(self, *which: str) -> None:
+        output = await self._commands.run(["conntrack", "-D", *which])
         if output.code and "0 flow entries" not in output.errors:
-            raise CommandError(f"conntrack cannot delete {flow}: {output.errors.strip()}")
+            raise CommandError(f"conntrack cannot delete {' '.join(which)}: {output.errors.strip()}")

@@ -24,7 +24,7 @@ from machinery.model.log import EventLog
 from machinery.model.store import Change, Store, key_of
 from proxy.commands import CommandError
 from proxy.core.desired import Desired
-from proxy.core.endpoints import LocalEndpoints
+from proxy.core.endpoints import LocalEndpoints, Target
 from proxy.core.flows import Flow, may_be_stale, plan_forgetting
 from proxy.core.merged import Merged, Owner
 from proxy.core.routes import Route
@@ -63,7 +63,7 @@ class RouteTable(Protocol):
 
 
 class FlowTable(Protocol):
-    """What knows UDP flows: `proxy.conntrack.Conntrack`."""
+    """What knows UDP flows, and attempts at TCP connections: `proxy.conntrack.Conntrack`."""
 
     async def flows(self) -> tuple[Flow, ...]:
         """List the UDP flows."""
@@ -71,6 +71,14 @@ class FlowTable(Protocol):
 
     async def forget(self, flow: Flow) -> None:
         """Delete the entries of a flow."""
+        ...
+
+    async def attempts(self) -> frozenset[Target]:
+        """List who has not answered yet to somebody who would connect."""
+        ...
+
+    async def abandon(self, target: Target) -> None:
+        """Delete the attempts at connections with a target that it has not answered."""
         ...
 
 
@@ -201,8 +209,8 @@ class Syncer:
     async def sync(self, *, anyway: bool) -> bool:
         """Write what has changed; return whether anything was written. With `anyway` the kernel is looked at, too.
 
-        Routes and rules do not wait for each other's success; flows are forgotten after the rules have changed,
-        for until then new ones come up.
+        Routes and rules do not wait for each other's success; flows and attempts are forgotten after the rules have
+        changed, for until then new ones come up.
 
         Raises:
             CommandError: something was not written; the message says all of it.
@@ -212,6 +220,7 @@ class Syncer:
             lambda: self._write(self._kernel.filter, self._desired.table, anyway=anyway),
             lambda: self._write(self._kernel.routes, self._desired.routes, anyway=anyway),
             lambda: self._forget(anyway=anyway),
+            self._abandon,
             lambda: self._write(self._kernel.addresses, self._desired.held, anyway=anyway),
             lambda: self._write(self._kernel.health, self._desired.health, anyway=anyway),
         )
@@ -294,3 +303,14 @@ class Syncer:
         if stale:
             self._log.info("udp_flows_forgotten", count=len(stale))
         return bool(stale)
+
+    async def _abandon(self) -> bool:
+        """Forget what was tried at endpoints of TCP that have gone, and was not answered: it is tried elsewhere then."""
+        gone = self._desired.abandoned
+        tried = gone & await self._kernel.flows.attempts() if gone else frozenset[Target]()
+        for target in tried:
+            await self._kernel.flows.abandon(target)
+        gone.clear()
+        if tried:
+            self._log.info("tcp_attempts_forgotten", endpoints=len(tried))
+        return bool(tried)

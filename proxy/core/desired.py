@@ -14,8 +14,8 @@ from machinery.model.dns_process import DNS_SERVICE, dns_processes
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.load_balancers import ANNOUNCER, is_ours
-from proxy.core.endpoints import LocalEndpoints, PortPlan, balancer_ips, plan_health, plan_ports
-from proxy.core.flows import Address, plan_udp
+from proxy.core.endpoints import LocalEndpoints, PortPlan, Target, balancer_ips, plan_health, plan_ports
+from proxy.core.flows import Address, plan_abandoning, plan_udp
 from proxy.core.merged import Merged, Owner
 from proxy.core.policies import Policies
 from proxy.core.routes import NodeFacts, facts_of, plan_routes
@@ -32,7 +32,7 @@ class Desired:
     """What the kernel should have, and what load balancers are told.
 
     `table`, in which `policies` keeps what NetworkPolicies want; `routes`, gateways by networks; `udp`, the endpoints that
-    flows may have; `health`, by node ports; `held`, the addresses of load balancers that this node answers for, each with
+    flows may have; `abandoned`, endpoints of TCP that have gone, until somebody has cleared it; `health`, by node ports; `held`, the addresses of load balancers that this node answers for, each with
     the node's own.
     """
 
@@ -43,6 +43,7 @@ class Desired:
         self.table: Merged[Item, str] = Merged()
         self.routes: Merged[str, str] = Merged()
         self.udp: Merged[Address, frozenset[str]] = Merged()
+        self.abandoned: set[Target] = set()
         self.policies = Policies(self.table, node_name)
         self.health: Merged[int, LocalEndpoints] = Merged()
         self.held: Merged[str, str] = Merged()
@@ -76,6 +77,7 @@ class Desired:
         if plans != before or any(plan.sources for plan in plans):
             self.table.put(key, plan_service(plans, self._cluster_cidr, self.own.addresses))
             self.udp.put(key, plan_udp(plans))
+            self.abandoned |= plan_abandoning(before, plans)
         self.health.put(key, plan_health(service, slices, self._node_name) if service else {})
         self.held.put(key, self._answered(service) if service else {})
 

@@ -1,8 +1,10 @@
-"""Which UDP flows the kernel has to forget.
+"""Which flows the kernel has to forget.
 
 A flow's first packet decides where all others go, and UDP has no end: a client that keeps its source port would
-talk to an endpoint that has gone for as long as it keeps talking. TCP needs none of this, and is left alone:
-connections to a pod that terminates have to come to their own end.
+talk to an endpoint that has gone for as long as it keeps talking. Connections of TCP are left alone, for those to a pod
+that terminates have to come to their own end; attempts at one are not. An attempt that a dead node never answered stands in
+the kernel's table for two minutes, and whatever connection gets the same source port meanwhile is sent to the dead node,
+too. Forgotten, it goes to a living endpoint the next time that its client tries.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from proxy.core.endpoints import PortPlan
+from proxy.core.endpoints import PortPlan, Target
 from proxy.core.merged import Difference
 
 Address: TypeAlias = tuple[str, int]  # where a client sends to, and the port; "" for any address of this node
 Allowed: TypeAlias = Callable[[Address], frozenset[str] | None]
 """Returns the endpoints that may have flows to an address, None where it is no Service's."""
 
-_FIELD: Final = re.compile(r"(src|dst|sport|dport)=(\S+)")
+_FIELD: Final = re.compile(r"(src|dst|sport|dport)=(\S+)")  # of a packet first, then of its answer
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,13 +51,36 @@ def plan_udp(plans: Iterable[PortPlan]) -> dict[Address, frozenset[str]]:
 def parse_flows(listing: str) -> tuple[Flow, ...]:
     """Read what `conntrack -L -p udp` prints; lines that are no flows are left out."""
     flows: set[Flow] = set()
-    for line in listing.splitlines():
-        values: dict[str, list[str]] = defaultdict(list)
-        for key, value in _FIELD.findall(line):
-            values[key].append(value)
+    for values in map(_fields, listing.splitlines()):
         if len(values["src"]) == 2 and values["dport"]:
             flows.add(Flow(values["dst"][0], int(values["dport"][0]), values["src"][1]))
     return tuple(sorted(flows))
+
+
+def parse_attempts(listing: str) -> frozenset[Target]:
+    """Read from what `conntrack -L -p tcp --state SYN_SENT` prints who has not answered yet."""
+    fields = map(_fields, listing.splitlines())
+    return frozenset(
+        Target(each["src"][1], int(each["sport"][1]))
+        for each in fields
+        if len(each["src"]) == len(each["sport"]) == 2
+    )
+
+
+def _fields(line: str) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = defaultdict(list)
+    for key, value in _FIELD.findall(line):
+        values[key].append(value)
+    return values
+
+
+def plan_abandoning(before: Iterable[PortPlan], now: Iterable[PortPlan]) -> frozenset[Target]:
+    """Return the endpoints of TCP that one Service had and has no more: what is tried at them will not be answered."""
+    return _tcp(before) - _tcp(now)
+
+
+def _tcp(plans: Iterable[PortPlan]) -> frozenset[Target]:
+    return frozenset(target for plan in plans if plan.protocol == "tcp" for target in plan.serving)
 
 
 def may_be_stale(differences: Iterable[Difference[Address, frozenset[str]]]) -> bool:

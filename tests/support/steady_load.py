@@ -93,9 +93,13 @@ class Load:
 
     def __str__(self) -> str:
         lost = Counter((each.door, each.why) for each in self.failures)
-        times = [round(each.sent_s, 1) for each in self.failures]
-        when = f", sent from {min(times)} to {max(times)} s" if times else ""
-        return f"answered {dict(self.answered)}, lost {dict(lost)}{when}, slowest {self.slowest_s:.2f} s"
+        when = Counter((int(each.sent_s), each.door) for each in self.failures)
+        sent = [f"{number} to {door} in second {second}" for (second, door), number in sorted(when.items())]
+        marks = ", ".join(f"{mark:.1f} s" for mark in self.marks)
+        return (
+            f"answered {dict(self.answered)}, lost {dict(lost)}, sent {', '.join(sent) or 'never'};"
+            f" marks {marks}; slowest {self.slowest_s:.2f} s"
+        )
 
 
 @dataclass

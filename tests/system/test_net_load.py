@@ -24,9 +24,9 @@ LEAST_RATE = 60.0
 STEADY_S = 2.0  # before and after what happens
 DNS_BACK_S = 5.0  # a killed server is started again, and knows everything again
 DEAD_EDGE_S = 4.0  # a killed replica of the ingress proxy is no endpoint any more
-DEAD_NODE_S = (
-    12.0  # fast profile: 2 s on a quiet machine; beside other suites a starved cluster took up to 9 s
-)
+# Fast profile: 2 s on a quiet machine; beside other suites a starved cluster took up to 9 s. An attempt is tried again by its
+# client after 1 s and gets a living endpoint then, so nothing is lost where the cluster is quicker than PATIENCE_S.
+DEAD_NODE_S = 12.0
 ASKER = "node-1"
 EDGE = "kubarium-ingress"  # the namespace of the ingress controller
 

@@ -18,6 +18,7 @@ from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.log import SILENT
+from machinery.model.store import Change, EventType
 from machinery.process.clock import SystemClock
 from proxy.addresses import Addresses
 from proxy.cleanup import clean_up
@@ -27,7 +28,7 @@ from proxy.core.desired import Desired
 from proxy.nft import Nft
 from proxy.redirects import switch_off_redirects
 from proxy.routes import Routes, enable_forwarding, sees_bridged
-from proxy.sync import Kernel, Syncer
+from proxy.sync import Kernel, Stores, Syncer
 from tests.support.builders import changed
 from tests.support.netns import MACHINE_IP, NODE_IPS, POD_CIDRS, POD_IPS, Lab, inside
 from tests.support.proxy import (
@@ -68,6 +69,11 @@ class Cluster:
             inside(self.lab.space(name), lambda name=name: asyncio.run(self._sync(name)))
 
     async def _sync(self, name: str) -> None:
+        syncer, _ = self.proxy(name)
+        await syncer.sync(anyway=True)
+
+    def proxy(self, name: str) -> tuple[Syncer, Stores]:
+        """Make a node's proxy, in its namespace, that was told of everything, and return it with what it reads."""
         enable_forwarding()
         switch_off_redirects()
         bridged = sees_bridged() if self.bridged is None else self.bridged
@@ -83,7 +89,7 @@ class Cluster:
             min_gap_s=0.05,
         )
         tell_all(stores, syncer)
-        await syncer.sync(anyway=True)
+        return syncer, stores
 
 
 @pytest.fixture
@@ -508,6 +514,34 @@ def test_udp_flow_is_forgotten(cluster: Cluster) -> None:
         moment(left).sync()
         client.sendto(b"2", (SERVICE_IP, PORT))
         assert _hears(doors[left], b"2")
+
+
+def test_an_attempt_at_what_is_gone_is_forgotten(cluster: Cluster) -> None:
+    """Whoever gets the source port of a client that waited for a dead endpoint in vain is not sent there, too."""
+    dead = replace(
+        cluster, services=[service()], slices=[endpoint_slice(endpoint("10.244.2.99", node="node-2"))]
+    )
+    alive = endpoint_slice(endpoint(POD_IPS["pod-2a"], node="node-2"))
+
+    def attempt() -> bool:
+        with cluster.lab.client("pod-1a") as client:
+            client.settimeout(0.3)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind((POD_IPS["pod-1a"], 4123))
+            return client.connect_ex((SERVICE_IP, PORT)) == 0
+
+    async def change() -> tuple[bool, bool]:
+        syncer, stores = dead.proxy("node-1")
+        await syncer.sync(anyway=True)
+        before = await asyncio.to_thread(attempt)
+        (old,) = stores.slices.list()
+        stores.slices.put(alive)
+        syncer.on_slice(Change(EventType.MODIFIED, old, alive))
+        await syncer.sync(anyway=False)
+        return before, await asyncio.to_thread(attempt)
+
+    with serving(cluster.lab, "pod-2a"):
+        assert inside(cluster.lab.space("node-1"), lambda: asyncio.run(change())) == (False, True)
 
 
 def _hears(door: socket.socket, text: bytes) -> bool:

@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 
 from machinery.model.k8s.discovery_v1 import Endpoint
-from proxy.core.endpoints import plan_ports
-from proxy.core.flows import Address, Allowed, Flow, may_be_stale, parse_flows, plan_forgetting, plan_udp
+from proxy.core.endpoints import Target, plan_ports
+from proxy.core.flows import (
+    Address,
+    Allowed,
+    Flow,
+    may_be_stale,
+    parse_attempts,
+    parse_flows,
+    plan_abandoning,
+    plan_forgetting,
+    plan_udp,
+)
 from proxy.core.merged import Difference
 from proxy.core.topology import Place
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, service, service_port
@@ -16,6 +26,11 @@ from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, leaving, s
 LISTING = """\
 udp      17 29 src=10.1.0.2 dst=10.96.7.7 sport=4000 dport=8123 [UNREPLIED] src=10.1.0.3 dst=10.1.0.2 sport=53 dport=4000 mark=0 use=1
 udp      17 29 src=10.1.0.4 dst=10.96.7.7 sport=4001 dport=8123 src=10.1.0.3 dst=10.1.0.4 sport=53 dport=4001 [ASSURED] mark=0 use=1
+conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
+"""
+ATTEMPTS = """\
+tcp      6 104 SYN_SENT src=10.1.0.2 dst=10.96.7.7 sport=4000 dport=8123 [UNREPLIED] src=10.1.0.3 dst=10.1.0.2 sport=9123 dport=30250 mark=0 use=1
+tcp      6 108 SYN_SENT src=10.77.0.11 dst=10.77.0.12 sport=4001 dport=30053 [UNREPLIED] src=10.77.0.12 dst=10.77.0.11 sport=30053 dport=4001 mark=0 use=1
 conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
 """
 NOTHING: Allowed = dict[Address, frozenset[str]]().get
@@ -67,6 +82,28 @@ def test_flows_that_are_no_services_stay() -> None:
 def test_tcp_has_no_table() -> None:
     """TCP connections are never forgotten."""
     assert plan_udp(plan_ports(service(), [endpoint_slice(endpoint("10.1.0.1"))], Place("node-1"))) == {}
+
+
+def test_attempts_at_connections_are_read() -> None:
+    """By who has not answered yet; other lines are none."""
+    assert parse_attempts(ATTEMPTS) == {Target("10.1.0.3", 9123), Target("10.77.0.12", 30_053)}
+
+
+def test_endpoints_that_have_gone_are_abandoned() -> None:
+    """Not those that still serve, nor UDP's, which have a table."""
+    before, now = (
+        plan_ports(
+            service(ports=[service_port(), service_port(name="udp", port=53, protocol="UDP")]),
+            [endpoint_slice(*ends), endpoint_slice(*ends, protocol="UDP", name="web-udp")],
+            Place("node-1"),
+        )
+        for ends in (
+            [endpoint("10.1.0.1"), endpoint("10.1.0.2"), endpoint("10.1.0.3")],
+            [endpoint("10.1.0.1"), leaving("10.1.0.2")],
+        )
+    )
+    assert plan_abandoning(before, now) == {Target("10.1.0.3", 9123)}
+    assert plan_abandoning((), now) == plan_abandoning(now, now) == frozenset()
 
 
 @pytest.mark.parametrize(

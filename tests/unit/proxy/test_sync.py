@@ -12,6 +12,7 @@ from machinery.model.requests import EventType
 from machinery.model.store import Change, key_of
 from proxy.commands import CommandError
 from proxy.core.desired import Desired
+from proxy.core.endpoints import Target
 from proxy.core.flows import Flow
 from proxy.core.merged import Merged
 from proxy.core.routes import Route
@@ -43,6 +44,7 @@ class Recorder:
     listings: int = 0
     routes: dict[str, str] = field(default_factory=dict)
     known: tuple[Flow, ...] = ()
+    tried: set[Target] = field(default_factory=set)
 
     def kernel(self) -> Kernel:
         """Return it as the kernel."""
@@ -65,6 +67,15 @@ class Recorder:
     async def forget(self, flow: Flow) -> None:
         """Delete."""
         self.known = tuple(known for known in self.known if known != flow)
+
+    async def attempts(self) -> frozenset[Target]:
+        """List."""
+        self.listings += 1
+        return frozenset(self.tried)
+
+    async def abandon(self, target: Target) -> None:
+        """Delete."""
+        self.tried.discard(target)
 
 
 @dataclass
@@ -200,6 +211,25 @@ async def test_stale_flows_are_forgotten() -> None:
         here.syncer.on_service(Change(EventType.DELETED, svc, None))
         await here.clock.settle()
         assert here.recorder.known == ()
+
+
+async def test_attempts_at_what_is_gone_are_forgotten() -> None:
+    """They alone, and where nothing has gone nobody looks."""
+    async with running() as here:
+        web = service("web", ip="10.96.7.8")
+        slices = [
+            endpoint_slice(*(endpoint(ip, node="node-2") for ip in ips), of="web", name="web-abcde")
+            for ips in (["10.244.2.3", "10.244.2.4"], ["10.244.2.3"])
+        ]
+        here.recorder.tried = {Target("10.244.2.3", 9123), Target("10.244.2.4", 9123)}
+        here.stores.services.put(web)
+        here.recorder.listings = 0
+        for each in slices:
+            here.stores.slices.put(each)
+            here.syncer.on_slice(Change(EventType.MODIFIED, each, each))
+            await here.clock.advance(1)
+        assert here.recorder.tried == {Target("10.244.2.3", 9123)}
+        assert here.recorder.listings == 1
 
 
 async def test_a_failure_forgets_no_difference() -> None:

@@ -18,6 +18,7 @@ from machinery.model.log import SILENT
 from machinery.model.requests import EventType, WatchEvent
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES, KubeObject
 from proxy.core.desired import Desired
+from proxy.core.endpoints import Target
 from proxy.core.flows import Flow
 from proxy.core.merged import Merged
 from proxy.core.routes import Route, change_routes
@@ -65,6 +66,13 @@ class Written:
         return ()
 
     async def forget(self, flow: Flow) -> None:
+        """Nothing."""
+
+    async def attempts(self) -> frozenset[Target]:
+        """Say that all is answered."""
+        return frozenset()
+
+    async def abandon(self, target: Target) -> None:
         """Nothing."""
 
 
