@@ -260,7 +260,7 @@ def _rules(
         weight=_RULES_WEIGHT if custom.schema.has_rules else 0,
         warnings=finalizer_warnings,
         refuses_new=refuses_new,
-        prepare=_WITH_STATUS if has_status else Prepare(),
+        prepare=_with_status(custom) if has_status else Prepare(),
         reset=_RESET if has_status else {},
         validate=Validate(create=custom.check, update=custom.check, status=custom.check),
         counts_generation=True,
@@ -287,6 +287,16 @@ def finalizer_warnings(obj: Json, old: Json | None) -> tuple[str, ...]:
     )
 
 
+def _with_status(custom: CustomSchema) -> Prepare:
+    """Return what keeps the status apart: of a new object, what the client says of it goes, what the schema says stays."""
+
+    def create(new: Json, context: WriteContext) -> Json:
+        found = without_status(new, context)
+        return custom.complete(found) if custom.schema.has_defaults else found
+
+    return Prepare(create=create, update=_with_old_status, status=_status_alone)
+
+
 def _with_old_status(new: Json, old: Json, context: WriteContext) -> Json:
     return with_old_status(new, old, context)
 
@@ -299,7 +309,6 @@ def _status_alone(new: Json, old: Json, _context: WriteContext) -> Json:
     return {**kept(new, old, *(name for name in {*new, *old} if name != "status")), "metadata": meta}
 
 
-_WITH_STATUS: Final = Prepare(create=without_status, update=_with_old_status, status=_status_alone)
 _RESET: Final[dict[str, Json]] = {"": {"f:status": {}}, "status": {"f:metadata": {}, "f:spec": {}}}
 
 
