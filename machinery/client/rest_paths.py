@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any, Final
+from typing import Final
+from urllib.parse import quote, urlencode
 
 from machinery.client.field_manager import field_manager
 from machinery.client.transport import ApiRequest
@@ -11,6 +11,7 @@ from machinery.model.k8s import meta_v1
 from machinery.model.requests import DeleteOptions
 from machinery.wire import objects
 
+_PATH: Final = "/:@!$&'()*+,;=~-._"  # what stands for itself in a path (RFC 3986)
 _WRITES: Final = frozenset({"Create", "Update", "Patch"})
 
 
@@ -42,6 +43,12 @@ def query(request: ApiRequest, caller: str) -> dict[str, str]:
     return {key: text for key, text in texts.items() if text}
 
 
+def target(request: ApiRequest, caller: str) -> str:
+    """Return path and query as a request's first line has them."""
+    options = urlencode(query(request, caller), quote_via=quote)
+    return quote(path(request), safe=_PATH) + (f"?{options}" if options else "")
+
+
 def media_type(request: ApiRequest) -> str:
     """Return what the body is written as."""
     return request.patch_type.value if request.method == "Patch" else "application/json"
@@ -61,14 +68,3 @@ def _delete_options(options: DeleteOptions) -> meta_v1.DeleteOptions:
         propagationPolicy=options.propagation_policy,
         preconditions=preconditions if options.uid or options.resource_version else None,
     )
-
-
-def kept_alive_socket(info: tuple[Any, ...]) -> socket.socket:
-    """Open a socket that notices a vanished peer within 15 s."""
-    family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
-        made.setsockopt(socket.IPPROTO_TCP, option, value)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000)
-    return made

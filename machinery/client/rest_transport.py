@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from machinery.client import rest_paths
 from machinery.client.api import Api
 from machinery.client.failover import Server, over
+from machinery.client.http_client import Answer, Broken, HttpClient, NotConnected
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls, RenewableTls
@@ -38,9 +41,6 @@ from machinery.model.resources import KubeObject
 from machinery.model.seam import Ends, Seam
 from machinery.wire import objects
 from machinery.wire.cause_headers import SERVER_KEY, acting, request_metadata
-
-if TYPE_CHECKING:
-    import aiohttp
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -83,7 +83,7 @@ class Token:
 
 @dataclass(slots=True, eq=False)
 class _Session:
-    http: aiohttp.ClientSession
+    http: HttpClient
     users: int = 0  # requests under way
 
 
@@ -116,7 +116,7 @@ def connect_rest(
     """
 
     def opened(url: str, name: str) -> Server:
-        transport = RestTransport(url, credentials, caller=caller)
+        transport = RestTransport(url, credentials, caller=caller, clock=clock)
         return Server(url, through(transport, seam, Ends(caller, name, "rest")), transport.reach)
 
     return Api(over(opened, servers, caller=caller, clock=clock, log=log))
@@ -131,10 +131,13 @@ class RestTransport:
         credentials: ClientTls | RenewableTls | Token | None,
         *,
         caller: str,
+        clock: Clock,
     ) -> None:
         self._url = server_url.rstrip("/")
+        self._prefix = urlsplit(self._url).path
         self._credentials = credentials
-        self._server_name = (credentials.server_name or None) if credentials is not None else None
+        self._server_name = credentials.server_name if credentials is not None else ""
+        self._clock = clock
         self._caller = caller
         self._session: _Session | None = None
         self._leaving: list[_Session] = []  # which show a certificate that was renewed
@@ -191,7 +194,7 @@ class RestTransport:
         async with self._response(request, None) as response:
             yield []
             rest = b""
-            async for chunk in response.content.iter_any():
+            async for chunk in response.chunks():
                 *lines, rest = (rest + chunk).split(b"\n")
                 if lines:
                     yield [_event(line, type_) for line in lines if line.strip()]
@@ -201,51 +204,39 @@ class RestTransport:
         self._closed = True
         for session in (*self._leaving, self._session):
             if session is not None:
-                await session.http.close()
+                session.http.close()
 
     @asynccontextmanager
-    async def _response(
-        self, request: ApiRequest, timeout_s: float | None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request and hand its answer over while the connection is open; errors become ApiErrors."""
-        import aiohttp
+    async def _response(self, request: ApiRequest, timeout_s: float | None) -> AsyncIterator[Answer]:
+        """Send a request and hand its answer over while the connection is open; errors become ApiErrors.
 
+        `timeout_s` are wall seconds for all of it; None limits only the server's silence.
+        """
         method, path = _METHODS[request.method], rest_paths.path(request)
-        limits = aiohttp.ClientTimeout(
-            total=timeout_s, sock_connect=5, sock_read=timeout_s or SILENCE_LIMIT_S
-        )
         session = self._opened()
         session.users += 1
         try:
-            async with session.http.request(
-                method,
-                self._url + path,
-                params=rest_paths.query(request, self._caller),
-                headers=self._headers(request),
-                timeout=limits,
-                data=rest_paths.body(request),
-                server_hostname=self._server_name,
-            ) as response:
-                self.answered_by = response.headers.get(SERVER_KEY, self.answered_by)
-                if response.status >= 400:
-                    raise error_of(response.status, await response.read())
-                yield response
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            async with self._clock.timeout_wall(timeout_s):
+                target = f"{self._prefix}{rest_paths.target(request, self._caller)}"
+                body, headers = rest_paths.body(request), self._headers(request)
+                async with session.http.request(method, target, headers, body) as answer:
+                    self.answered_by = answer.headers.get(SERVER_KEY, self.answered_by)
+                    if answer.status >= 300:
+                        raise error_of(answer.status, await answer.read())
+                    yield answer
+        except NotConnected as error:
             raise NotSent(f"{method} {path}: {error}") from error
         except TimeoutError as error:
             if timeout_s is None:
                 raise Unavailable(f"{method} {path}: the server has gone silent") from error
             raise DeadlineExceeded(f"no answer to {method} {path} in time") from error
-        except aiohttp.ClientError as error:
-            raise Unavailable(f"{method} {path}: {error}") from error
-        except RuntimeError as error:  # what aiohttp says to a reader whose session was closed
-            if not self._closed:
-                raise
-            raise Unavailable(f"{method} {path}: the connection to the apiserver was closed") from error
+        except Broken as error:
+            why = "the connection to the apiserver was closed" if self._closed else error
+            raise Unavailable(f"{method} {path}: {why}") from error
         finally:
             session.users -= 1
             if self._leaving:
-                await self._close_left()
+                self._close_left()
 
     def _renew(self, _tls: ClientTls) -> None:
         """Open new connections from now on; those of before are closed when nobody uses them."""
@@ -253,36 +244,37 @@ class RestTransport:
             self._leaving.append(self._session)
             self._session = None
 
-    async def _close_left(self) -> None:
+    def _close_left(self) -> None:
         left, self._leaving = (
             [each for each in self._leaving if not each.users],
             [each for each in self._leaving if each.users],
         )
         for session in left:
-            await session.http.close()
+            session.http.close()
 
     def _opened(self) -> _Session:
-        import aiohttp
-
         if self._closed:
             raise Unavailable("the connection to the apiserver is closed")
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0, ssl=self._ssl(), socket_factory=rest_paths.kept_alive_socket
-            )
             self._session = _Session(
-                aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=True)
+                HttpClient(
+                    self._url,
+                    self._tls(),
+                    clock=self._clock,
+                    silence_s=SILENCE_LIMIT_S,
+                    server_name=self._server_name,
+                )
             )
         return self._session
 
-    def _ssl(self) -> Any:
+    def _tls(self) -> ssl.SSLContext | None:
         match self._credentials:
             case ClientTls() | RenewableTls():
                 return self._credentials.ssl_context()
             case Token(ca_file=ca_file):
                 return ClientTls(ca_file).ssl_context()
             case None:
-                return True  # the system's own authorities
+                return None  # the system's own authorities
 
     def _headers(self, request: ApiRequest) -> dict[str, str]:
         headers = {

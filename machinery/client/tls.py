@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from machinery.model.clock import Clock
-from machinery.rpc.channel import Channel
-from machinery.wire.stubs import secure_channel
+
+if TYPE_CHECKING:
+    from machinery.rpc.channel import Channel  # with protobuf, which clients of the REST door do without
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class ClientTls:
         Raises:
             OSError: a file cannot be read, or (ssl.SSLError) holds no key or certificate.
         """
+        from machinery.wire.stubs import secure_channel
+
         return secure_channel(server, self.grpc_context(), clock, server_name=self.server_name)
 
     def grpc_context(self) -> ssl.SSLContext:

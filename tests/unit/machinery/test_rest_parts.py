@@ -13,13 +13,14 @@ from machinery.model.errors import AlreadyExists
 from machinery.model.k8s.core_v1 import ConfigMap
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import CONFIG_MAPS
+from machinery.process.clock import WALL
 
 
 class _Meeting(RestTransport):
     """Answers none of its requests until so many are under way; refuses the one for "taken"."""
 
     def __init__(self, number: int) -> None:
-        super().__init__("https://apiserver", None, caller="test")
+        super().__init__("https://apiserver", None, caller="test", clock=WALL)
         self._all_there = asyncio.Barrier(number)
 
     async def call(self, request: ApiRequest, timeout_s: float) -> bytes:
