@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.model.pods import (
     BEST_EFFORT,
@@ -16,6 +17,7 @@ from machinery.model.pods import (
     container_limits,
     container_requests,
     is_sidecar,
+    lasting_containers,
     limits,
     limits_all,
     qos_class,
@@ -96,9 +98,11 @@ def oom_score_adj(pod: Pod, container: Container, node_memory_bytes: int) -> int
         return _GUARANTEED_OOM
     if qos_class(pod) == BEST_EFFORT:
         return 1000
-    score = _burstable_oom(container, node_memory_bytes)
+    spare = _spare_memory(pod)
+    score = _burstable_oom(container, spare, node_memory_bytes)
     if is_sidecar(container) and any(each.name == container.name for each in pod.spec.initContainers):
-        score = min([score, *(_burstable_oom(main, node_memory_bytes) for main in pod.spec.containers)])
+        mains = (_burstable_oom(main, spare, node_memory_bytes) for main in pod.spec.containers)
+        score = min([score, *mains])
     return score
 
 
@@ -154,8 +158,17 @@ def _has_pod_limit(pod: Pod, resource: str) -> bool:
     return bool(pod.spec.resources and resource in pod.spec.resources.limits)
 
 
-def _burstable_oom(container: Container, node_memory_bytes: int) -> int:
-    asked = container_requests(container).memory_bytes
+def _spare_memory(pod: Pod) -> int:
+    """Return each container's share of the bytes that a pod asks for as a whole, and its containers do not (KEP-2837)."""
+    if not pod.spec.resources or "memory" not in pod.spec.resources.requests:
+        return 0
+    lasting = list(lasting_containers(pod.spec))
+    whole = quantity.parse(pod.spec.resources.requests["memory"])
+    return max(0, int(whole) - sum(container_requests(each).memory_bytes for each in lasting)) // len(lasting)
+
+
+def _burstable_oom(container: Container, spare: int, node_memory_bytes: int) -> int:
+    asked = container_requests(container).memory_bytes + spare
     score = 1000 - 1000 * asked // max(1, node_memory_bytes)
     return min(999, max(1000 + _GUARANTEED_OOM, score))
 

@@ -17,7 +17,7 @@ from machinery.model.json_objects import Json, spec
 Side: TypeAlias = Literal["requests", "limits"]
 
 HUGE_PAGES: Final = "hugepages-"
-_POD_LEVEL: Final = frozenset({"cpu", "memory"})
+POD_LEVEL: Final = frozenset({"cpu", "memory"})  # and huge pages
 
 
 def container_amounts(container: Json, side: Side) -> dict[str, Amount]:
@@ -28,6 +28,17 @@ def container_amounts(container: Json, side: Side) -> dict[str, Amount]:
 def declared(pod: Json, side: Side) -> dict[str, Amount]:
     """Return what the spec of a pod asks for, without the overhead of a RuntimeClass."""
     return _total(spec(pod), side, lambda container: container_amounts(container, side))
+
+
+def of_containers(pod_spec: Json, side: Side) -> dict[str, Amount]:
+    """Return what the containers of a pod ask for together, whatever it asks for as a whole."""
+    return _together(pod_spec, lambda container: container_amounts(container, side))
+
+
+def all_limited(pod_spec: Json, name: str) -> bool:
+    """Whether each container of a pod has a limit for a resource, those that begin it, too."""
+    listed = [*(pod_spec.get("containers") or ()), *(pod_spec.get("initContainers") or ())]
+    return all(name in container_amounts(each, "limits") for each in listed)
 
 
 def charged(pod: Json, side: Side) -> dict[str, Amount]:
@@ -62,6 +73,12 @@ def is_sidecar(container: Json) -> bool:
 
 
 def _total(pod_spec: Json, side: Side, of: Callable[[Json], Amounts]) -> dict[str, Amount]:
+    """Return what the containers ask for, or, for each resource that the whole pod says something of, that."""
+    whole = container_amounts(pod_spec, side)
+    return {**_together(pod_spec, of), **amounts.only(whole, filter(is_pod_level, whole))}
+
+
+def _together(pod_spec: Json, of: Callable[[Json], Amounts]) -> dict[str, Amount]:
     """Return the most that is needed at once: by all that stay, or by one that begins the pod and the sidecars before it."""
     total: dict[str, Amount] = {}
     for container in pod_spec.get("containers") or ():
@@ -76,13 +93,12 @@ def _total(pod_spec: Json, side: Side, of: Callable[[Json], Amounts]) -> dict[st
         else:  # what only the sidecars need is in the total
             amounts.raise_to(beginning, amounts.added(own, amounts.only(sidecars, own)))
     amounts.raise_to(total, beginning)
-    whole = container_amounts(pod_spec, side)
-    return {**total, **amounts.only(whole, filter(is_pod_level, whole))}
+    return total
 
 
 def is_pod_level(name: str) -> bool:
     """Whether a pod may ask for a resource as a whole, whatever its containers ask for."""
-    return name in _POD_LEVEL or name.startswith(HUGE_PAGES)
+    return name in POD_LEVEL or name.startswith(HUGE_PAGES)
 
 
 def _statuses(pod: Json) -> dict[str, Json]:

@@ -106,6 +106,26 @@ def test_over_the_memory_limit_is_oom_killed(kubectl: Kubectl):
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
 
 
+def test_what_a_pod_is_limited_to_as_a_whole_bounds_its_containers_together(kubectl: Kubectl):
+    """Each keeps 40 MiB in a variable, for which there is room; for both together there is none."""
+    script = "x=$(head -c 41943040 /dev/zero | tr '\\0' x); echo kept; sleep 60"
+    limited = {"resources": {"limits": {"cpu": "1", "memory": "100Mi"}}}
+    alone, couple = pod("alone", script, **limited), pod("couple", script, **limited)
+    [one] = couple["spec"]["containers"]
+    couple["spec"]["containers"] = [{**one, "name": name} for name in ("left", "right")]
+    kubectl.apply(alone, couple)
+
+    def ended() -> list[str]:
+        statuses = kubectl.get("pod", "couple")["status"].get("containerStatuses") or []
+        terminated = [each["state"].get("terminated") or {} for each in statuses]
+        return [each["reason"] for each in terminated if each]
+
+    assert eventually(ended, what="the end of one of both") == ["OOMKilled"]
+    eventually(lambda: kubectl("logs", "alone") == "kept\n", what="what one keeps alone")
+    status = kubectl.get("pod", "alone")["status"]
+    assert (status["phase"], status["qosClass"]) == ("Running", "Guaranteed")
+
+
 def test_half_a_core_is_half_a_core(kubectl: Kubectl):
     """A busy container with limits.cpu 500m gets half a second of CPU time a second."""
     script = "i=0; while :; do i=$((i+1)); done"

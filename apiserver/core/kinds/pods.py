@@ -73,11 +73,12 @@ def _prepare_create(obj: Json, context: WriteContext) -> Json:
 
 
 def _qos_class(obj: Json) -> str:
-    """Return the class; what a pod says of its resources as a whole does not count here."""
-    listed = (
-        container for field in ("containers", "initContainers") for container in spec(obj).get(field) or ()
-    )
-    resources = [container.get("resources") or {} for container in listed]
+    """Return the class: of what the pod says of its resources as a whole, where it does, else of its containers."""
+    own = spec(obj)
+    whole = own.get("resources") or {}
+    listed = [*(own.get("containers") or ()), *(own.get("initContainers") or ())]
+    is_whole = whole.get("requests") or whole.get("limits")
+    resources = [whole] if is_whole else [container.get("resources") or {} for container in listed]
     return qos_class_of((each.get("requests") or {}, each.get("limits") or {}) for each in resources)
 
 

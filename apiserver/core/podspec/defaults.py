@@ -14,6 +14,7 @@ from math import ceil
 from typing import Final
 
 from apiserver.core.podspec.claimed_volumes import default_ephemeral
+from apiserver.core.podspec.pod_resources import default_pod_resources
 from apiserver.core.podspec.remote_volumes import default_remote
 from apiserver.core.values import Json
 from machinery.model import quantity
@@ -28,6 +29,7 @@ def default_pod(obj: Json) -> Json:
     spec = obj.setdefault("spec", {})
     for container in containers(spec):
         _request_what_is_limited(container)
+    default_pod_resources(spec)
     spec.setdefault("enableServiceLinks", True)
     default_spec(spec)
     if spec.get("hostNetwork"):
@@ -66,6 +68,8 @@ def default_spec(spec: Json) -> None:
         _default_container(container)
     for container in spec.get("ephemeralContainers") or []:
         _default_container(container)
+    if spec.get("resources"):
+        _round_to_thousandths(spec["resources"])
 
 
 def _name_service_account(spec: Json) -> None:

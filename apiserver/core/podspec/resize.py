@@ -37,6 +37,10 @@ def only_resized(new: Json, old: Json, _context: WriteContext) -> Json:
         if before or after:
             pairs = zip(after, before, strict=True) if same else ()
             own[name] = [_resized(*pair) for pair in pairs] if same else after
+    if "resources" in spec(
+        new
+    ):  # which `resized_causes` does not let through, instead of a change that nobody makes
+        own["resources"] = spec(new)["resources"]
     return {**with_old_metadata(new, old), "spec": own}
 
 
@@ -50,6 +54,9 @@ def resized_causes(new: Json, old: Json, new_qos: str, old_qos: str) -> list[Cau
         found.append(field_errors.invalid("spec", old_qos, text))
     if not _is_supported(old):
         found.append(field_errors.forbidden("spec", "Pod running on node without support for resize"))
+    if (spec(new).get("resources") or {}) != (spec(old).get("resources") or {}):
+        text = "changing what a pod has as a whole in place is not built: resize its containers"
+        found.append(field_errors.forbidden("spec.resources", text))
     if misplaced := list(_order_causes(spec(new), spec(old))):
         return [*found, *misplaced]
     for name in reversed(_LISTS):

@@ -12,6 +12,7 @@ from apiserver.core.podspec.affinity import affinity_causes
 from apiserver.core.podspec.containers import container_list_causes
 from apiserver.core.podspec.device_claims import device_claim_causes
 from apiserver.core.podspec.dns import dns_causes
+from apiserver.core.podspec.pod_resources import pod_resource_causes
 from apiserver.core.podspec.resources import resource_causes
 from apiserver.core.podspec.security import host_users_causes, pod_security_causes
 from apiserver.core.podspec.spread import spread_causes
@@ -33,6 +34,7 @@ def validate_spec(spec: Json, path: str) -> list[Cause]:
         *volume_causes(spec.get("volumes") or [], f"{path}.volumes"),
         *device_claim_causes(spec.get("resourceClaims") or [], f"{path}.resourceClaims"),
         *container_list_causes(spec, path),
+        *pod_resource_causes(spec, path),
         *_host_network_causes(spec, path),
         *_restart_causes(spec, path),
         *dns_causes(spec, path),

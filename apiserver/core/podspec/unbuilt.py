@@ -11,7 +11,6 @@ from apiserver.core.values import Json
 _BUILT_PROJECTIONS: Final = frozenset({"configMap", "downwardAPI", "secret", "serviceAccountToken"})
 
 _SPEC: Final[dict[str, str]] = {
-    "resources": "give requests and limits to the containers",
     "schedulingGroup": "pods are scheduled one by one",
 }
 

@@ -9,6 +9,7 @@ import pytest
 from kubelet.core.cgroups import (
     Limits,
     burstable_shares,
+    oom_score_adj,
     pod_group,
     pod_limits,
     qos_groups,
@@ -72,6 +73,14 @@ def test_pod_level_limits_bound_a_pod():
     """The pod's own resources count."""
     one = pod(containers=[container(requests={"cpu": "100m"})], resources=resources(BOTH, BOTH))
     assert pod_limits(one) == Limits(512, 50_000, 64 * 2**20)
+
+
+def test_what_a_pod_asks_for_itself_spares_its_containers():
+    """What is not asked for by any of them, is shared evenly by those that last, when it comes to who is killed first."""
+    containers = [container("a", requests={"memory": "100Mi"}), container("b")]
+    one = pod(containers=containers, resources=resources({"memory": "300Mi"}, {}))
+    scores = [oom_score_adj(one, each, 1000 * 2**20) for each in containers]
+    assert scores == [800, 900]
 
 
 def test_burstable_pods_weigh_what_they_ask_for():

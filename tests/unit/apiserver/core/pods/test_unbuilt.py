@@ -14,7 +14,6 @@ from tests.support.pod_specs import created, deployment, pod
     ("obj", "path"),
     [
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
-        (pod(resources={"limits": {"cpu": "1"}}), "spec.resources"),
         (pod(container={"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers"}]}), "spec.containers[0].restartPolicyRules[0].action"),
     ],
 )  # fmt: skip
