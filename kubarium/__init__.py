@@ -7,6 +7,7 @@
 - `core`: what a cluster is made of, decided without I/O;
 - `credentials`, `pki`, `signing`: keys and certificates; `kubeconfigs`: the user's own kubeconfig;
 - `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
+- `simulating`: what the scheduler would do, without a cluster;
 - `network`, `mounts`, `containers`, `pidfd`: the kernel's and the engine's side of nodes;
 - `node_identity`: a node's ids; `machine`, `machine_lock`: the same cluster as compose services.
 """
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kubarium.cluster import Cluster, ProcessInfo
     from kubarium.errors import KubariumError
+    from kubarium.simulating.simulation import simulate
 
-__all__ = ["Cluster", "KubariumError", "ProcessInfo"]
+__all__ = ["Cluster", "KubariumError", "ProcessInfo", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from kubarium.errors import KubariumError
 
         return KubariumError
+    if name == "simulate":
+        from kubarium.simulating.simulation import simulate
+
+        return simulate
     if name in __all__:
         from kubarium import cluster
 

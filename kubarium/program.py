@@ -9,6 +9,7 @@ from kubarium.errors import KubariumError
 from kubarium.import_path import PROGRAMS, check, put_programs_first
 
 OWN = ("kubarium.publishing",)  # programs that are found where the handle is
+PARTS = ("scheduler.simulation",)  # of a program, that answer a question and end
 
 
 def command_of(name: str) -> list[str]:
@@ -22,13 +23,13 @@ def command_of(name: str) -> list[str]:
 def main(argv: list[str]) -> int:
     """Run the program; return its exit code."""
     name, *flags = argv or [""]
-    known = (*PROGRAMS, *OWN)
+    known = (*PROGRAMS, *OWN, *PARTS)
     if name not in known:
         print(f"usage: python -m kubarium.program {{{','.join(known)}}} [FLAGS]", file=sys.stderr)
         return 2
     put_programs_first()
     try:
-        check(names=(*{name}.intersection(PROGRAMS), "machinery"))
+        check(names=(*{name.partition(".")[0]}.intersection(PROGRAMS), "machinery"))
     except KubariumError as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return 1

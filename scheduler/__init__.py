@@ -6,5 +6,6 @@ loop                   one decision at a time, any number of bindings under way
 pre_bind               who writes what plugins reserve: volume_binder, device_binder
 binder                 one binding, whose outcome is always found out
 status_writer          why a pod fits nowhere, in its PodScheduled condition
+simulation             what it would decide, asked by a message: `python -m scheduler.simulation`
 core                   the decisions themselves, without I/O
 """

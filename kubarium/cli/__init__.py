@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kubarium import homes
-from kubarium.cli import commands, net_command
+from kubarium.cli import commands, net_command, simulate_command
 from kubarium.cli.completion import SCRIPTS
 from kubarium.core.log_lines import read_duration_s
 from kubarium.core.spec import KUBELET_FLAGS, PLANE_FLAGS, REGISTRY_PORT
@@ -113,6 +113,14 @@ def parser() -> argparse.ArgumentParser:
             "net",
             net_command.net,
             "follow a packet to where it is lost, or check every way there is (net check)",
+        )
+    )
+    _simulate(
+        _command(
+            subs,
+            "simulate",
+            simulate_command.simulate,
+            "say where pods would go, without a cluster that runs",
         )
     )
     tunnel = _command(
@@ -231,6 +239,33 @@ def _net(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS",
         help="check: how long to wait for its pods (default: 60)",
+    )  # fmt: skip
+
+
+def _simulate(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--cluster", action="append", default=[], metavar="FILE",
+        help="the cluster's state: Nodes, Pods, claims…, as YAML or JSON (- is standard input); may be given several times",
+    )  # fmt: skip
+    sub.add_argument(
+        "--pods", action="append", default=[], metavar="FILE",
+        help="what comes: Pods, or Deployments, StatefulSets, Jobs, DaemonSets for theirs; may be given several times",
+    )  # fmt: skip
+    sub.add_argument(
+        "--config", default="", metavar="FILE",
+        help="a KubeSchedulerConfiguration (docs/scheduler.md; default: the default profile)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--seed", type=_count, default=0, metavar="N",
+        help="of what chooses among nodes with the same score (default: 0); the same seed has the same result",
+    )  # fmt: skip
+    sub.add_argument(
+        "-n", "--namespace", default="default", metavar="NAMESPACE",
+        help="of what comes without one (default: default)",
+    )  # fmt: skip
+    sub.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text",
+        help="for people (default), or for programs",
     )  # fmt: skip
 
 

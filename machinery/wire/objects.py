@@ -45,14 +45,15 @@ def decode(data: bytes, type_: type[T]) -> T:
 
 def _decode_without_nulls(data: bytes, type_: type[T]) -> T:
     try:
-        return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type_)
+        return msgspec.convert(without_nulls(msgspec.json.decode(data)), type_)
     except msgspec.ValidationError as error:
         raise InternalError(f"the server sent a {type_.__name__} that does not fit: {error}") from error
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """Return a JSON value without what is null: in Kubernetes that is absent."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value

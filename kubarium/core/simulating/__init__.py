@@ -1,0 +1,10 @@
+"""What `kubarium simulate` and `kubarium explain pod` are made of, without I/O.
+
+manifests    documents of files become objects that know where they stand
+workloads    a Deployment, a Job… becomes the pods that its controller would make
+completing   what a file leaves out and decisions need: requests by limits, priorities, what a node has for pods
+quantities   amounts that are none, by their fields
+findings     the question that the scheduler's program is asked, and its answer
+report       what came of it, for people and for programs
+amounts      how people write amounts
+"""

@@ -1,0 +1,114 @@
+"""The library call: objects in, placements out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from kubarium.core.simulating.completing import Completion
+from kubarium.core.simulating.findings import Answer, Question
+from kubarium.core.simulating.manifests import Item, ManifestError, read_items
+from kubarium.core.simulating.quantities import with_quantities
+from kubarium.core.simulating.report import Simulation, simulation_of
+from kubarium.core.simulating.workloads import WORKLOADS, expand
+from kubarium.errors import KubariumError
+from kubarium.simulating.asking import ask
+from machinery.model.k8s.core_v1 import Node
+
+
+def simulate(
+    cluster: Iterable[dict[str, Any]],
+    pods: Iterable[dict[str, Any]] = (),
+    *,
+    config: str = "",
+    seed: int = 0,
+) -> Simulation:
+    """Return what the scheduler would do in a cluster with pods, given as Kubernetes objects.
+
+    Workloads among `pods` stand for their pods. `config` is the path of a KubeSchedulerConfiguration. The same input and seed
+    have the same result.
+
+    Raises:
+        KubariumError: an object or the configuration makes no sense; the message says which, and its field.
+    """
+    try:
+        state, more = read_items("cluster", cluster), read_items("pods", pods)
+    except ManifestError as error:
+        raise KubariumError(str(error)) from error
+    return simulate_items(state, more, config=config, seed=seed)
+
+
+def simulate_items(
+    state: Sequence[Item], pods: Sequence[Item], *, config: str = "", seed: int = 0
+) -> Simulation:
+    """Return what the scheduler would do with objects that know where they stand.
+
+    Raises:
+        KubariumError: one of them makes no sense; the message says where it stands.
+    """
+    items, remarks = together(state, pods)
+    return simulation_of(checked(ask(question_of(items, config, seed)), items), seed, remarks)
+
+
+def together(state: Sequence[Item], pods: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Return the objects of a cluster and those that come, workloads taken apart; with what is remarked about that.
+
+    Raises:
+        KubariumError: one of them makes no sense, or is there twice.
+    """
+    try:
+        nodes = [_node(each) for each in (*state, *pods) if each.kind == "Node"]
+        coming = [made for each in pods for made in expand(each, nodes)]
+        _check_once((*state, *coming))
+        items = [Item(each.place, with_quantities(each)) for each in (*state, *coming)]
+        completion = Completion(items)
+        items = [Item(each.place, completion.complete(each)) for each in items]
+    except ManifestError as error:
+        raise KubariumError(str(error)) from error
+    return items, [
+        f"{each.place}: {each.kind} {'/'.join(each.key[1:])} of the cluster's state stands for no pods: they count where they are listed"
+        for each in state
+        if each.kind in WORKLOADS - {"ReplicaSet"}
+    ]
+
+
+def question_of(items: Sequence[Item], config: str, seed: int) -> Question:
+    """Return the question about some objects."""
+    return Question([each.obj for each in items], config, seed=seed)
+
+
+def checked(answer: Answer, items: Sequence[Item]) -> Answer:
+    """Return an answer that is one.
+
+    Raises:
+        KubariumError: an object or the configuration was refused.
+    """
+    if answer.problem:
+        raise KubariumError(answer.problem)
+    if answer.refused:
+        found = [str(items[each.number].refuse(_field_first(each.message))) for each in answer.refused]
+        more = f"\n… and {len(found) - 10} more" if len(found) > 10 else ""
+        raise KubariumError("\n".join(found[:10]) + more)
+    return answer
+
+
+def _node(item: Item) -> Node:
+    try:
+        return msgspec.convert(with_quantities(item), Node)
+    except msgspec.ValidationError as error:
+        raise item.refuse(_field_first(str(error))) from error
+
+
+def _check_once(items: Iterable[Item]) -> None:
+    known: dict[tuple[str, str, str], Item] = {}
+    for each in items:
+        if (before := known.setdefault(each.key, each)) is not each:
+            raise each.refuse(f"there is one already: {before.place}")
+
+
+def _field_first(problem: str) -> str:
+    """Return what msgspec says with the field in front: "Expected `int`, got `str` - at `$.spec.replicas`"."""
+    what, sign, path = problem.rpartition(" - at `$.")
+    return f"{path.rstrip('`')}: {what[:1].lower()}{what[1:]}" if sign else problem

@@ -1,0 +1,139 @@
+"""Pods that wait get their nodes, one decision after the other, as the scheduler's loop has it.
+
+    waiting ─▶ SchedulingQueue ─▶ schedule() ─▶ Bind: counted at once, pods that it may help are tried again
+                                             └▶ Unschedulable: waits for that; what still waits in the end stays
+
+A binding takes no time and never fails. Time passes only where nobody is due: then the shortest backoff is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.evaluations import Evaluations
+from scheduler.core.messages import fault
+from scheduler.core.pod import PodInfo
+from scheduler.core.profile import Profile
+from scheduler.core.queue import QueuedPod, SchedulingQueue, Where
+from scheduler.core.registry import is_helped
+from scheduler.core.schedule import Bind, Unschedulable, schedule
+from scheduler.core.simulation.world import Member, World
+
+_FEWEST_KINDS: Final = 64  # of pods whose evaluation is kept, as the scheduler's process keeps them
+_VERDICTS: Final = 1_000_000  # about 200 bytes each: pods of many templates in turns are decided on without judging all nodes afresh
+
+Profiles: TypeAlias = Mapping[str, Profile]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The pod goes to a node."""
+
+    member: Member
+    order: int  # of the decision, from 1
+    decision: Bind
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The pod stays without a node."""
+
+    member: Member
+    reason: str  # Unschedulable, SchedulingGated, SchedulerError, OtherScheduler
+    message: str
+    plugins: tuple[str, ...] = ()
+
+
+Result: TypeAlias = Placed | Left
+
+
+def place(world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> list[Result]:
+    """Decide on every pod that waits; returned in the order of `World.waiting`.
+
+    The world's snapshot has the placed pods on their nodes afterwards. `tie_breaks` draws a number in [0, 1) for each decision.
+    """
+    waiting = world.waiting()
+    placing = Placing(world, profiles, tie_breaks)
+    found = placing.run(waiting)
+    return [found[each.info.uid] for each in waiting]
+
+
+class Placing:
+    """Decides on pods of a world; evaluations are kept from run to run."""
+
+    def __init__(self, world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> None:
+        self._snapshot = world.snapshot
+        self._profiles = profiles
+        self._tie_breaks = tie_breaks
+        self._evaluations = self._fresh()
+        self._decided = 0
+
+    def run(self, waiting: Iterable[Member]) -> dict[str, Result]:
+        """Decide on some pods; returned by uid."""
+        results: dict[str, Result] = {}
+        queue, now_s = SchedulingQueue(lambda pod: not self._gate(pod)), 0.0
+        members = {each.info.uid: each for each in waiting}
+        for each in members.values():
+            if each.info.scheduler_name in self._profiles:
+                queue.put(each.info, now_s)
+            else:
+                results[each.info.uid] = _other_scheduler(each)
+        while True:
+            item = queue.pop(now_s)
+            if item is not None:
+                member = members[item.pod.uid]
+                results[item.pod.uid] = self._try(member, item, queue, now_s)
+            elif queue.counts()[Where.BACKOFF] and (due_s := queue.next_due_s()) is not None:
+                now_s = due_s
+            else:
+                break
+        for uid, each in members.items():
+            if uid not in results:
+                results[uid] = Left(each, "SchedulingGated", self._gate(each.info))
+        return results
+
+    def undo(self, placed: Placed) -> None:
+        """Remove a pod that was placed from its node again."""
+        for plugin, what in placed.decision.reserved:
+            plugin.release(what, self._snapshot)
+        self._snapshot.remove_pod(placed.member.info.uid)
+
+    def _fresh(self) -> dict[str, Evaluations]:
+        limit = max(_FEWEST_KINDS, _VERDICTS // max(1, self._snapshot.node_count))
+        return {name: Evaluations(self._snapshot, each, limit) for name, each in self._profiles.items()}
+
+    def _gate(self, pod: PodInfo) -> str:
+        """Return what a pod has to wait for before it is looked at."""
+        gates = self._profiles[pod.scheduler_name].gates
+        return next((said for each in gates if (said := each.gate(pod, self._snapshot))), "")
+
+    def _try(self, member: Member, item: QueuedPod, queue: SchedulingQueue, now_s: float) -> Result:
+        pod, snapshot = item.pod, self._snapshot
+        try:
+            evaluations = self._evaluations[pod.scheduler_name]
+            decision = schedule(pod, snapshot, evaluations, tie_break=self._tie_breaks())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
+            self._evaluations = self._fresh()
+            queue.remove(pod.uid)
+            return Left(member, "SchedulerError", fault(error))
+        if isinstance(decision, Unschedulable):
+            queue.set_unschedulable(item, decision.plugins)
+            return Left(member, "Unschedulable", decision.message, tuple(sorted(decision.plugins)))
+        self._keep(pod, decision)
+        queue.remove(pod.uid)
+        queue.happened(ClusterEvent.POD_ARRIVED, now_s, lambda waiting: is_helped(waiting, pod, snapshot))
+        self._decided += 1
+        return Placed(member, self._decided, decision)
+
+    def _keep(self, pod: PodInfo, decision: Bind) -> None:
+        self._snapshot.set_pod(pod.on(decision.node))
+        for plugin, what in decision.reserved:
+            plugin.keep(what, decision.node, self._snapshot)
+
+
+def _other_scheduler(member: Member) -> Left:
+    name = member.info.scheduler_name
+    return Left(member, "OtherScheduler", f'spec.schedulerName is "{name}", which no profile here has')

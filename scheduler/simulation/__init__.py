@@ -1,0 +1,6 @@
+"""`python -m scheduler.simulation`: what the scheduler would decide, asked by a message on standard input.
+
+conversation   the question and the answer, as JSON
+answering      from a question to an answer, by `scheduler.core.simulation`
+__main__       reads the one, writes the other
+"""

@@ -1,0 +1,103 @@
+"""From a question to an answer: the objects are read, the profiles too, and the core decides."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from machinery.model.resources import KubeObject
+from machinery.process.config import ConfigError
+from machinery.wire.objects import decoder_for, without_nulls
+from scheduler.config_file import configured
+from scheduler.core.profile import Profile
+from scheduler.core.simulation.placing import Left, Placed, Result, place
+from scheduler.core.simulation.using import requests_of, use_of_nodes
+from scheduler.core.simulation.world import TYPES, Member, World
+from scheduler.simulation.conversation import Answer, Placement, PodOn, Question, Refused
+
+
+class _Head(msgspec.Struct):
+    apiVersion: str = ""
+    kind: str = ""
+
+
+_head: Final = msgspec.json.Decoder(_Head)
+
+
+@dataclass(slots=True)
+class Setting:
+    """A question, read."""
+
+    world: World
+    profiles: dict[str, Profile]
+    remarks: list[str]
+
+
+def answer(question: Question) -> Answer:
+    """Return what the scheduler would do with the pods that wait."""
+    setting = read(question)
+    if isinstance(setting, Answer):
+        return setting
+    world = setting.world
+    before = use_of_nodes(world.snapshot)
+    running = [_on_node(each) for each in world.running()]
+    draw = random.Random(question.seed).random  # noqa: S311 - ties are no secrets
+    results = place(world, setting.profiles, draw)
+    return Answer(
+        remarks=setting.remarks,
+        before=before,
+        after=use_of_nodes(world.snapshot),
+        running=running,
+        placements=[_placement(each) for each in results],
+    )
+
+
+def read(question: Question) -> Setting | Answer:
+    """Read what is asked about; an Answer where that cannot be."""
+    try:
+        found = configured(question.config, question.scheduler_name)
+    except ConfigError as error:
+        return Answer(problem=str(error))
+    world, refused = World(), []
+    for number, raw in enumerate(question.objects):
+        try:
+            _put(world, raw, number)
+        except (msgspec.DecodeError, ValueError) as error:
+            refused.append(Refused(number, str(error)))
+    if refused:
+        return Answer(refused=refused)
+    return Setting(world, {each.scheduler_name: each for each in found.profiles}, list(found.remarks))
+
+
+def _put(world: World, raw: msgspec.Raw, number: int) -> None:
+    head = _head.decode(raw)
+    type_ = TYPES.get((head.apiVersion, head.kind))
+    if type_ is not None:
+        world.put(_decoded(raw, type_), number)
+
+
+def _decoded(raw: msgspec.Raw, type_: type[KubeObject]) -> KubeObject:
+    try:
+        return decoder_for(type_).decode(raw)
+    except msgspec.ValidationError:
+        return msgspec.convert(without_nulls(msgspec.json.decode(raw)), type_)
+
+
+def _on_node(member: Member) -> PodOn:
+    pod = member.info
+    return PodOn(member.number, pod.namespace, pod.name, pod.node, pod.priority, requests_of(pod.needs))
+
+
+def _placement(result: Result) -> Placement:
+    pod = result.member.info
+    found = Placement(result.member.number, pod.namespace, pod.name, pod.priority, requests_of(pod.needs))
+    match result:
+        case Placed():
+            found.order, decision = result.order, result.decision
+            found.node, found.score, found.ties = decision.node, decision.score, decision.ties
+        case Left():
+            found.reason, found.message = result.reason, result.message
+    return found

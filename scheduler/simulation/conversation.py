@@ -1,0 +1,64 @@
+"""The question that standard input has, and the answer that goes to standard output; both are JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scheduler.core.simulation.using import Amounts, NodeUse
+
+
+class Question(msgspec.Struct, forbid_unknown_fields=True):
+    """What is asked about which cluster."""
+
+    objects: list[
+        msgspec.Raw
+    ]  # Kubernetes objects; those of kinds that decisions do not look at are passed over
+    config: str = ""  # path of a KubeSchedulerConfiguration; "" for the default profile
+    scheduler_name: str = "default-scheduler"
+    seed: int = 0  # of what breaks ties
+
+
+class Refused(msgspec.Struct):
+    """An object that cannot be read."""
+
+    number: int  # its place in the question's objects, from 0
+    message: str  # "$.spec.containers[0].image: expected `str`, got `int`"
+
+
+class PodOn(msgspec.Struct):
+    """A pod that is on a node, before or after."""
+
+    number: int
+    namespace: str
+    name: str
+    node: str
+    priority: int
+    requests: Amounts
+
+
+class Placement(msgspec.Struct, omit_defaults=True):
+    """What became of a pod that waited."""
+
+    number: int
+    namespace: str
+    name: str
+    priority: int
+    requests: Amounts
+    node: str = ""  # "": none
+    order: int = 0  # of the decision, from 1
+    score: int = 0
+    ties: int = 0  # nodes with the same score, this one included
+    reason: str = ""  # why there is no node: Unschedulable, SchedulingGated, SchedulerError, OtherScheduler
+    message: str = ""
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """What was found, or why nothing was."""
+
+    problem: str = ""  # with the configuration
+    refused: list[Refused] = []
+    remarks: list[str] = []  # about what the configuration says without effect
+    before: list[NodeUse] = []
+    after: list[NodeUse] = []
+    running: list[PodOn] = []  # pods that had a node in the question
+    placements: list[Placement] = []

@@ -1,0 +1,137 @@
+"""`kubarium simulate` on files, with the scheduler's own program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kubarium import KubariumError, simulate
+from kubarium.cli import main
+
+STATE = """
+apiVersion: v1
+kind: NodeList
+items:
+- metadata: {name: node-1, labels: {zone: a}, creationTimestamp: 2026-01-01T00:00:00Z}
+  status: {capacity: {cpu: 4, memory: 8Gi, pods: 110}}
+- metadata: {name: node-2, labels: {zone: b}}
+  status: {capacity: {cpu: "4", memory: 8Gi, pods: "110"}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: old}
+spec:
+  nodeName: node-1
+  containers: [{name: main, image: app, resources: {requests: {cpu: 3, memory: 1Gi}}}]
+"""
+PODS = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: main, image: app, resources: {limits: {cpu: 1500m, memory: 512Mi}}}]
+"""
+CONFIG = "{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, profiles: [{schedulerName: mine}]}"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for name, text in (("state.yaml", STATE), ("pods.yaml", PODS), ("config.yaml", CONFIG)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(files: Path, *more: str) -> int:
+    return main(
+        ["simulate", "--cluster", str(files / "state.yaml"), "--pods", str(files / "pods.yaml"), *more]
+    )
+
+
+def test_it_prints_who_goes_where_and_why_not(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Exit code 1, as pods are left without a node."""
+    assert run(files) == 1
+    said = capsys.readouterr().out
+    assert "default/web-0   node-2" in said
+    assert "default/web-2, default/web-3: Unschedulable: 0/2 nodes are available: 2 Insufficient cpu." in said
+    assert "node-2   3/4   0% → 75%" in said
+    assert "2 pods placed, 2 left without a node; 2 nodes, seed 0" in said
+
+
+def test_the_same_seed_prints_the_same(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Byte for byte, as JSON, too."""
+    said = []
+    for _ in range(2):
+        run(files, "-o", "json", "--seed", "7")
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    found = json.loads(said[0])
+    assert [each["node"] for each in found["placements"]] == ["node-2", "node-2", None, None]
+    assert found["nodes"][1]["after"]["cpu"] == 3000
+
+
+def test_a_configuration_of_ones_own_decides(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Here nobody has the name that the pods ask for."""
+    assert run(files, "--config", str(files / "config.yaml")) == 1
+    assert (
+        'OtherScheduler: spec.schedulerName is "default-scheduler", which no profile here has'
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [}", "pods.yaml:1: "),
+        ("kind: Pod", "pods.yaml, document 1: apiVersion: has to be there, as text"),
+        ("---\n" + PODS.replace("replicas: 4", "replicas: many"), "pods.yaml, document 1 (Deployment default/web): spec.replicas: has to be a whole number"),
+        (PODS.replace("1500m", "lots"), "pods.yaml, document 1 (Pod default/web-0): spec.containers[0].resources.limits.cpu: 'lots': "),
+        (PODS.replace("name: main", "name: 5"), "pods.yaml, document 1 (Pod default/web-0): spec.containers[0].name: expected `str`, got `int`"),
+        (PODS + "---" + PODS, "pods.yaml, document 2 (ReplicaSet default/web): there is one already: "),
+    ],
+)  # fmt: skip
+def test_bad_input_is_told_by_file_document_and_field(
+    files: Path, text: str, problem: str, capsys: pytest.CaptureFixture[str]
+):
+    """Nothing is decided then; exit code 1."""
+    (files / "pods.yaml").write_text(text)
+    assert run(files) == 1
+    said = capsys.readouterr()
+    assert problem in said.err
+    assert not said.out
+
+
+def test_a_bad_configuration_is_told_by_its_field(files: Path, capsys: pytest.CaptureFixture[str]):
+    """In the scheduler's own words."""
+    (files / "config.yaml").write_text(CONFIG.replace("mine", "5"))
+    assert run(files, "--config", str(files / "config.yaml")) == 1
+    assert "profiles[0].schedulerName" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_told(files: Path, capsys: pytest.CaptureFixture[str]):
+    """By its path."""
+    (files / "pods.yaml").unlink()
+    assert run(files) == 1
+    assert "pods.yaml: No such file or directory" in capsys.readouterr().err
+
+
+def test_it_is_a_library_call():
+    """Objects in, placements out."""
+    room = {"cpu": "2", "memory": "1Gi", "pods": "9"}
+    cluster = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {"capacity": room}}]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web"},
+        "spec": {"containers": [{"name": "c"}]},
+    }
+    found = simulate(cluster, [pod])
+    assert [(each.name, each.node) for each in found.placed] == [("web", "a")]
+    with pytest.raises(KubariumError, match="pods, document 1: kind: has to be there"):
+        simulate(cluster, [{"apiVersion": "v1"}])
