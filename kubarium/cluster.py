@@ -127,7 +127,7 @@ class Cluster:
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
         localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `dns` is "process" or
-        "deployment": whether DNS is a workload of the cluster. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
+        "deployment": whether DNS is a workload of the cluster; "auto": where the image for it is there. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
         `load_balancer_pool` the addresses of load balancers (kubarium.core.balancer_pool). With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
 

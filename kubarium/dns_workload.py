@@ -11,7 +11,7 @@ import msgspec
 
 from kubarium.containers import load_images
 from kubarium.core.compose import IMAGE
-from kubarium.core.dns_workload import DEPLOYMENT, NAMESPACE, account, deployment, service, settings
+from kubarium.core.dns_workload import DEPLOYMENT, NAMESPACE, REPLICAS, account, deployment, service, settings
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
@@ -20,10 +20,13 @@ from machinery.client.api import Api
 from machinery.model.backoff import Backoff
 from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
 from machinery.model.insist import insist
-from machinery.model.resources import CONFIG_MAPS, DEPLOYMENTS, SERVICE_ACCOUNTS, SERVICES, Resource
+from machinery.model.resources import CONFIG_MAPS, DEPLOYMENTS, NODES, SERVICE_ACCOUNTS, SERVICES, Resource
 from machinery.process.clock import WALL
 
 _PATIENCE_S: Final = 30.0
+_REGISTERED_S: Final = 5.0
+_LOOK_S: Final = 0.03
+_BACKOFF: Final = Backoff(0.05, 0.5)  # wall seconds
 
 
 def check_image(spec: ClusterSpec) -> None:
@@ -35,9 +38,7 @@ def check_image(spec: ClusterSpec) -> None:
     try:
         load_images([IMAGE], docker_socket=spec.docker_socket, registry=spec.registry)
     except KubariumError as error:
-        raise KubariumError(
-            f"--dns deployment: {error}. `scripts/image` in a checkout builds {IMAGE}; `--dns process` needs no image"
-        ) from error
+        raise KubariumError(f"{error} (`scripts/image` in a checkout builds {IMAGE})") from error
 
 
 def deploy(spec: ClusterSpec, layout: Layout[Path]) -> None:
@@ -55,6 +56,16 @@ def deploy(spec: ClusterSpec, layout: Layout[Path]) -> None:
         ) from error
 
 
+async def _until_registered(api: Api, nodes: int) -> None:
+    """Wait for nodes to be there, though not for long: a pod that finds none is tried again a second later only."""
+    with suppress(TimeoutError):
+        async with WALL.timeout_wall(_REGISTERED_S):
+            while (
+                len((await insist(lambda: api.list(NODES), WALL, _BACKOFF, on=(Unavailable,))).items) < nodes
+            ):
+                await WALL.sleep_wall(_LOOK_S)
+
+
 async def _create(api: Api, nodes: int) -> None:
     wanted: tuple[tuple[Resource[Any], Any], ...] = (
         (SERVICE_ACCOUNTS, account()),
@@ -63,10 +74,12 @@ async def _create(api: Api, nodes: int) -> None:
         (DEPLOYMENTS, deployment(nodes)),
     )
     for resource, manifest in wanted:
+        if resource is DEPLOYMENTS:
+            await _until_registered(api, min(nodes, REPLICAS))
 
         async def once(resource: Resource[Any] = resource, manifest: Any = manifest) -> None:
             with suppress(AlreadyExists):
                 await api.create(resource, msgspec.convert(manifest, resource.type))
 
         # NotFound: the namespace is made while the first apiserver starts
-        await insist(once, WALL, Backoff(0.05, 0.5), on=(Unavailable, NotFound))
+        await insist(once, WALL, _BACKOFF, on=(Unavailable, NotFound))

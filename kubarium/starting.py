@@ -124,11 +124,29 @@ def _new(
     preflight.check_name(spec, layout, is_known=False)
     preflight.check(spec)
     check_kernel(spec, progress)
-    if spec.has_dns and spec.dns == "deployment":
-        from kubarium.dns_workload import check_image  # few clusters have it so
+    return with_dns(spec, options.dns, progress)
 
+
+def with_dns(spec: ClusterSpec, wanted: str | None, progress: Progress) -> ClusterSpec:
+    """Return the spec with DNS as it was asked for: with "auto" as a workload where the nodes have the image for it.
+
+    Raises:
+        KubariumError: a workload was asked for by name, and there is no image for it.
+    """
+    if not spec.has_dns or wanted not in {"auto", "deployment"}:
+        return spec
+    from kubarium.dns_workload import check_image  # few clusters have it so
+
+    try:
         check_image(spec)
-    return spec
+    except KubariumError as error:
+        if wanted == "deployment":
+            raise KubariumError(f"--dns deployment: {error}; `--dns process` needs no image") from error
+        progress(f"DNS is a process beside the control plane: {error}")
+        return spec
+    if wanted == "auto":
+        progress("DNS is a workload of the cluster, since the engine has the image for it")
+    return msgspec.structs.replace(spec, dns="deployment")
 
 
 def start_joined(spec: ClusterSpec, layout: Layout[Path], *, progress: Progress) -> None:

@@ -372,8 +372,9 @@ def _up(sub: argparse.ArgumentParser) -> None:
         help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
     )  # fmt: skip
     sub.add_argument(
-        "--dns", choices=("process", "deployment"),
-        help="DNS as a process beside the control plane (default), or as a workload of the product's own image",
+        "--dns", choices=("auto", "process", "deployment"),
+        help="DNS as a process beside the control plane (default), as a workload of the product's own image, or (auto) as a"
+        " workload where that image is there",
     )  # fmt: skip
     sub.add_argument(
         "--publish", action="append", metavar="[ADDRESS:]HOSTPORT:TARGET[/udp]",

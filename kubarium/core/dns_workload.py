@@ -14,6 +14,7 @@ from kubarium.core.compose import IMAGE
 NAMESPACE: Final = "kube-system"
 NAME: Final = "kube-dns"  # of the Service and the account, as clients look for them
 DEPLOYMENT: Final = "kubarium-dns"
+REPLICAS: Final = 2
 _SELECTOR: Final = {"k8s-app": NAME}
 _LABELS: Final = {
     **_SELECTOR,
@@ -55,7 +56,7 @@ def deployment(nodes: int) -> dict[str, Any]:
         "kind": "Deployment",
         "metadata": _meta(DEPLOYMENT),
         "spec": {
-            "replicas": 2 if nodes > 1 else 1,
+            "replicas": max(1, min(nodes, REPLICAS)),
             "selector": {"matchLabels": _SELECTOR},
             "strategy": {"rollingUpdate": {"maxUnavailable": 1}},
             "template": {"metadata": {"labels": _SELECTOR}, "spec": _pod()},
@@ -78,7 +79,14 @@ def _pod() -> dict[str, Any]:
                 "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}]
             }
         },
-        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+        "tolerations": [
+            {"key": "CriticalAddonsOnly", "operator": "Exists"},
+            {
+                "key": "node.kubernetes.io/not-ready",
+                "operator": "Exists",
+                "effect": "NoSchedule",
+            },  # a new node
+        ],
         "terminationGracePeriodSeconds": 5,
         "containers": [_container()],
     }

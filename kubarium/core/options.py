@@ -27,6 +27,7 @@ from kubarium.core.spec import (
 DEFAULT_NODES = 3
 _UNSAID: tuple[Any, ...] = (None, "", {}, ())
 RUNTIMES = ("auto", "docker", "hollow")
+DNS_WAYS = ("auto", *get_args(Dns))
 _COUNTS = ("etcd", "apiservers", "schedulers", "controllers")
 _FIELDS = (
     "profile",
@@ -79,7 +80,7 @@ class Options:
     mtu: int | None = None
     listen: str | None = None  # the machine's IPv4 address for further machines
     cni_conf: str | None = None  # the path of a file
-    dns: str | None = None
+    dns: str | None = None  # "auto": a workload where the image for it is there
     publish: tuple[str, ...] | None = None  # as `kubarium.core.publications` reads them
     load_balancer_pool: str | None = None
     access_log: bool | None = None
@@ -109,7 +110,9 @@ class Options:
             SpecError: it cannot be; the message names the option.
         """
         fields = {each: value for each in _FIELDS if (value := getattr(self, each)) is not None}
-        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES), ("dns", get_args(Dns))):
+        if self.dns == "auto":  # decided where it is known which images there are
+            del fields["dns"]
+        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES), ("dns", DNS_WAYS)):
             if (value := getattr(self, option)) not in {None, *allowed}:
                 raise SpecError(f"has to be one of {', '.join(allowed)}, not {value!r}", _flag(option))
         try:
@@ -144,6 +147,7 @@ class Options:
             _difference(each, wanted, getattr(spec, each))
             for each in _FIELDS
             if (wanted := getattr(self, each)) is not None and wanted != getattr(spec, each)
+            if not (each == "dns" and wanted == "auto")
         ]
         if self.runtime not in {None, "auto", spec.runtime}:
             found.append(_difference("runtime", self.runtime, spec.runtime))

@@ -23,8 +23,8 @@ def built(images: None) -> None:
 
 
 def test_dns_is_a_workload(built: None, start_cluster: StartCluster):
-    """It answers before "is up" is said, heals, follows its ConfigMap, and is on two nodes; no process stands beside it."""
-    cluster = start_cluster("kt-dns", nodes=2, runtime="docker", dns="deployment")
+    """The image is there, so that auto is that. It answers before "is up" is said, heals, follows its ConfigMap, and is on two nodes; no process stands beside it."""
+    cluster = start_cluster("kt-dns", nodes=2, runtime="docker", dns="auto")
     assert "dns" not in {each.name for each in cluster.ps()}
     system, kubectl = Kubectl(cluster.kubeconfig, "kube-system"), Kubectl(cluster.kubeconfig)
     system("rollout", "status", "deployment/kubarium-dns", "--timeout=60s", timeout_s=70)

@@ -13,7 +13,7 @@ from kubarium.core.dns_workload import account, deployment, service, settings
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.spec import ClusterSpec, Dns, SpecError
 from machinery.model.k8s.apps_v1 import Deployment
 from machinery.model.k8s.core_v1 import Container, Service
 from machinery.process.config import parser_of
@@ -67,6 +67,13 @@ def test_no_process_is_started_beside_it() -> None:
 
 def test_another_word_is_refused() -> None:
     """With those that there are."""
-    with pytest.raises(SpecError, match="--dns: has to be one of process, deployment"):
+    with pytest.raises(SpecError, match="--dns: has to be one of auto, process, deployment"):
         Options(dns="coredns").new_spec("x")
     assert Options(dns="deployment").differences(ClusterSpec()) == ["--dns deployment (it has process)"]
+
+
+@pytest.mark.parametrize("has", ["process", "deployment"])
+def test_auto_is_what_the_cluster_has(has: Dns) -> None:
+    """A cluster that exists is what it is; a new one is a process until it is known which images there are."""
+    assert Options(dns="auto").differences(ClusterSpec(dns=has)) == []
+    assert Options(dns="auto").new_spec("x", "docker").dns == "process"
