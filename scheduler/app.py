@@ -26,11 +26,17 @@ from scheduler.binder import Binder
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.config import SchedulerConfig
 from scheduler.config_file import configured
+from scheduler.core.guarded import PluginFailed
+from scheduler.core.permit import WaitingPods
 from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.plugins.volume_binding import VolumeBinding
+from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.device_binder import DeviceBinder
 from scheduler.loop import SchedulingLoop
+from scheduler.own_plugins import installed_plugins
+from scheduler.plugin_time import PluginTime
+from scheduler.reports import Reports
 from scheduler.status_writer import StatusWriter
 from scheduler.volume_binder import VolumeBinder
 
@@ -81,10 +87,15 @@ def build(
     def tell_unreadable(pod: Pod, error: Exception) -> None:
         loop.tell_unreadable(pod, error)
 
-    found = configured(config.config, config.scheduler_name)
+    def tell_held(pod: PodInfo, failed: PluginFailed) -> None:
+        loop.tell_held(pod, failed)
+
+    plugin_time = PluginTime(config.plugin_timeout_s)
+    found = configured(config.config, config.scheduler_name, lambda: installed_plugins(plugin_time))
     for remark in found.remarks:
         log.info("configuration_without_effect", file=config.config, remark=remark)
     profiles = {each.scheduler_name: each for each in found.profiles}
+    waiting = WaitingPods()
     watch = ClusterWatch(
         api,
         profiles=profiles,
@@ -93,6 +104,8 @@ def build(
         log=log,
         on_change=woken.set,
         on_unreadable=tell_unreadable,
+        on_held=tell_held,
+        on_gone=lambda uid: waiting.reject(uid, "", "the pod is gone"),
     )
     conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)
     events = EventRecorder(
@@ -119,12 +132,15 @@ def build(
         Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
         profiles,
         {VolumeBinding.name: volumes, DynamicResources.name: devices},
-        conditions,
-        events,
+        Reports(events, conditions),
+        api=leading,
+        waiting=waiting,
         clock=clock,
         woken=woken,
         bindings=config.bindings,
         confirm_s=config.confirm_s,
+        plugin_timeout_s=config.bind_timeout_s,
+        limited=plugin_time,
         random=tie_breaks,
         metrics=metrics,
         log=log,

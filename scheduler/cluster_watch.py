@@ -26,10 +26,12 @@ from machinery.model.requests import EventType, Selection, revision_of
 from machinery.model.resources import NAMESPACES, NODES, PODS, REPLICA_SETS, SERVICES
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent, node_events
+from scheduler.core.guarded import PluginFailed
+from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
 from scheduler.core.profile import Profile
-from scheduler.core.queue import BACKOFF, SchedulingQueue
-from scheduler.core.registry import is_helped
+from scheduler.core.queue import BACKOFF, SchedulingQueue, by_priority
+from scheduler.core.registry import Helping
 from scheduler.core.snapshot import Snapshot
 from scheduler.device_watch import DeviceWatch
 from scheduler.storage_watch import StorageWatch
@@ -41,7 +43,8 @@ _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.pha
 class ClusterWatch:
     """The informers, and what they feed.
 
-    `on_change` is called when a pod may have become due, `on_unreadable` with a pod that waits and cannot be read.
+    `on_change` is called when a pod may have become due, `on_unreadable` with a pod that waits and cannot be read,
+    `on_held` with one that a plugin holds back, or has nowhere in the queue, by failing, `on_gone` with the uid of one that needs no node any more.
     """
 
     def __init__(
@@ -54,10 +57,19 @@ class ClusterWatch:
         log: EventLog,
         on_change: Callable[[], None],
         on_unreadable: Callable[[Pod, Exception], None],
+        on_held: Callable[[PodInfo, PluginFailed], None] = lambda _pod, _failed: None,
+        on_gone: Callable[[str], None] = lambda _uid: None,
     ) -> None:
         self.snapshot = Snapshot()
         self._owners = self.snapshot.owners
-        self.queue = SchedulingQueue(self._may_enter, backoff)
+        self._helping = Helping([plugin for profile in profiles.values() for plugin in profile.plugins])
+        self._sorts = next((each.sorts for each in profiles.values()), None)  # all have the same
+        self.queue = SchedulingQueue(
+            self._held_by,
+            backoff,
+            helping=self._helping,
+            key=self._queue_key if self._sorts else by_priority,
+        )
         self._waiting_for_claims: dict[
             ClaimKey, dict[str, None]
         ] = {}  # gated pods, by a claim that is missing
@@ -81,6 +93,8 @@ class ClusterWatch:
         self._log = log
         self._on_change = on_change
         self._on_unreadable = on_unreadable
+        self._on_held = on_held
+        self._on_gone = on_gone
         self.on_storage: Callable[[], None] = lambda: None  # called when claims or volumes have changed
         self.unreadable: dict[str, tuple[Pod, Exception]] = {}  # pods that wait, by uid
         self._nodes.subscribe(partial(self._take, self._node_changed, self._leave_out_node))
@@ -160,16 +174,33 @@ class ClusterWatch:
     def _devices_happened(self, event: ClusterEvent) -> None:
         self.happened(event)
 
-    def _may_enter(self, pod: PodInfo) -> bool:
-        """Whether no plugin holds a pod back; a claim of devices that is missing lets it in when it comes."""
-        profile = self._profiles[pod.scheduler_name]
-        if not any(plugin.gate(pod, self.snapshot) for plugin in profile.gates):
-            return True
-        for each in pod.device_claims:
-            if each.object:
-                waiting = self._waiting_for_claims.setdefault((pod.namespace, each.object), {})
-                waiting[pod.uid] = None
-        return False
+    def _held_by(self, pod: PodInfo) -> str:
+        """Return the plugin that holds a pod back; a claim of devices that is missing lets it in when it comes."""
+        plugin = self._first_gate(pod)
+        if plugin == DynamicResources.name:
+            for each in pod.device_claims:
+                if each.object:
+                    waiting = self._waiting_for_claims.setdefault((pod.namespace, each.object), {})
+                    waiting[pod.uid] = None
+        return plugin
+
+    def _queue_key(self, pod: PodInfo, added_s: float) -> tuple[float, ...]:
+        """Return what the profiles' own order says; a pod on which that fails is told, and has its place by priority."""
+        try:
+            return self._sorts.queue_key(pod, added_s) if self._sorts else by_priority(pod, added_s)
+        except PluginFailed as failed:
+            self._on_held(pod, failed)
+            return by_priority(pod, added_s)
+
+    def _first_gate(self, pod: PodInfo) -> str:
+        for plugin in self._profiles[pod.scheduler_name].gates:
+            try:
+                if plugin.gate(pod, self.snapshot):
+                    return plugin.name
+            except PluginFailed as failed:
+                self._on_held(pod, failed)
+                return plugin.name
+        return ""
 
     # -- callbacks --
 
@@ -250,6 +281,7 @@ class ClusterWatch:
 
     def _pod_gone(self, pod: Pod) -> None:
         self.queue.remove(pod.metadata.uid)
+        self._on_gone(pod.metadata.uid)
         if self.snapshot.remove_pod(pod.metadata.uid) is not None:
             self.happened(ClusterEvent.POD_GONE)
 
@@ -279,7 +311,7 @@ class ClusterWatch:
         """Wake the pods that wait for one like this, somewhere."""
         now_s, snapshot = self._clock.monotonic(), self.snapshot
         self.queue.happened(
-            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: is_helped(waiting, pod, snapshot)
+            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: self._helping.is_helped(waiting, pod, snapshot)
         )
         self._on_change()
 
@@ -288,11 +320,15 @@ class ClusterWatch:
         ours = scheduler_of(pod) in self._profiles
         if not ours or pod.metadata.deletionTimestamp is not None:
             self.queue.remove(uid)
+            self._on_gone(uid)
             if self.snapshot.forget(uid) is not None:
                 self.happened(ClusterEvent.POD_GONE)
             return
         if not self.snapshot.is_assumed(uid):
+            is_new = uid not in self.queue
             self.queue.put(self._reader.read(pod), self._clock.monotonic())
+            if is_new and ClusterEvent.POD_CREATED in self._helping.heeded:
+                self.happened(ClusterEvent.POD_CREATED)
             self._on_change()
         elif uid in self.queue:
             self.queue.put(self._reader.read(pod), self._clock.monotonic())

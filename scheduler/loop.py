@@ -1,7 +1,6 @@
-"""The scheduling loop: one decision at a time, any number of bindings under way.
+"""The scheduling loop: one decision at a time, any number of bindings under way (scheduler/binding_cycle.py).
 
-queue ─▶ decide ─▶ assume ─▶ have claims bound, bind (in the background) ─▶ bound: the watch confirms it
-             │                         └──────────────────────────────────▶ failed: forget, back off
+queue ─▶ decide ─▶ bind, in the background
              └─▶ unschedulable: event, condition, wait for a change that helps
 """
 
@@ -9,29 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Final
 
-from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.client.api import Api
 from machinery.client.waiting import event_within
-from machinery.model.causes import CauseRef, cause_of
+from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
-from machinery.model.k8s.core_v1 import ObjectReference, Pod
+from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
-from machinery.wire.cause_headers import acting
-from scheduler.binder import Binder, Outcome, Result, outcome_of
+from scheduler.binder import Binder, Outcome, outcome_of
+from scheduler.binding_cycle import BindingCycle
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.cluster_events import ClusterEvent
-from scheduler.core.condition import FAULT, UNSCHEDULABLE
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.guarded import Limited, PluginFailed
 from scheduler.core.messages import fault
+from scheduler.core.permit import WaitingPods
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
-from scheduler.core.schedule import Bind, Reserved, Unschedulable, schedule
-from scheduler.pre_bind import NotReady, PreBinder
-from scheduler.status_writer import StatusWriter
+from scheduler.core.schedule import Bind, Unschedulable, schedule
+from scheduler.pre_bind import PreBinder
+from scheduler.reports import Reports, cause_of_pod
 
 _LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
 
@@ -45,13 +46,16 @@ class SchedulingLoop:
         binder: Binder,
         profiles: Mapping[str, Profile],
         pre_binders: Mapping[str, PreBinder],
-        conditions: StatusWriter,
-        events: EventRecorder,
+        reports: Reports,
         *,
+        api: Api,
+        waiting: WaitingPods,
         clock: Clock,
         woken: asyncio.Event,
         bindings: int,
         confirm_s: float,
+        plugin_timeout_s: float,
+        limited: Limited,
         random: Callable[[], float],
         metrics: Metrics,
         log: EventLog,
@@ -60,12 +64,12 @@ class SchedulingLoop:
         self._binder = binder
         self._profiles = profiles
         self._pre_binders = pre_binders  # by the plugins that reserve what they write
-        self._conditions = conditions
-        self._events = events
+        self._reports = reports
         self._clock = clock
         self._woken = woken
         self._slots = asyncio.Semaphore(bindings)
         self._confirm_s = confirm_s
+        self._limited = limited  # of what plugins that are not Kubarium's take
         self._random = random
         self._log = log
         self._evaluations = self._fresh_evaluations()
@@ -74,6 +78,21 @@ class SchedulingLoop:
             "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
         )
         self._waiting = metrics.gauge("scheduler_pending_pods", "Pods that wait for a node", ("queue",))
+        self._cycle = BindingCycle(
+            watch,
+            binder,
+            profiles,
+            pre_binders,
+            reports,
+            api=api,
+            waiting=waiting,
+            clock=clock,
+            slots=self._slots,
+            woken=woken,
+            plugin_timeout_s=plugin_timeout_s,
+            count=lambda result: self._attempts.add(1, result),
+            log=log,
+        )
 
     def _fresh_evaluations(self) -> dict[str, Evaluations]:
         snapshot = self._watch.snapshot
@@ -109,28 +128,22 @@ class SchedulingLoop:
         watch, pod = self._watch, item.pod
         try:
             evaluations = self._evaluations[pod.scheduler_name]
-            decision = schedule(pod, watch.snapshot, evaluations, tie_break=self._random())
+            with self._limited() if evaluations.profile.is_extended else nullcontext():
+                decision = schedule(pod, watch.snapshot, evaluations, tie_break=self._random())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
             self._give_up(item, error)
             return
         match decision:
             case Bind():
-                self._conditions.drop(pod)
-                watch.snapshot.assume(pod, decision.node)
-                if decision.reserved:
-                    self._slots.release()
-                    for plugin, what in decision.reserved:
-                        plugin.keep(what, decision.node, watch.snapshot)
-                    bind = self._bind_with_reserved(item, decision)
-                else:
-                    bind = self._bind(item, decision)
-                tasks.create_task(bind, name=f"bind-{pod.key}")
+                self._reports.drop(pod)
+                if (rest := self._cycle.begin(item, decision)) is not None:
+                    tasks.create_task(rest, name=f"bind-{pod.key}")
             case Unschedulable():
                 self._slots.release()
                 self._attempts.add(1, "unschedulable")
                 watch.queue.set_unschedulable(item, decision.plugins)
                 self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
-                self._tell(_cause(pod), UNSCHEDULABLE, decision.message)
+                self._reports.unschedulable(pod, decision.message)
                 for plugin, action in decision.actions:
                     tasks.create_task(self._pre_binders[plugin.name].act(action))
 
@@ -141,91 +154,19 @@ class SchedulingLoop:
         self._attempts.add(1, "error")
         self._watch.queue.set_failed(item)
         self._log.error("pod_not_judged", pod=item.pod.key, error=error)
-        self._tell(_cause(item.pod), FAULT, fault(error))
+        text = str(error) if isinstance(error, PluginFailed) else fault(error)
+        self._reports.fault(cause_of_pod(item.pod), text)
 
     def tell_unreadable(self, pod: Pod, error: Exception) -> None:
         """Report to a pod that it cannot be read, and so not be scheduled; whoever does not lead says nothing."""
         if self._is_running:
-            self._tell(cause_of(PODS, pod), FAULT, fault(error))
+            self._reports.fault(cause_of(PODS, pod), fault(error))
 
-    def _tell(self, about: CauseRef, reason: str, message: str) -> None:
-        with acting((about,)):
-            self._events.record(_reference(about), WARNING, "FailedScheduling", message)
-        self._conditions.set_unschedulable(about, reason, message)
-
-    async def _bind(self, item: QueuedPod, decision: Bind) -> None:
-        try:
-            with acting((_cause(item.pod),)):
-                await self._bind_pod(item, decision, self._clock.monotonic())
-        finally:
-            self._slots.release()
-
-    async def _bind_pod(self, item: QueuedPod, decision: Bind, begun_s: float) -> Outcome:
-        result = await self._binder.bind(item.pod, decision.node)
-        self._take(item, decision, result, begun_s)
-        return result.outcome
-
-    async def _bind_with_reserved(self, item: QueuedPod, decision: Bind) -> None:
-        """Have written what was reserved for a pod, then have it bound; what may take minutes holds no slot."""
-        pod, begun_s = item.pod, self._clock.monotonic()
-        with acting((_cause(pod),)):
-            for reserved in decision.reserved:
-                try:
-                    await self._pre_binders[reserved.plugin.name].bind(pod, reserved.what, decision.node)
-                except NotReady as problem:
-                    self._tell_not_bound(item, decision, reserved, str(problem))
-                    return
-            outcome = await self._bind_pod(item, decision, begun_s)
-            if outcome is Outcome.REFUSED:
-                for plugin, what in decision.reserved:
-                    await self._pre_binders[plugin.name].undo(pod, what)
-
-    def _tell_not_bound(self, item: QueuedPod, decision: Bind, reserved: Reserved, problem: str) -> None:
-        pod, plugin = item.pod, reserved.plugin.name
-        self._log.warning("claims_not_bound", pod=pod.key, node=decision.node, plugin=plugin, problem=problem)
-        self._attempts.add(1, "error")
-        self._give_back(item, decision)
-        if self._watch.is_there(pod):
-            self._tell(_cause(pod), FAULT, f'running PreBind plugin "{plugin}": {problem}')
-
-    def _take(self, item: QueuedPod, decision: Bind, result: Result, begun_s: float) -> None:
-        watch, pod, now_s = self._watch, item.pod, self._clock.monotonic()
-        if result.outcome is Outcome.BOUND:
-            self._attempts.add(1, "scheduled")
-            watch.queue.remove(pod.uid)
-            watch.snapshot.finish_binding(pod.uid, now_s)
-            text = f"Successfully assigned {pod.key} to {decision.node}"
-            self._events.record(_reference(_cause(pod)), NORMAL, "Scheduled", text)
-            elapsed_ms = round(self._clock.timescale.wall(now_s - begun_s) * 1000, 1)
-            self._log.info("pod_bound", pod=pod.key, node=decision.node, elapsed_ms=elapsed_ms)
-            return
-        self._attempts.add(1, "error")
-        self._log.warning(
-            "pod_not_bound",
-            pod=pod.key,
-            node=decision.node,
-            outcome=result.outcome.name.lower(),
-            error=result.error,
-        )
-        self._give_back(item, decision)
-
-    def _give_back(self, item: QueuedPod, decision: Bind) -> None:
-        """Count a pod nowhere, and its volumes as free; it is tried again later."""
-        watch = self._watch
-        self._release(decision)
-        if watch.snapshot.forget(item.pod.uid) is not None:
-            watch.happened(ClusterEvent.POD_GONE)
-        watch.queue.set_failed(
-            item
-        )  # if it is gone or somewhere else, the watch takes it out before it is due
-        self._woken.set()
-
-    def _release(self, decision: Bind) -> None:
-        """Count as free what was reserved for a pod and has not been written."""
-        for plugin, what in decision.reserved:
-            plugin.release(what, self._watch.snapshot)
-            for event in plugin.releases:
-                self._watch.happened(event)
+    def tell_held(self, pod: PodInfo, failed: PluginFailed) -> None:
+        """Report to a pod that a plugin failed on it before it was looked at; whoever does not lead says nothing."""
+        self._log.error("plugin_failed", pod=pod.key, error=failed)
+        if self._is_running:
+            self._reports.fault(cause_of_pod(pod), str(failed))
 
     async def _confirm(self) -> None:
         """Ask about pods that were bound and that the watch has not shown on their node since."""
@@ -238,18 +179,3 @@ class SchedulingLoop:
                 elif self._watch.snapshot.forget(pod.uid) is not None:
                     self._log.warning("binding_not_confirmed", pod=pod.key, node=pod.node)
                     self._watch.happened(ClusterEvent.POD_GONE)
-
-
-def _cause(pod: PodInfo) -> CauseRef:
-    return CauseRef(str(PODS), pod.namespace, pod.name, pod.uid, pod.revision)
-
-
-def _reference(about: CauseRef) -> ObjectReference:
-    return ObjectReference(
-        apiVersion="v1",
-        kind="Pod",
-        namespace=about.namespace,
-        name=about.name,
-        uid=about.uid,
-        resourceVersion=str(about.revision),
-    )

@@ -16,6 +16,7 @@ class ClusterEvent(Enum):
     NODE_LABELS = auto()
     NODE_TAINTS = auto()  # and cordons
     NODE_ALLOCATABLE = auto()
+    POD_CREATED = auto()  # without a node, for one of this scheduler's profiles
     POD_ARRIVED = auto()  # on a node
     POD_RELABELED = auto()
     POD_GONE = auto()  # from a node, or on its way

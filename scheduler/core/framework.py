@@ -6,10 +6,12 @@
     Filter                `filter`, `relate`          which nodes can take pods with this need?
     PostFilter            `remedy`                    no node can: what is said, and what might help
     Score                 `score`, `relate`           how good are the nodes that can?
+    QueueSort             `queue_key`                 which pod is looked at first? One plugin for all profiles
     Reserve               `reserve`, `keep`, `release`   what the pod gets beside the node
-    PreBind               the shell's, under the plugin's name: it writes what was reserved
-
-QueueSort is the queue's own (priority, then age); Permit is not built, and no plugin here has one.
+                          `unreserve`                 it does not get the node after all
+    Permit                `permit`                    may it be bound now, or does it wait?
+    PreBind, Bind, PostBind   `pre_bind`, `bind`, `post_bind`   do something, with a connection; what plugins of ours reserve is
+                          written by the shell, under the plugin's name
 
 A plugin keeps nothing of its own about the cluster: the Evaluation of a need does, and asks the plugin's filters, scores and
 relations again about nodes that have changed. They have to say the same of the same, so that verdicts can be kept.
@@ -29,6 +31,7 @@ import msgspec
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
+from scheduler.core.permit import Handle, Wait
 from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Rejection, Stopped
 from scheduler.core.snapshot import Snapshot
@@ -134,7 +137,21 @@ class Plugin:
     name: ClassVar[str]
     weight: ClassVar[int] = 1  # of its score, where the profile says nothing
     helped_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may change its mind about a pod
+    opened_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may let in a pod that `gate` holds back
     releases: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what happens by `release`
+
+    @property
+    def original(self) -> Plugin:
+        """The plugin itself; another one where this stands in front of it."""
+        return self
+
+    def reject(self, *reasons: str, resolvable: bool = True) -> Rejection:
+        """Return a filter's verdict; `resolvable`: the node could take the pod if some of its pods went away."""
+        return Rejection(self.name, reasons, resolvable)
+
+    def stop(self, message: str) -> Stopped:
+        """Return what `need` or `permit` says of a pod that gets no node."""
+        return Stopped(self.name, message)
 
     def is_helped(self, waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
         """Whether a pod that has come to a node may help one that the plugin rejected, where that is an event that may help."""
@@ -187,6 +204,29 @@ class Plugin:
     def release(self, reserved: Any, snapshot: Snapshot) -> None:
         """Undo `keep`. Idempotent."""
 
+    def unreserve(self, pod: PodInfo, node: str, handle: Handle) -> None:
+        """Note that a pod that had a node does not get it; the plugin that was last in `reserve` comes first."""
+
+    def queue_key(self, pod: PodInfo, added_s: float) -> tuple[float, ...]:
+        """Return numbers by which the queue is in order, the lowest first; `added_s` tells when the pod came, in cluster seconds."""
+        return (-pod.priority, added_s)
+
+    def permit(self, pod: PodInfo, node: NodeInfo, handle: Handle) -> Wait | Stopped | None:
+        """Return how long a pod waits with its node, or that it does not get it; None where it may be bound."""
+        del pod, node, handle
+        return None
+
+    async def pre_bind(self, pod: PodInfo, node: str, api: Any) -> None:
+        """Do what has to be done before a pod is bound; an exception gives the node back."""
+
+    async def bind(self, pod: PodInfo, node: str, api: Any) -> bool:
+        """Bind a pod, and return True; False: the next plugin does it."""
+        del pod, node, api
+        return False
+
+    async def post_bind(self, pod: PodInfo, node: str, api: Any) -> None:
+        """Do what is to be done after a pod was bound; an exception is logged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -199,3 +239,8 @@ class Part:
 def part(needs: Needs, *fields: str) -> Part:
     """Return the part that some fields make up."""
     return Part(_encode([getattr(needs, each) for each in fields]), needs)
+
+
+def says_something(plugin: Plugin, *points: str) -> bool:
+    """Whether a plugin has something to say at one of some points."""
+    return any(getattr(type(plugin.original), each) is not getattr(Plugin, each) for each in points)

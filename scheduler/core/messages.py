@@ -38,6 +38,11 @@ def no_node_looked_at(nodes: int, why: str) -> str:
     return f"0/{nodes} nodes are available: {why}. {NO_CLAIMS}, {helpless}"
 
 
+def not_permitted(why: str) -> str:
+    """Say that a pod does not get the node that was chosen for it."""
+    return f"0/1 nodes are available: 1 {why}."
+
+
 def preemption(nodes: int, reasons: Mapping[str, int]) -> str:
     """Say why taking pods away does not help."""
     return f"preemption: 0/{nodes} nodes are available: {_histogram(reasons)}."

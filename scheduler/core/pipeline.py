@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from scheduler.core.framework import Filter, Need, Normalize, Plugin, Relation, Score, Sees
+from scheduler.core.framework import Filter, Need, Normalize, Plugin, Relation, Score, Sees, says_something
 from scheduler.core.node import NodeInfo
 from scheduler.core.profile import Profile
 from scheduler.core.rejection import Rejection
@@ -61,7 +61,9 @@ def build_pipeline(profile: Profile, needs: Sequence[Need | None], snapshot: Sna
         relations=_relations(profile, asked, snapshot),
         renewals=tuple(score.renew for score, _ in scores if score.renew is not None),
         reserving=tuple(
-            (plugin, need) for plugin, need in asked if type(plugin).reserve is not Plugin.reserve
+            (plugin, need)
+            for plugin, need in asked
+            if plugin.name in profile.reserving and says_something(plugin, "reserve")
         ),
     )
 

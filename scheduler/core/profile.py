@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from scheduler.core.framework import Plugin
+from scheduler.core.framework import Plugin, says_something
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,15 @@ class Profile:
     filters: frozenset[str]  # names of the plugins that filter
     gating: frozenset[str]  # of those that may hold pods back
     remedying: frozenset[str]  # of those that are asked about pods that fit nowhere
+    sorts: Plugin | None = None  # the queue, for all profiles; None: PrioritySort
+    reserving: frozenset[str] = (
+        frozenset()
+    )  # that may give more than a node, and hear of a pod that does not get it
+    permits: tuple[Plugin, ...] = ()
+    pre_binds: tuple[Plugin, ...] = ()  # in addition to those of which the shell writes what was reserved
+    binds: tuple[Plugin, ...] = ()  # asked in this order, before the default
+    post_binds: tuple[Plugin, ...] = ()
+    is_extended: bool = False  # by plugins that are not Kubarium's
 
     @property
     def gates(self) -> tuple[Plugin, ...]:
@@ -29,6 +38,11 @@ class Profile:
         """The plugins that are asked about pods that fit nowhere."""
         return tuple(each for each in self.plugins if each.name in self.remedying)
 
+    @property
+    def unreserves(self) -> tuple[Plugin, ...]:
+        """The plugins that hear of a pod that does not get its node, the last one first."""
+        return tuple(each for each in reversed(self.plugins) if each.name in self.reserving)
+
 
 def profile_of(scheduler_name: str, plugins: tuple[Plugin, ...]) -> Profile:
     """Return the profile in which each plugin does all that it can, with its own weight."""
@@ -39,6 +53,12 @@ def profile_of(scheduler_name: str, plugins: tuple[Plugin, ...]) -> Profile:
         _with(plugins, "need"),
         _with(plugins, "gate"),
         _with(plugins, "remedy"),
+        next((each for each in plugins if says_something(each, "queue_key")), None),
+        _with(plugins, "reserve", "unreserve"),
+        _that(plugins, "permit"),
+        _that(plugins, "pre_bind"),
+        _that(plugins, "bind"),
+        _that(plugins, "post_bind"),
     )
 
 
@@ -47,6 +67,5 @@ def _with(plugins: Iterable[Plugin], *points: str) -> frozenset[str]:
     return frozenset(each.name for each in plugins if says_something(each, *points))
 
 
-def says_something(plugin: Plugin, *points: str) -> bool:
-    """Whether a plugin has something to say at one of some points."""
-    return any(getattr(type(plugin), each) is not getattr(Plugin, each) for each in points)
+def _that(plugins: Iterable[Plugin], point: str) -> tuple[Plugin, ...]:
+    return tuple(each for each in plugins if says_something(each, point))

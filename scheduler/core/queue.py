@@ -9,7 +9,8 @@
                              └────────────┴──────── UNSCHEDULABLE
                               an event that may help, or 5 minutes
 
-ACTIVE pods come out by priority, then by the time at which they came in. The backoff is 1 s after the first attempt
+ACTIVE pods come out by priority, then by the time at which they came in, where no plugin says otherwise. A pod is GATED by a
+plugin; what may change that one's mind has it asked again. What may help a pod and happens while it is in flight counts, too. The backoff is 1 s after the first attempt
 and doubles up to 10 s; it counts from the last attempt, so that it is mostly over when an event comes. All times
 are monotonic cluster seconds, passed in.
 """
@@ -25,8 +26,9 @@ from typing import Final
 
 from machinery.model.backoff import Backoff
 from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.plugins.scheduling_gates import SchedulingGates
 from scheduler.core.pod import PodInfo
-from scheduler.core.registry import helps
+from scheduler.core.registry import HELPING, Helping
 
 BACKOFF: Final = Backoff(initial_s=1.0, cap_s=10.0)
 STUCK_S: Final = 300.0  # an unschedulable pod is tried again after so long even if nothing has happened
@@ -53,25 +55,47 @@ class QueuedPod:
     tried_s: float = 0.0
     plugins: frozenset[str] = frozenset()  # that rejected it last
     ticket: int = 0  # of its valid entry in a heap
+    gated_by: str = ""  # the plugin that holds it back
+    seen: int = 0  # how many events there had been when it was tried
 
 
-def _has_no_gates(pod: PodInfo) -> bool:
-    return not pod.gates
+def _held_by(pod: PodInfo) -> str:
+    return SchedulingGates.name if pod.gates else ""
+
+
+def by_priority(pod: PodInfo, added_s: float) -> tuple[float, ...]:
+    """Return the key of PrioritySort."""
+    return (-pod.priority, added_s)
 
 
 class SchedulingQueue:
-    """Pods by uid. Pods that `enters` says no to are gated, until `look_again` is called."""
+    """Pods by uid. Pods that a plugin holds back (`held_by` says which) are gated, until `look_again` is called or something opens.
 
-    def __init__(self, enters: Callable[[PodInfo], bool] = _has_no_gates, backoff: Backoff = BACKOFF) -> None:
+    `key` has numbers by which the pods that are due are in order; for equal ones it is the order in which they became due.
+    """
+
+    def __init__(
+        self,
+        held_by: Callable[[PodInfo], str] = _held_by,
+        backoff: Backoff = BACKOFF,
+        *,
+        helping: Helping = HELPING,
+        key: Callable[[PodInfo, float], tuple[float, ...]] = by_priority,
+    ) -> None:
         self._backoff_of = backoff
-        self._enters = enters
+        self._held_by = held_by
+        self._helping = helping
+        self._key = key
         self._pods: dict[str, QueuedPod] = {}
         self._counts = dict.fromkeys(Where, 0)
-        self._active: list[tuple[int, float, int, str]] = []
+        self._active: list[tuple[tuple[float, ...], int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         # by the plugins that rejected them; in each group by uid, in the order of their last attempts
         self._unschedulable: dict[frozenset[str], dict[str, QueuedPod]] = {}
+        self._gated: dict[str, dict[str, QueuedPod]] = {}  # by the plugin that holds them back
         self._tickets = count(1)
+        self._events = 0  # that have happened
+        self._last: dict[ClusterEvent, int] = {}  # which of them was the last of its kind
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -119,20 +143,26 @@ class SchedulingQueue:
         """Return the next pod to try; None when none is due. It is in flight until one of the methods below."""
         self._end_backoffs(now_s)
         while self._active:
-            _, _, ticket, uid = heapq.heappop(self._active)
+            _, ticket, uid = heapq.heappop(self._active)
             item = self._valid(uid, ticket, Where.ACTIVE)
             if item is not None:
                 self._move(item, Where.IN_FLIGHT)
                 item.attempts += 1
                 item.tried_s = now_s
+                item.seen = self._events
                 return item
         return None
 
     def set_unschedulable(self, item: QueuedPod, plugins: frozenset[str]) -> None:
-        """Put back a pod that fits nowhere: it waits for an event that helps."""
+        """Put back a pod that fits nowhere: it waits for an event that helps, or tries again where one has happened meanwhile."""
         if self._pods.get(item.pod.uid) is not item:
             return
         item.plugins = plugins
+        if item.seen < self._events and any(
+            number > item.seen and self._helping.helps(event, plugins) for event, number in self._last.items()
+        ):
+            self._back_off(item)
+            return
         self._move(item, Where.UNSCHEDULABLE)
         self._unschedulable.setdefault(plugins, {})[item.pod.uid] = item
 
@@ -145,9 +175,14 @@ class SchedulingQueue:
         self, event: ClusterEvent, now_s: float, concerns: Callable[[PodInfo], bool] = lambda _pod: True
     ) -> None:
         """Wake the pods that an event may help, of those that it concerns."""
-        for plugins in [plugins for plugins in self._unschedulable if helps(event, plugins)]:
+        self._events += 1
+        self._last[event] = self._events
+        for plugins in [each for each in self._unschedulable if self._helping.helps(event, each)]:
             for item in [each for each in self._unschedulable[plugins].values() if concerns(each.pod)]:
                 self._wake(item, now_s)
+        for plugin in [each for each in self._gated if self._helping.opens(event, each)]:
+            for item in [each for each in self._gated[plugin].values() if concerns(each.pod)]:
+                self._open(item)
 
     def next_due_s(self) -> float | None:
         """Return when `pop` may return something that it does not return now; None: only after a change."""
@@ -158,10 +193,16 @@ class SchedulingQueue:
         return min(due, default=None)
 
     def _open(self, item: QueuedPod) -> None:
-        if self._enters(item.pod):
-            self._activate(item)
-        else:
+        plugin = self._held_by(item.pod)
+        if plugin != item.gated_by:
+            self._ungate(item)
+            item.gated_by = plugin
+            if plugin:
+                self._gated.setdefault(plugin, {})[item.pod.uid] = item
+        if plugin:
             self._move(item, Where.GATED)
+        else:
+            self._activate(item)
 
     def _move(self, item: QueuedPod, where: Where) -> None:
         self._counts[item.where] -= 1
@@ -171,7 +212,7 @@ class SchedulingQueue:
     def _activate(self, item: QueuedPod) -> None:
         self._move(item, Where.ACTIVE)
         item.ticket = next(self._tickets)
-        heapq.heappush(self._active, (-item.pod.priority, item.added_s, item.ticket, item.pod.uid))
+        heapq.heappush(self._active, (self._key(item.pod, item.added_s), item.ticket, item.pod.uid))
 
     def _back_off(self, item: QueuedPod) -> None:
         self._move(item, Where.BACKOFF)
@@ -194,6 +235,13 @@ class SchedulingQueue:
         group.pop(item.pod.uid, None)
         if not group:
             self._unschedulable.pop(item.plugins, None)
+        self._ungate(item)
+
+    def _ungate(self, item: QueuedPod) -> None:
+        group = self._gated.get(item.gated_by, {})
+        group.pop(item.pod.uid, None)
+        if not group:
+            self._gated.pop(item.gated_by, None)
 
     def _end_backoffs(self, now_s: float) -> None:
         while self._backoff and self._backoff[0][0] <= now_s:

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from scheduler.core.cluster_events import ClusterEvent
@@ -56,20 +56,34 @@ PLUGINS: Final[tuple[Plugin, ...]] = (
 )
 DEFAULT: Final[Profile] = profile_of(DEFAULT_SCHEDULER, PLUGINS)
 
-HELPED_BY: Final[Mapping[str, frozenset[ClusterEvent]]] = {
-    NO_NODES: frozenset({ClusterEvent.NODE_ADDED}),
-    **{each.name: each.helped_by for each in PLUGINS},
-}
+
+class Helping:
+    """Which events may help the pods that some plugins rejected."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        helped_by = {NO_NODES: frozenset({ClusterEvent.NODE_ADDED})}
+        opened_by: dict[str, frozenset[ClusterEvent]] = {}
+        each_once = {id(each): each for each in plugins}.values()
+        for each in each_once:  # profiles may have one with different arguments
+            helped_by[each.name] = helped_by.get(each.name, frozenset()) | each.helped_by
+            opened_by[each.name] = opened_by.get(each.name, frozenset()) | each.opened_by
+        self._helped_by: Mapping[str, frozenset[ClusterEvent]] = helped_by
+        self._opened_by: Mapping[str, frozenset[ClusterEvent]] = opened_by
+        self._helped_by_pods = [each for each in each_once if ClusterEvent.POD_ARRIVED in each.helped_by]
+        self.heeded = frozenset[ClusterEvent]().union(*helped_by.values(), *opened_by.values())
+
+    def helps(self, event: ClusterEvent, plugins: frozenset[str]) -> bool:
+        """Whether an event may change the mind of one of the plugins that rejected nodes."""
+        return any(event in self._helped_by[plugin] for plugin in plugins)
+
+    def opens(self, event: ClusterEvent, plugin: str) -> bool:
+        """Whether an event may have a plugin let in a pod that it holds back."""
+        return event in self._opened_by[plugin]
+
+    def is_helped(self, waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
+        """Whether a pod that has come to a node may change a plugin's mind about one that waits."""
+        return any(each.is_helped(waiting, arrived, snapshot) for each in self._helped_by_pods)
 
 
-_HELPED_BY_PODS: Final = [each for each in PLUGINS if ClusterEvent.POD_ARRIVED in each.helped_by]
-
-
-def is_helped(waiting: PodInfo, arrived: PodInfo, snapshot: Snapshot) -> bool:
-    """Whether a pod that has come to a node may change a plugin's mind about one that waits."""
-    return any(each.is_helped(waiting, arrived, snapshot) for each in _HELPED_BY_PODS)
-
-
-def helps(event: ClusterEvent, plugins: frozenset[str]) -> bool:
-    """Whether an event may change the mind of one of the plugins that rejected nodes."""
-    return any(event in HELPED_BY[plugin] for plugin in plugins)
+HELPING: Final = Helping(PLUGINS)
+helps: Final = HELPING.helps

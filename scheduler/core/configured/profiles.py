@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from scheduler.core.configured.documents import (
     ProfileFields,
     read,
 )
-from scheduler.core.configured.points import choose_points
+from scheduler.core.configured.own import NOTHING, Installed
+from scheduler.core.configured.points import QUEUE_SORT, choose_points
 from scheduler.core.framework import Plugin
 from scheduler.core.profile import Profile
 from scheduler.core.registry import PLUGINS
@@ -41,8 +43,8 @@ class Configured:
     remarks: tuple[str, ...]
 
 
-def read_configuration(content: Any) -> Configured:
-    """Read a file.
+def read_configuration(content: Any, installed: Installed = NOTHING) -> Configured:
+    """Read a file, which may name plugins that are installed.
 
     Raises:
         BadConfiguration: something in it cannot be, or is not built; the text names the field.
@@ -55,7 +57,8 @@ def read_configuration(content: Any) -> Configured:
         raise BadConfiguration("extenders: extenders are not built in Kubarium")
     _check_backoff(found)
     fields = found.profiles or (ProfileFields(),)
-    profiles = tuple(_profile(each, f"profiles[{number}]") for number, each in enumerate(fields))
+    profiles = tuple(_profile(each, f"profiles[{number}]", installed) for number, each in enumerate(fields))
+    _check_sorting(fields, profiles)
     for number, each in enumerate(profiles):
         if each.scheduler_name in {other.scheduler_name for other in profiles[:number]}:
             raise BadConfiguration(
@@ -64,23 +67,71 @@ def read_configuration(content: Any) -> Configured:
     return Configured(profiles, found.podInitialBackoffSeconds, found.podMaxBackoffSeconds, _remarks(found))
 
 
-def _profile(fields: ProfileFields, where: str) -> Profile:
+def _check_sorting(fields: Sequence[ProfileFields], profiles: Sequence[Profile]) -> None:
+    """Check that all profiles have one order of the queue, which they share."""
+    orders = [
+        (
+            each.sorts.name if each.sorts else QUEUE_SORT,
+            _args_of(given, each.sorts.name if each.sorts else ""),
+        )
+        for given, each in zip(fields, profiles, strict=True)
+    ]
+    for number, each in enumerate(orders):
+        if each != orders[0]:
+            raise BadConfiguration(
+                f"profiles[{number}].plugins.queueSort: all profiles share one queue: {each[0]} has to be {orders[0][0]} with the"
+                " same arguments as in profiles[0]"
+            )
+
+
+def _args_of(fields: ProfileFields, name: str) -> dict[str, Any]:
+    return next((each.args for each in fields.pluginConfig if each.name == name), {})
+
+
+def _profile(fields: ProfileFields, where: str, installed: Installed) -> Profile:
     if not fields.schedulerName:
         raise BadConfiguration(f"{where}.schedulerName: a name is required")
-    plugins = _plugins(fields, f"{where}.pluginConfig")
-    points = choose_points(fields.plugins, plugins, f"{where}.plugins")
+    own = installed.names(fields.plugins)
+    by_name = _plugins(fields, f"{where}.pluginConfig", installed, own)
+    points = choose_points(fields.plugins, by_name.values(), installed.loads, f"{where}.plugins")
+    used = {name: each for name, each in by_name.items() if name in points.everybody}
+
+    def those(names: Iterable[str]) -> tuple[Plugin, ...]:
+        return tuple(used[each] for each in names)
+
     return Profile(
-        fields.schedulerName, plugins, points.weights, points.filters, points.gates, points.remedies
+        fields.schedulerName,
+        tuple(used.values()),
+        points.weights,
+        points.filters,
+        points.gates,
+        points.remedies,
+        used.get(points.sorts),
+        points.reserves,
+        those(points.permits),
+        those(points.pre_binds),
+        those(points.binds),
+        those(points.post_binds),
+        is_extended=bool(own),
     )
 
 
-def _plugins(fields: ProfileFields, where: str) -> tuple[Plugin, ...]:
+def _plugins(
+    fields: ProfileFields, where: str, installed: Installed, own: Sequence[str]
+) -> dict[str, Plugin]:
     given: dict[str, Plugin] = {}
     for number, each in enumerate(fields.pluginConfig):
+        at = f"{where}[{number}]"
         if each.name in given:
-            raise BadConfiguration(f"{where}[{number}].name: Duplicate value: {each.name}")
-        given[each.name] = build_plugin(each.name, each.args, f"{where}[{number}].args")
-    return tuple(given.get(each.name, each) for each in PLUGINS)
+            raise BadConfiguration(f"{at}.name: Duplicate value: {each.name}")
+        if each.name in installed.loads:
+            if each.name not in own:
+                raise BadConfiguration(f"{at}.name: the plugin {each.name} is not enabled in this profile")
+            given[each.name] = installed.make(each.name, each.args, f"{at}.args")
+        else:
+            given[each.name] = build_plugin(each.name, each.args, f"{at}.args")
+    ours = {each.name: given.get(each.name, each) for each in PLUGINS}
+    return ours | {name: given.get(name) or installed.make(name, {}, where) for name in own}
 
 
 def _check_backoff(found: Configuration) -> None:

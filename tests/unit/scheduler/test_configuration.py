@@ -137,7 +137,7 @@ profiles:
         ),
         (
             "profiles: [{plugins: {permit: {enabled: [{name: NodeName}]}}}]",
-            "profiles[0].plugins.permit.enabled[0].name: no plugin has something to do at this point",
+            "profiles[0].plugins.permit.enabled[0].name: NodeName has nothing to do at this point",
         ),
         (
             "profiles: [{plugins: {bind: {disabled: [{name: '*'}]}}}]",

@@ -2,83 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from machinery.client.leader import COMPONENT_LEASES
 from machinery.model.errors import Conflict, Unavailable
 from machinery.model.k8s.core_v1 import Pod, PodSchedulingGate
-from machinery.model.log import SILENT
-from machinery.model.resources import EVENTS, LEASES, NODES, PODS
-from machinery.process.metrics import Metrics
-from scheduler.app import LEASE, Scheduler, build
-from scheduler.config import SchedulerConfig
+from machinery.model.resources import LEASES, NODES, PODS
+from scheduler.app import LEASE
 from scheduler.core.needs import Needs
 from scheduler.core.plugins import node_affinity, node_resources_fit, taint_toleration
 from scheduler.core.pod import PodReader
 from scheduler.core.snapshot import Snapshot
 from tests.support.builders import changed, node, pod
 from tests.support.election import SkewedClock, finish
-from tests.support.scripted_api import LocalRegistry, local_registry
+from tests.support.scheduler_world import SchedulerWorld
+from tests.support.scripted_api import local_registry
 from tests.support.streams import closing
 from tests.support.virtual_clock import VirtualClock
 
 
-class World:
-    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
-        self.clock, self.server, self.user = clock, server, server.user
-        self.api = self.server.api("scheduler")
-
-    def build(self, api=None, *, clock=None, identity="", tie_break=0.0, **fields) -> Scheduler:
-        config = SchedulerConfig(
-            leader_elect=bool(identity), **{"bindings": 10, "bind_timeout_s": 1.0, **fields}
-        )
-        return build(
-            config,
-            api or self.api,
-            clock or self.clock,
-            SILENT,
-            Metrics(),
-            identity=identity,
-            tie_breaks=lambda: tie_break,
-        )
-
-    @asynccontextmanager
-    async def scheduling(self, api=None, **fields):
-        scheduler = self.build(api, **fields)
-        self.watch = scheduler.watch
-        task = asyncio.ensure_future(scheduler.run())
-        await scheduler.watch.synced()
-        try:
-            yield scheduler.loop
-        finally:
-            task.cancel()
-            [result] = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(result, asyncio.CancelledError), result
-
-    async def node_of(self, name="web"):
-        return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
-
-    async def condition_of(self, name="web"):
-        found = (await self.user.get(PODS, name, namespace="default")).status.conditions
-        return found[0] if found else None
-
-    async def event_reasons(self):
-        return [event.reason for event in (await self.user.list(EVENTS)).items]
-
-    def binding_calls(self, api=None):
-        return [call for call in (api or self.api).calls if call[0] == "post binding"]
-
-
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world() -> AsyncIterator[SchedulerWorld]:
     clock = VirtualClock()
     async with local_registry(clock) as server:
-        yield World(clock, server)
+        yield SchedulerWorld(clock, server)
 
 
-async def test_a_pod_is_bound_and_told_so(world: World):
+async def test_a_pod_is_bound_and_told_so(world: SchedulerWorld):
     """Also one that was there before the scheduler."""
     await world.server.given(NODES, node())
     await world.server.given(PODS, pod())
@@ -92,7 +43,7 @@ async def test_a_pod_is_bound_and_told_so(world: World):
         assert len(world.watch.queue) == 0
 
 
-async def test_pods_of_another_scheduler_are_left_alone(world: World):
+async def test_pods_of_another_scheduler_are_left_alone(world: SchedulerWorld):
     """So are gated ones and those that are being deleted."""
     await world.server.given(NODES, node())
     await world.server.given(PODS, pod(schedulerName="mine"))
@@ -104,7 +55,7 @@ async def test_pods_of_another_scheduler_are_left_alone(world: World):
         assert world.binding_calls() == []
 
 
-async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits(world: World):
+async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits(world: SchedulerWorld):
     """The condition once, the event; then the node comes."""
     await world.server.given(NODES, node(cpu="1"))
     await world.server.given(PODS, pod(requests={"cpu": "2"}))
@@ -123,7 +74,7 @@ async def test_a_pod_that_fits_nowhere_is_told_and_bound_when_it_fits(world: Wor
         assert await world.node_of() == "node-2"
 
 
-async def test_an_answer_that_got_lost_is_looked_up(world: World):
+async def test_an_answer_that_got_lost_is_looked_up(world: SchedulerWorld):
     """The binding came through; it is not asked for again."""
     await world.server.given(NODES, node())
     await world.server.given(PODS, pod())
@@ -140,7 +91,7 @@ async def test_an_answer_that_got_lost_is_looked_up(world: World):
         assert await world.event_reasons() == ["Scheduled"]
 
 
-async def test_a_request_that_got_lost_is_made_again(world: World):
+async def test_a_request_that_got_lost_is_made_again(world: SchedulerWorld):
     """The pod was not bound, so nothing happens twice."""
     await world.server.given(NODES, node())
     await world.server.given(PODS, pod())
@@ -156,7 +107,7 @@ async def test_a_request_that_got_lost_is_made_again(world: World):
         assert len(world.binding_calls()) == 3
 
 
-async def test_a_refused_binding_frees_the_node_and_is_tried_later(world: World):
+async def test_a_refused_binding_frees_the_node_and_is_tried_later(world: SchedulerWorld):
     """After the backoff."""
     await world.server.given(NODES, node(cpu="1"))
     await world.server.given(PODS, pod(requests={"cpu": "1"}))
@@ -173,7 +124,7 @@ async def test_a_refused_binding_frees_the_node_and_is_tried_later(world: World)
         assert await world.node_of() == "node-1"
 
 
-async def test_two_schedulers_at_once_bind_every_pod_once(world: World):
+async def test_two_schedulers_at_once_bind_every_pod_once(world: SchedulerWorld):
     """The apiserver lets one of them win, and both learn who."""
     for name in ("node-1", "node-2"):
         await world.server.given(NODES, node(name, cpu="2"))
@@ -190,7 +141,7 @@ async def test_two_schedulers_at_once_bind_every_pod_once(world: World):
                 assert [watch.snapshot.node(name).cpu for name in ("node-1", "node-2")] == [2000, 2000]
 
 
-async def test_a_pod_that_ends_makes_room(world: World):
+async def test_a_pod_that_ends_makes_room(world: SchedulerWorld):
     """A pod that has succeeded counts no more."""
     await world.server.given(NODES, node(cpu="1"))
     await world.server.given(PODS, pod("job", node="node-1", requests={"cpu": "1"}))
@@ -205,7 +156,7 @@ async def test_a_pod_that_ends_makes_room(world: World):
         assert await world.node_of() == "node-1"
 
 
-async def test_what_the_watch_never_shows_is_asked_for(world: World):
+async def test_what_the_watch_never_shows_is_asked_for(world: SchedulerWorld):
     """A binding that is undone behind the watch's back does not hold the node for ever."""
     await world.server.given(NODES, node(cpu="1"))
     async with world.scheduling():
@@ -220,7 +171,7 @@ async def test_what_the_watch_never_shows_is_asked_for(world: World):
         assert await world.node_of() == "node-1"
 
 
-async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_harm(world: World):
+async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_harm(world: SchedulerWorld):
     """It arrives when another one leads, which has bound the pod to another node; the store refuses it."""
     await world.server.given(NODES, node("node-1"))
     arrive = asyncio.Event()
@@ -260,7 +211,9 @@ async def test_a_binding_that_was_under_way_when_its_leader_was_deposed_does_no_
         (PodReader, "read"),
     ],
 )
-async def test_an_exception_about_one_pod_is_that_pods_alone(world: World, monkeypatch, holder, name):
+async def test_an_exception_about_one_pod_is_that_pods_alone(
+    world: SchedulerWorld, monkeypatch, holder, name
+):
     """Whatever fails, in a plugin or before: the pod is told, the others are bound, and it is tried again."""
     failing, real = True, getattr(holder, name)
     await world.server.given(PODS, pod("bad", requests={"cpu": "7m"}, nodeSelector={"disk": "ssd"}))
@@ -296,7 +249,7 @@ def is_bad(argument):
 
 
 @pytest.mark.parametrize("is_early", [True, False])
-async def test_a_node_that_cannot_be_read_gets_no_pods(world: World, monkeypatch, is_early):
+async def test_a_node_that_cannot_be_read_gets_no_pods(world: SchedulerWorld, monkeypatch, is_early):
     """The others do, whether it is there before the scheduler or comes later."""
     real = Snapshot.set_node
 
@@ -317,7 +270,7 @@ async def test_a_node_that_cannot_be_read_gets_no_pods(world: World, monkeypatch
         assert await world.node_of() == "plain"
 
 
-async def test_a_new_leader_counts_what_the_old_one_has_bound_last(world: World):
+async def test_a_new_leader_counts_what_the_old_one_has_bound_last(world: SchedulerWorld):
     """Its own watch may be behind: it waits for every binding until now, so that no node is filled twice."""
     for name in ("node-1", "node-2"):
         await world.server.given(NODES, node(name, cpu="1"))

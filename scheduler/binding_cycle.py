@@ -1,0 +1,298 @@
+"""From a decision to a bound pod, or to a pod that has given its node back.
+
+assume, Reserve ─▶ Permit ─┬─▶ PreBind ─▶ Bind ─▶ bound, PostBind: the watch confirms it
+                   │       │       └────────┴───▶ failed: Unreserve, forget, back off
+                   │       └ allowed
+                   └─▶ waits, and holds its place ─▶ rejected, or its time is over: Unreserve, forget, wait for a change that helps
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
+
+from machinery.client.api import Api
+from machinery.client.waiting import event_within
+from machinery.model.clock import Clock
+from machinery.model.log import EventLog
+from machinery.wire.cause_headers import acting
+from scheduler.binder import Binder, Outcome, Result, outcome_of
+from scheduler.cluster_watch import ClusterWatch
+from scheduler.core.cluster_events import ClusterEvent
+from scheduler.core.framework import Plugin
+from scheduler.core.guarded import PluginFailed
+from scheduler.core.messages import not_permitted
+from scheduler.core.permit import Handle, Wait, WaitingPod, WaitingPods
+from scheduler.core.pod import PodInfo
+from scheduler.core.profile import Profile
+from scheduler.core.queue import QueuedPod
+from scheduler.core.rejection import Stopped
+from scheduler.core.schedule import Bind
+from scheduler.pre_bind import NotReady, PreBinder
+from scheduler.reports import Reports, cause_of_pod
+
+
+class Placed(NamedTuple):
+    """A pod with the node that was chosen for it, and since when it has that (monotonic cluster seconds)."""
+
+    item: QueuedPod
+    decision: Bind
+    begun_s: float
+
+    @property
+    def pod(self) -> PodInfo:
+        """The pod."""
+        return self.item.pod
+
+    @property
+    def node(self) -> str:
+        """The name of the node."""
+        return self.decision.node
+
+
+class BindingCycle:
+    """Has bound what was decided. `count` notes how an attempt ended, `woken` wakes who looks for pods to decide on."""
+
+    def __init__(
+        self,
+        watch: ClusterWatch,
+        binder: Binder,
+        profiles: Mapping[str, Profile],
+        pre_binders: Mapping[str, PreBinder],
+        reports: Reports,
+        *,
+        api: Api,
+        waiting: WaitingPods,
+        clock: Clock,
+        slots: asyncio.Semaphore,
+        woken: asyncio.Event,
+        plugin_timeout_s: float,
+        count: Callable[[str], None],
+        log: EventLog,
+    ) -> None:
+        self._watch = watch
+        self._binder = binder
+        self._profiles = profiles
+        self._pre_binders = pre_binders  # by the plugins that reserve what they write
+        self._reports = reports
+        self._api = api
+        self._handle = Handle(watch.snapshot, waiting)
+        self._clock = clock
+        self._slots = slots
+        self._woken = woken
+        self._plugin_timeout_s = plugin_timeout_s  # wall seconds for a plugin's own PreBind, Bind or PostBind
+        self._count = count
+        self._log = log
+
+    def begin(self, item: QueuedPod, decision: Bind) -> Coroutine[Any, Any, None] | None:
+        """Count a pod on its node; return what is left to be done, None where it does not get the node.
+
+        The slot that is held for the binding is given back by then, or at the end of what is left.
+        """
+        placed = Placed(item, decision, self._clock.monotonic())
+        try:
+            waits = self._reserve(placed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
+            self._slots.release()
+            self._fail(placed, str(error) if isinstance(error, PluginFailed) else repr(error))
+            return None
+        if isinstance(waits, Stopped):
+            self._slots.release()
+            self._turn_down(placed, waits)
+            return None
+        profile = self._profile(placed)
+        if not waits and not decision.reserved and not profile.pre_binds and not profile.binds:
+            return self._bind_soon(placed)
+        self._slots.release()  # what may take minutes holds none
+        if not waits:
+            return self._bind_slowly(placed)
+        news = asyncio.Event()
+        waiting = WaitingPod(placed.pod, placed.node, waits, placed.begun_s, news.set)
+        self._handle.waiting.add(waiting)
+        self._log.info("pod_waits", pod=placed.pod.key, node=placed.node, plugins=",".join(waits))
+        return self._wait(placed, waiting, news)
+
+    # -- before the binding --
+
+    def _profile(self, placed: Placed) -> Profile:
+        return self._profiles[placed.pod.scheduler_name]
+
+    def _reserve(self, placed: Placed) -> dict[str, Wait] | Stopped:
+        """Count a pod and what it gets on its node; return who has it wait, or that it does not get the node."""
+        snapshot = self._watch.snapshot
+        snapshot.assume(placed.pod, placed.node)
+        for plugin, what in placed.decision.reserved:
+            plugin.keep(what, placed.node, snapshot)
+        permits, node = self._profile(placed).permits, snapshot.node(placed.node)
+        waits: dict[str, Wait] = {}
+        if permits and node is not None:
+            for plugin in permits:
+                said = plugin.permit(placed.pod, node, self._handle)
+                if isinstance(said, Stopped):
+                    return said
+                if said is not None:
+                    waits[plugin.name] = said
+        return waits
+
+    async def _wait(self, placed: Placed, waiting: WaitingPod, news: asyncio.Event) -> None:
+        try:
+            while not waiting.is_settled:
+                left_s = waiting.due_s - self._clock.monotonic()
+                if left_s > 0:
+                    await event_within(news, self._clock, left_s)
+                else:
+                    waiting.expire(self._clock.monotonic())
+        except asyncio.CancelledError:
+            self._release(placed)  # this process schedules no more
+            raise
+        finally:
+            self._handle.waiting.remove(placed.pod.uid)
+        if waiting.rejected is not None:
+            self._turn_down(placed, waiting.rejected)
+        else:
+            await self._bind_slowly(placed)
+
+    # -- the binding --
+
+    async def _bind_soon(self, placed: Placed) -> None:
+        try:
+            with acting((cause_of_pod(placed.pod),)):
+                await self._bind(placed)
+        finally:
+            self._slots.release()
+
+    async def _bind_slowly(self, placed: Placed) -> None:
+        """Do what comes before a binding and may take minutes, then have the pod bound."""
+        pod, node = placed.pod, placed.node
+        with acting((cause_of_pod(pod),)):
+            for plugin, what in placed.decision.reserved:
+                if plugin.name in self._pre_binders:
+                    try:
+                        await self._pre_binders[plugin.name].bind(pod, what, node)
+                    except NotReady as not_ready:
+                        self._fail(placed, f'running PreBind plugin "{plugin.name}": {not_ready}')
+                        return
+            for plugin in self._profile(placed).pre_binds:
+                if (
+                    problem := await self._run(plugin, "PreBind", plugin.pre_bind(pod, node, self._api))
+                ) is not None:
+                    self._fail(placed, problem)
+                    return
+            outcome = await self._bind(placed)
+            if outcome is Outcome.REFUSED:
+                for plugin, what in placed.decision.reserved:
+                    if plugin.name in self._pre_binders:
+                        await self._pre_binders[plugin.name].undo(pod, what)
+
+    async def _run(self, plugin: Plugin, point: str, work: Coroutine[Any, Any, object]) -> str | None:
+        """Do what a plugin does; return what is wrong with that."""
+        try:
+            async with self._clock.timeout_wall(self._plugin_timeout_s):
+                await work
+        except TimeoutError:
+            return f'running {point} plugin "{plugin.name}": it took longer than {self._plugin_timeout_s:g} s'
+        except PluginFailed as failed:
+            return str(failed)
+        return None
+
+    async def _bind(self, placed: Placed) -> Outcome:
+        pod, node = placed.pod, placed.node
+        for plugin in self._profile(placed).binds:
+            did: list[bool] = []
+            problem = await self._run(plugin, "Bind", _noting(plugin.bind(pod, node, self._api), did))
+            if problem is None and not any(did):
+                continue
+            result = outcome_of(await self._binder.look(pod), pod, node) or Result(Outcome.REFUSED)
+            if result.outcome is Outcome.REFUSED:
+                said = (
+                    problem
+                    or f'running Bind plugin "{plugin.name}": it said that the pod was bound, and it is not'
+                )
+                self._fail(placed, said)
+                return result.outcome
+            break
+        else:
+            result = await self._binder.bind(pod, node)
+        self._take(placed, result)
+        if result.outcome is Outcome.BOUND:
+            await self._post_bind(placed)
+        return result.outcome
+
+    async def _post_bind(self, placed: Placed) -> None:
+        for plugin in self._profile(placed).post_binds:
+            work = plugin.post_bind(placed.pod, placed.node, self._api)
+            if (problem := await self._run(plugin, "PostBind", work)) is not None:
+                self._log.warning("post_bind_failed", pod=placed.pod.key, plugin=plugin.name, problem=problem)
+
+    def _take(self, placed: Placed, result: Result) -> None:
+        watch, pod, now_s = self._watch, placed.pod, self._clock.monotonic()
+        if result.outcome is Outcome.BOUND:
+            self._count("scheduled")
+            watch.queue.remove(pod.uid)
+            watch.snapshot.finish_binding(pod.uid, now_s)
+            self._reports.bound(pod, placed.node)
+            elapsed_ms = round(self._clock.timescale.wall(now_s - placed.begun_s) * 1000, 1)
+            self._log.info("pod_bound", pod=pod.key, node=placed.node, elapsed_ms=elapsed_ms)
+            return
+        self._count("error")
+        self._log.warning(
+            "pod_not_bound",
+            pod=pod.key,
+            node=placed.node,
+            outcome=result.outcome.name.lower(),
+            error=result.error,
+        )
+        self._give_back(placed)
+
+    # -- the node is given back --
+
+    def _fail(self, placed: Placed, problem: str) -> None:
+        """Give the node back, since something before the binding has failed; the pod is told, and tried again later."""
+        self._log.warning("pod_not_placed", pod=placed.pod.key, node=placed.node, problem=problem)
+        self._count("error")
+        self._give_back(placed)
+        if self._watch.is_there(placed.pod):
+            self._reports.fault(cause_of_pod(placed.pod), problem)
+
+    def _turn_down(self, placed: Placed, rejected: Stopped) -> None:
+        """Give the node back, since a plugin does not permit it; the pod waits for what may change the plugin's mind."""
+        pod = placed.pod
+        self._count("unschedulable")
+        self._release(placed)
+        if self._watch.is_there(pod):
+            self._watch.queue.set_unschedulable(placed.item, frozenset({rejected.plugin}))
+            message = not_permitted(rejected.message)
+            self._log.info("pod_unschedulable", pod=pod.key, message=message)
+            self._reports.unschedulable(pod, message)
+        self._woken.set()
+
+    def _give_back(self, placed: Placed) -> None:
+        """Count a pod nowhere, and its volumes as free; it is tried again later."""
+        self._release(placed)
+        # if it is gone or somewhere else, the watch takes it out before it is due
+        self._watch.queue.set_failed(placed.item)
+        self._woken.set()
+
+    def _release(self, placed: Placed) -> None:
+        """Count as free what was reserved for a pod and has not been written, in reverse order, and its place."""
+        watch = self._watch
+        for plugin, what in reversed(placed.decision.reserved):
+            self._undo(placed, lambda plugin=plugin, what=what: plugin.release(what, watch.snapshot))  # type: ignore[misc]
+            for event in plugin.releases:
+                watch.happened(event)
+        for plugin in self._profile(placed).unreserves:
+            self._undo(placed, lambda plugin=plugin: plugin.unreserve(placed.pod, placed.node, self._handle))  # type: ignore[misc]
+        if watch.snapshot.forget(placed.pod.uid) is not None:
+            watch.happened(ClusterEvent.POD_GONE)
+
+    def _undo(self, placed: Placed, undo: Callable[[], None]) -> None:
+        """Have a plugin undo something; one that fails at that keeps nobody else from it."""
+        try:
+            undo()
+        except PluginFailed as failed:
+            self._log.error("plugin_failed", pod=placed.pod.key, error=failed)
+
+
+async def _noting(work: Coroutine[Any, Any, bool], did: list[bool]) -> None:
+    did.append(await work)

@@ -1,0 +1,58 @@
+"""What pods are told: an event, and for those that wait the PodScheduled condition."""
+
+from __future__ import annotations
+
+from machinery.client.events import NORMAL, WARNING, EventRecorder
+from machinery.model.causes import CauseRef
+from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.resources import PODS
+from machinery.wire.cause_headers import acting
+from scheduler.core.condition import FAULT, UNSCHEDULABLE
+from scheduler.core.pod import PodInfo
+from scheduler.status_writer import StatusWriter
+
+
+class Reports:
+    """Tells pods what became of them."""
+
+    def __init__(self, events: EventRecorder, conditions: StatusWriter) -> None:
+        self._events = events
+        self._conditions = conditions
+
+    def unschedulable(self, pod: PodInfo, message: str) -> None:
+        """Say that a pod gets no node, as things are."""
+        self._failed(cause_of_pod(pod), UNSCHEDULABLE, message)
+
+    def fault(self, about: CauseRef, message: str) -> None:
+        """Say that the scheduler, or a plugin, has failed on a pod."""
+        self._failed(about, FAULT, message)
+
+    def bound(self, pod: PodInfo, node: str) -> None:
+        """Say where a pod is."""
+        text = f"Successfully assigned {pod.key} to {node}"
+        self._events.record(_reference(cause_of_pod(pod)), NORMAL, "Scheduled", text)
+
+    def drop(self, pod: PodInfo) -> None:
+        """Do not write any more that a pod gets no node: it has one."""
+        self._conditions.drop(pod)
+
+    def _failed(self, about: CauseRef, reason: str, message: str) -> None:
+        with acting((about,)):
+            self._events.record(_reference(about), WARNING, "FailedScheduling", message)
+        self._conditions.set_unschedulable(about, reason, message)
+
+
+def cause_of_pod(pod: PodInfo) -> CauseRef:
+    """Return a pod as a cause of what is done for it."""
+    return CauseRef(str(PODS), pod.namespace, pod.name, pod.uid, pod.revision)
+
+
+def _reference(about: CauseRef) -> ObjectReference:
+    return ObjectReference(
+        apiVersion="v1",
+        kind="Pod",
+        namespace=about.namespace,
+        name=about.name,
+        uid=about.uid,
+        resourceVersion=str(about.revision),
+    )
