@@ -248,7 +248,7 @@ class BindingCycle:
     # -- the node is given back --
 
     def _fail(self, placed: Placed, problem: str) -> None:
-        """Give the node back, since something before the binding has failed; the pod is told, and tried again later."""
+        """Free the node, since something before the binding has failed; the pod is told, and tried again later."""
         self._log.warning("pod_not_placed", pod=placed.pod.key, node=placed.node, problem=problem)
         self._count("error")
         self._give_back(placed)
@@ -256,7 +256,7 @@ class BindingCycle:
             self._reports.fault(cause_of_pod(placed.pod), problem)
 
     def _turn_down(self, placed: Placed, rejected: Stopped) -> None:
-        """Give the node back, since a plugin does not permit it; the pod waits for what may change the plugin's mind."""
+        """Free the node, since a plugin does not permit it; the pod waits for what may change the plugin's mind."""
         pod = placed.pod
         self._count("unschedulable")
         self._release(placed)

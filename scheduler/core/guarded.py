@@ -163,21 +163,33 @@ class Guarded(Plugin):
         return self._stopped("Permit", found) if isinstance(found, Stopped) else found
 
     async def pre_bind(self, pod: PodInfo, node: str, api: Any) -> None:
-        """Do what has to be done before the pod is bound."""
+        """Do what has to be done before the pod is bound.
+
+        Raises:
+            PluginFailed: the plugin raised something.
+        """
         try:
             await self._plugin.pre_bind(pod, node, api)
         except _RAISED as error:
             raise self._failed("PreBind", error) from error
 
     async def bind(self, pod: PodInfo, node: str, api: Any) -> bool:
-        """Bind a pod, or leave it to the next."""
+        """Bind a pod, or leave it to the next.
+
+        Raises:
+            PluginFailed: the plugin raised something.
+        """
         try:
             return bool(await self._plugin.bind(pod, node, api))
         except _RAISED as error:
             raise self._failed("Bind", error) from error
 
     async def post_bind(self, pod: PodInfo, node: str, api: Any) -> None:
-        """Do what is to be done after the pod was bound."""
+        """Do what is to be done after the pod was bound.
+
+        Raises:
+            PluginFailed: the plugin raised something.
+        """
         try:
             await self._plugin.post_bind(pod, node, api)
         except _RAISED as error:

@@ -54,13 +54,13 @@ class WaitingPod:
         return self._begun_s + min(self._waits.values(), default=LONGEST_S)
 
     def allow(self, plugin: str) -> None:
-        """Let a pod go on as far as a plugin is concerned."""
+        """Allow a pod to go on, as far as a plugin is concerned."""
         self._waits.pop(plugin, None)
         if not self._waits:
             self._settle(None)
 
     def reject(self, plugin: str, message: str) -> None:
-        """Take the node from a pod, in a plugin's name."""
+        """Reject a pod in a plugin's name: it does not get its node."""
         self._settle(Stopped(plugin, message))
 
     def expire(self, now_s: float) -> None:
@@ -102,7 +102,7 @@ class WaitingPods:
         self._pods.pop(uid, None)
 
     def reject(self, uid: str, plugin: str, message: str) -> None:
-        """Take the node from a pod, if it waits."""
+        """Reject a pod, if it waits."""
         if (found := self._pods.get(uid)) is not None:
             found.reject(plugin, message)
 

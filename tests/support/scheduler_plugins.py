@@ -37,7 +37,7 @@ def install_example(folder: Path) -> None:
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Let Python find what is installed in a folder, and forget it afterwards."""
+    """Have Python find what is installed in a folder, and forget it afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         try:

@@ -1,5 +1,8 @@
 """Plugins that are not Kubarium's: found by their entry points, asked at every point, and kept from doing harm."""
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -275,6 +278,27 @@ def test_the_document_shows_the_example_as_it_is():
     gangs = (EXAMPLE / "gangs.py").read_text()
     shown = text.split("```python\n")[2].split("```")[0]
     assert shown in gangs
+    assert f"```yaml\n{(EXAMPLE / 'scheduler.yaml').read_text()}```" in text
     named = '[project.entry-points."kubarium.scheduler_plugins"]\nCrowds = "crowds:Crowds"\n'
     assert named in text
     assert named in (EXAMPLE / "pyproject.toml").read_text()
+
+
+def test_the_program_finds_what_pythonpath_has(tmp_path):
+    """As `kubarium up` starts it, and checks its flags before."""
+    install_example(tmp_path)
+    config = configuration(tmp_path, "  plugins: {multiPoint: {enabled: [{name: Crowds}]}}")
+    command = [sys.executable, "-m", "scheduler", "--server", "x", "--config", config, "--check-flags"]
+    found = {
+        folder: subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": folder},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for folder in (str(tmp_path), "")
+    }
+    assert found[str(tmp_path)].returncode == 0, found[str(tmp_path)].stderr
+    assert "Crowds is not built in Kubarium, nor installed" in found[""].stderr
