@@ -16,6 +16,7 @@ from scheduler.core.profile import Profile
 from scheduler.core.simulation.placing import Left, Placed, Result, place
 from scheduler.core.simulation.using import requests_of, use_of_nodes
 from scheduler.core.simulation.world import TYPES, Member, World
+from scheduler.own_plugins import installed_plugins
 from scheduler.simulation.conversation import Answer, Placement, PodOn, Question, Refused
 
 
@@ -58,7 +59,7 @@ def answer(question: Question) -> Answer:
 def read(question: Question) -> Setting | Answer:
     """Read what is asked about; an Answer where that cannot be."""
     try:
-        found = configured(question.config, question.scheduler_name)
+        found = configured(question.config, question.scheduler_name, installed_plugins)
     except ConfigError as error:
         return Answer(problem=str(error))
     world, refused = World(), []

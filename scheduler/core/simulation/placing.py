@@ -14,11 +14,12 @@ from typing import Final, TypeAlias
 
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.guarded import PluginFailed
 from scheduler.core.messages import fault
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod, SchedulingQueue, Where
-from scheduler.core.registry import is_helped
+from scheduler.core.registry import Helping
 from scheduler.core.schedule import Bind, Unschedulable, schedule
 from scheduler.core.simulation.world import Member, World
 
@@ -69,12 +70,13 @@ class Placing:
         self._profiles = profiles
         self._tie_breaks = tie_breaks
         self._evaluations = self._fresh()
+        self._helping = Helping([plugin for each in profiles.values() for plugin in each.plugins])
         self._decided = 0
 
     def run(self, waiting: Iterable[Member]) -> dict[str, Result]:
         """Decide on some pods; returned by uid."""
         results: dict[str, Result] = {}
-        queue, now_s = SchedulingQueue(lambda pod: not self._gate(pod)), 0.0
+        queue, now_s = SchedulingQueue(lambda pod: self._gate(pod)[0], helping=self._helping), 0.0
         members = {each.info.uid: each for each in waiting}
         for each in members.values():
             if each.info.scheduler_name in self._profiles:
@@ -92,7 +94,7 @@ class Placing:
                 break
         for uid, each in members.items():
             if uid not in results:
-                results[uid] = Left(each, "SchedulingGated", self._gate(each.info))
+                results[uid] = Left(each, "SchedulingGated", self._gate(each.info)[1])
         return results
 
     def undo(self, placed: Placed) -> None:
@@ -105,10 +107,16 @@ class Placing:
         limit = max(_FEWEST_KINDS, _VERDICTS // max(1, self._snapshot.node_count))
         return {name: Evaluations(self._snapshot, each, limit) for name, each in self._profiles.items()}
 
-    def _gate(self, pod: PodInfo) -> str:
-        """Return what a pod has to wait for before it is looked at."""
-        gates = self._profiles[pod.scheduler_name].gates
-        return next((said for each in gates if (said := each.gate(pod, self._snapshot))), "")
+    def _gate(self, pod: PodInfo) -> tuple[str, str]:
+        """Return the plugin that holds a pod back before it is looked at, and what the pod has to wait for."""
+        for each in self._profiles[pod.scheduler_name].gates:
+            try:
+                said = each.gate(pod, self._snapshot)
+            except PluginFailed as failed:
+                said = str(failed)
+            if said:
+                return each.name, said
+        return "", ""
 
     def _try(self, member: Member, item: QueuedPod, queue: SchedulingQueue, now_s: float) -> Result:
         pod, snapshot = item.pod, self._snapshot
@@ -124,7 +132,9 @@ class Placing:
             return Left(member, "Unschedulable", decision.message, tuple(sorted(decision.plugins)))
         self._keep(pod, decision)
         queue.remove(pod.uid)
-        queue.happened(ClusterEvent.POD_ARRIVED, now_s, lambda waiting: is_helped(waiting, pod, snapshot))
+        queue.happened(
+            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: self._helping.is_helped(waiting, pod, snapshot)
+        )
         self._decided += 1
         return Placed(member, self._decided, decision)
 
