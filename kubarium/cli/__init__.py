@@ -105,7 +105,12 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _explain(
-        _command(subs, "explain", commands.explain, "say what lets a connection through or stops it, and why")
+        _command(
+            subs,
+            "explain",
+            commands.explain,
+            "say why a pod is where it is or nowhere (pod/NAME), or what lets a connection through or stops it (netpol)",
+        )
     )
     _net(
         _command(
@@ -181,20 +186,24 @@ def _recommend(sub: argparse.ArgumentParser) -> None:
 
 
 def _explain(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("what", choices=("netpol",), metavar="WHAT", help="netpol: what NetworkPolicies say")
+    sub.add_argument(
+        "what", type=_explained, metavar="WHAT",
+        help="pod/[NAMESPACE/]NAME: what each plugin of the scheduler says of each node; netpol: what NetworkPolicies say",
+    )  # fmt: skip
     for flag, end in (("--from", "source"), ("--to", "target")):
         sub.add_argument(
-            flag, dest=end, required=True, metavar="END",
-            help="pod/NAME, NAMESPACE/NAME of a pod, or an IPv4 address",
+            flag, dest=end, default="", metavar="END",
+            help="netpol: pod/NAME, NAMESPACE/NAME of a pod, or an IPv4 address",
         )  # fmt: skip
     sub.add_argument(
-        "--port", required=True, metavar="PORT",
-        help="the port of the target, after a Service has led to it: 80, 53/udp, or a name",
+        "--port", default="", metavar="PORT",
+        help="netpol: the port of the target, after a Service has led to it: 80, 53/udp, or a name",
     )  # fmt: skip
     sub.add_argument(
         "-n", "--namespace", default="default", metavar="NAMESPACE",
         help="of the pods without one (default: default)",
     )  # fmt: skip
+    _state(sub)
     sub.add_argument(
         "-o",
         "--output",
@@ -202,6 +211,28 @@ def _explain(sub: argparse.ArgumentParser) -> None:
         default="text",
         help="for people (default), or for programs",
     )
+
+
+def _explained(text: str) -> str:
+    if text != "netpol" and not text.startswith("pod/"):
+        raise argparse.ArgumentTypeError(f"has to be pod/NAME or netpol, not {text!r}")
+    return text
+
+
+def _state(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--cluster", action="append", default=[], metavar="FILE",
+        help="the state of a cluster: Nodes, Pods, claims…, as YAML or JSON (- is standard input); may be given several times"
+        " (default: of the cluster that runs)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--kubeconfig", default="", metavar="FILE",
+        help="take the state of any cluster, by the current context of a kubeconfig",
+    )  # fmt: skip
+    sub.add_argument(
+        "--config", default="", metavar="FILE",
+        help="a KubeSchedulerConfiguration (docs/scheduler.md; default: that of the cluster's scheduler, else the default profile)",
+    )  # fmt: skip
 
 
 def _net(sub: argparse.ArgumentParser) -> None:
@@ -243,17 +274,14 @@ def _net(sub: argparse.ArgumentParser) -> None:
 
 
 def _simulate(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "--cluster", action="append", default=[], metavar="FILE",
-        help="the cluster's state: Nodes, Pods, claims…, as YAML or JSON (- is standard input); may be given several times",
-    )  # fmt: skip
+    _state(sub)
     sub.add_argument(
         "--pods", action="append", default=[], metavar="FILE",
         help="what comes: Pods, or Deployments, StatefulSets, Jobs, DaemonSets for theirs; may be given several times",
     )  # fmt: skip
     sub.add_argument(
-        "--config", default="", metavar="FILE",
-        help="a KubeSchedulerConfiguration (docs/scheduler.md; default: the default profile)",
+        "--save", default="", metavar="FILE",
+        help="write the state down, for --cluster; without --pods that is all",
     )  # fmt: skip
     sub.add_argument(
         "--seed", type=_count, default=0, metavar="N",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -391,13 +391,23 @@ def recommend(options: argparse.Namespace) -> int:
     return 0
 
 
+_NETPOL: Final = {"--from": "source", "--to": "target", "--port": "port"}
+
+
 def explain(options: argparse.Namespace) -> int:
-    """Say whether NetworkPolicies let a connection through, and why; 1 where they do not.
+    """Say why a pod is where it is, or whether NetworkPolicies let a connection through; 1 where not.
 
     Raises:
-        KubariumError: an end or the port makes no sense, is not there, or the cluster does not answer.
+        KubariumError: what is asked about makes no sense, is not there, or the cluster does not answer.
     """
-    from kubarium import explanations  # seldom needed
+    if options.what != "netpol":
+        from kubarium.cli.simulate_command import explain_pod  # seldom needed, as what follows
+
+        return explain_pod(options)
+    missing = [flag for flag, given in _NETPOL.items() if not getattr(options, given)]
+    if missing:
+        raise KubariumError(f"netpol needs {', '.join(missing)}")
+    from kubarium import explanations
     from kubarium.core.connections import read_door, read_end
 
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from kubarium.core.simulating.completing import Completion
-from kubarium.core.simulating.findings import Answer, Question
+from kubarium.core.simulating.findings import Answer, Explanation, Question
 from kubarium.core.simulating.manifests import Item, ManifestError, read_items
 from kubarium.core.simulating.quantities import with_quantities
 from kubarium.core.simulating.report import Simulation, simulation_of
@@ -50,6 +50,21 @@ def simulate_items(
     """
     items, remarks = together(state, pods)
     return simulation_of(checked(ask(question_of(items, config, seed)), items), seed, remarks)
+
+
+def explain_items(state: Sequence[Item], namespace: str, name: str, *, config: str = "") -> Explanation:
+    """Return what each plugin says of each node for one pod of a cluster.
+
+    Raises:
+        KubariumError: there is no such pod, or an object makes no sense.
+    """
+    items, _ = together(state, ())
+    question = question_of(items, config, 0)
+    question.explain = f"{namespace}/{name}"
+    found = checked(ask(question), items).explanation
+    if found is None:
+        raise KubariumError(f"the scheduler's program explains nothing about pod {namespace}/{name}")
+    return found
 
 
 def together(state: Sequence[Item], pods: Sequence[Item]) -> tuple[list[Item], list[str]]:

@@ -11,6 +11,7 @@ evaluations             outdated ones are worked out again
 like_nodes, domains     what it counts: nodes that all scores see alike, and the values of a topology label
 schedule, messages      one decision, and the message of a pod that fits nowhere
 queue, cluster_events   which pods wait, and which change wakes whom
+explaining              what every plugin says of every node, and what would let a pod fit
 simulation              decisions on objects alone, without a cluster
 unbuilt                 constraints that no plugin here understands
 condition               the PodScheduled condition

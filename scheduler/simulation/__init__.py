@@ -2,5 +2,6 @@
 
 conversation   the question and the answer, as JSON
 answering      from a question to an answer, by `scheduler.core.simulation`
+explaining     one pod, by `scheduler.core.explaining`
 __main__       reads the one, writes the other
 """

@@ -18,6 +18,7 @@ from scheduler.core.simulation.using import requests_of, use_of_nodes
 from scheduler.core.simulation.world import TYPES, Member, World
 from scheduler.own_plugins import installed_plugins
 from scheduler.simulation.conversation import Answer, Placement, PodOn, Question, Refused
+from scheduler.simulation.explaining import explanation_of, find_member
 
 
 class _Head(msgspec.Struct):
@@ -43,6 +44,8 @@ def answer(question: Question) -> Answer:
     if isinstance(setting, Answer):
         return setting
     world = setting.world
+    if question.explain:
+        return _explained(question.explain, setting)
     before = use_of_nodes(world.snapshot)
     running = [_on_node(each) for each in world.running()]
     draw = random.Random(question.seed).random  # noqa: S311 - ties are no secrets
@@ -54,6 +57,18 @@ def answer(question: Question) -> Answer:
         running=running,
         placements=[_placement(each) for each in results],
     )
+
+
+def _explained(key: str, setting: Setting) -> Answer:
+    member = find_member(setting.world, key)
+    if member is None:
+        return Answer(problem=f"there is no pod {key} that has not ended")
+    profile = setting.profiles.get(member.info.scheduler_name)
+    if profile is None:
+        known = ", ".join(setting.profiles)
+        name = member.info.scheduler_name
+        return Answer(problem=f'pod {key} is for the scheduler "{name}"; the profiles here are {known}')
+    return Answer(remarks=setting.remarks, explanation=explanation_of(member, setting.world, profile))
 
 
 def read(question: Question) -> Setting | Answer:

@@ -6,5 +6,6 @@ completing   what a file leaves out and decisions need: requests by limits, prio
 quantities   amounts that are none, by their fields
 findings     the question that the scheduler's program is asked, and its answer
 report       what came of it, for people and for programs
+explained    an explanation of one pod, likewise
 amounts      how people write amounts
 """

@@ -20,6 +20,7 @@ class Question(msgspec.Struct):
     config: str = ""
     scheduler_name: str = "default-scheduler"
     seed: int = 0
+    explain: str = ""
 
 
 class Refused(msgspec.Struct):
@@ -64,6 +65,46 @@ class Placement(msgspec.Struct):
     message: str = ""
 
 
+class Verdict(msgspec.Struct, omit_defaults=True):
+    """What one plugin says of one node."""
+
+    plugin: str
+    reasons: tuple[str, ...] = ()  # why the node cannot take the pod; () where it can
+    raw: int | None = None  # its score
+    points: int | None = None  # 0 to 100; None where it does not score, or the node is no candidate
+    weight: int = 0
+
+
+class NodeVerdicts(msgspec.Struct, omit_defaults=True):
+    """What all plugins say of one node."""
+
+    name: str
+    fits: bool
+    verdicts: list[Verdict]
+    score: int | None = None  # None where the node is no candidate
+
+
+class HintText(msgspec.Struct):
+    """Changes that together let the pod fit on nodes."""
+
+    changes: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+class Explanation(msgspec.Struct, omit_defaults=True):
+    """Why a pod goes where it goes."""
+
+    namespace: str
+    name: str
+    profile: str
+    requests: Amounts
+    node: str = ""  # where it is; it was judged as if it were not there
+    gate: str = ""  # what it waits for before it is looked at
+    message: str = ""  # of a pod that fits nowhere, as the scheduler says it
+    nodes: list[NodeVerdicts] = []  # none where a plugin keeps the pod from all of them
+    hints: list[HintText] = []
+
+
 class Answer(msgspec.Struct):
     """What was found, or why nothing was."""
 
@@ -74,3 +115,4 @@ class Answer(msgspec.Struct):
     after: list[NodeUse] = []
     running: list[PodOn] = []
     placements: list[Placement] = []
+    explanation: Explanation | None = None

@@ -135,3 +135,61 @@ def test_it_is_a_library_call():
     assert [(each.name, each.node) for each in found.placed] == [("web", "a")]
     with pytest.raises(KubariumError, match="pods, document 1: kind: has to be there"):
         simulate(cluster, [{"apiVersion": "v1"}])
+
+
+def explain(files: Path, *more: str) -> int:
+    return main(["explain", *more, "--cluster", str(files / "state.yaml")])
+
+
+def test_a_pod_is_explained_node_by_node(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Points by plugin, as if it were not there; exit code 0, as it fits."""
+    assert explain(files, "pod/old") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "pod default/old requests cpu 3, memory 1Gi; profile default-scheduler",
+        "it is on node-1; judged as of now, as if it were not there",
+        f"it fits on 2 of 2 nodes; best: node-1, node-2, score {said[5].split()[1]}",
+    ]
+    assert "NodeResourcesFit x1" in said[9]
+
+
+def test_what_would_help_a_pod_is_told(files: Path, capsys: pytest.CaptureFixture[str]):
+    """For people and for programs; exit code 1, as it fits nowhere."""
+    (files / "pods.yaml").write_text(
+        STATE.split("---")[1]
+        .replace("nodeName: node-1", "")
+        .replace("old", "new")
+        .replace("cpu: 3", "cpu: 5")
+    )
+    assert explain(files, "pod/new", "--cluster", str(files / "pods.yaml")) == 1
+    assert "  1 node if cpu request ≤ 4 (node-2)\n" in capsys.readouterr().out
+    assert explain(files, "pod/default/new", "--cluster", str(files / "pods.yaml"), "-o", "json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert {"changes": ["cpu request ≤ 1"], "nodes": ["node-1", "node-2"]} in found["hints"]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("pod/gone",), "there is no pod default/gone that has not ended"),
+        (("netpol",), "netpol needs --from, --to, --port"),
+        (("pod/old", "--kubeconfig", "x"), "--cluster and --kubeconfig both name a state"),
+    ],
+)
+def test_what_cannot_be_explained_is_told(
+    files: Path, words: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+):
+    """With what to do."""
+    assert explain(files, *words) == 1
+    assert problem in capsys.readouterr().err
+
+
+def test_a_state_is_saved(files: Path, capsys: pytest.CaptureFixture[str]):
+    """As one file, which says the same."""
+    saved = files / "saved.json"
+    assert main(["simulate", "--cluster", str(files / "state.yaml"), "--save", str(saved)]) == 0
+    assert saved.stat().st_mode & 0o777 == 0o600
+    run(files, "-o", "json")
+    before = capsys.readouterr().out.partition("\n")[2]
+    main(["simulate", "--cluster", str(saved), "--pods", str(files / "pods.yaml"), "-o", "json"])
+    assert before == capsys.readouterr().out
