@@ -45,6 +45,7 @@ from machinery.process.clock import WALL
 from machinery.process.trees import remove_tree
 
 _DELETE_PATIENCE_S = 15.0  # for a Node object, by an apiserver that has just answered
+HOLLOW_NODES_A_SECOND = 25  # that at least become Ready: `up` is so much more patient
 LOCK_PATIENCE_S = 180.0  # another command may wait so long for a cluster that starts or ends
 
 C = TypeVar("C")
@@ -103,6 +104,11 @@ class Cluster:
         publish: Sequence[str] | None = None,
         load_balancer_pool: str | None = None,
         access_log: bool | None = None,
+        hollow_nodes: int | None = None,
+        hollow_cpu: str | None = None,
+        hollow_memory: str | None = None,
+        hollow_pods: int | None = None,
+        hollow_taints: Sequence[str] | None = None,
         apiserver_args: Mapping[str, str] | None = None,
         controllers_args: Mapping[str, str] | None = None,
         scheduler_args: Mapping[str, str] | None = None,
@@ -129,7 +135,8 @@ class Cluster:
         localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `dns` is "process" or
         "deployment": whether DNS is a workload of the cluster; "auto": where the image for it is there. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
         `load_balancer_pool` the addresses of load balancers (kubarium.core.balancer_pool). With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
-        each process of these. With `check_invariants` a component ends where it finds its own state broken: for tests.
+        each process of these. `hollow_nodes` simulated nodes stand beside `nodes`, all in one process, each with `hollow_cpu`,
+        `hollow_memory` and `hollow_pods`, and with `hollow_taints` ("none" for no taint: beside real nodes they have one). With `check_invariants` a component ends where it finds its own state broken: for tests.
 
         Raises:
             KubariumError: it cannot be; the message names the option, or says what is missing.
@@ -153,6 +160,11 @@ class Cluster:
             publish=None if publish is None else tuple(publish),
             load_balancer_pool=load_balancer_pool,
             access_log=access_log,
+            hollow_nodes=hollow_nodes,
+            hollow_cpu=hollow_cpu,
+            hollow_memory=hollow_memory,
+            hollow_pods=hollow_pods,
+            hollow_taints=None if hollow_taints is None else tuple(hollow_taints),
             apiserver_args=apiserver_args or {},
             controllers_args=controllers_args or {},
             scheduler_args=scheduler_args or {},
@@ -214,7 +226,8 @@ class Cluster:
                 deploy(spec, cluster.layout)
         if wait and (is_new or waited or added):
             nodes = None if is_new or waited else added
-            cluster._wait_ready(spec, nodes, timeout_s=timeout_s, began=began, progress=progress)
+            patience_s = timeout_s + spec.hollow_nodes / HOLLOW_NODES_A_SECOND
+            cluster._wait_ready(spec, nodes, timeout_s=patience_s, began=began, progress=progress)
         if wait and spec.registry_port:
             from kubarium.registry import announce  # gRPC, which most commands do without
 
@@ -368,8 +381,16 @@ class Cluster:
         """
         return list(self._call("pause", component=component))
 
+    def cut(self, node: str) -> list[str]:
+        """Cut a node off from the network: everything on it goes on. `resume` joins it again.
+
+        Raises:
+            KubariumError: there is no such node, it does not run, or it has no network of its own.
+        """
+        return list(self._call("cut", component=node))
+
     def resume(self, component: str) -> list[str]:
-        """Resume a frozen component (SIGCONT).
+        """Resume a frozen component (SIGCONT), or join a node that was cut off.
 
         Raises:
             KubariumError: there is no such component, or it does not run.
@@ -559,7 +580,9 @@ class Cluster:
         Raises:
             KubariumError: one is not there; the message lists those that are.
         """
-        known = [*(process.name for process in self.ps()), *(node.name for node in self.spec.nodes)]
+        spec = self.spec
+        nodes = [*(node.name for node in spec.nodes), *spec.hollow_names]
+        known = [*(process.name for process in self.ps()), *nodes]
         for component in components:
             if component not in known:
                 raise KubariumError(

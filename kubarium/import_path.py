@@ -23,6 +23,7 @@ PROGRAMS = (
     "kubelet",
     "dockershim",
     "hollow",
+    "hollownodes",
     "proxy",
     "dns",
     "ingress",

@@ -30,6 +30,8 @@ from machinery.process.tls import ClientTls
 # What failed is tried again. The supervisor knows when the apiserver listens, but while it imports the other programs
 # it answers later than the door does: one knock is what an `up` takes as a rule.
 _RETRY_S = 0.02
+_NAMED = 20  # nodes that are missing, in a message
+_TOLD_HOLLOW = 500  # hollow nodes from one word of progress to the next
 _ANSWER_S = 3.0  # for one answer, where there is nothing to wait for
 
 
@@ -109,18 +111,22 @@ def wait_for_nodes(
     Raises:
         KubariumError: not in time.
     """
-    wanted = [node.name for node in spec.nodes] if nodes is None else list(nodes)
+    wanted = [*(node.name for node in spec.nodes), *spec.hollow_names] if nodes is None else list(nodes)
     state = _State(layout)
+
+    hollow = frozenset(spec.hollow_names)
+
+    def tell(name: str) -> None:
+        after = f"after {WALL.monotonic_wall() - began:.1f} s"
+        if name not in hollow:
+            progress(f"{name} is Ready {after}")
+        elif not (count := len(state.ready & hollow)) % _TOLD_HOLLOW or count == len(hollow):
+            progress(f"{count} of {len(hollow)} hollow nodes are Ready {after}")
 
     async def until_ready(api: Api) -> None:
         await _until_answering(api, Addresses(spec).grpc_servers, state)
         progress(f"the apiserver answers after {WALL.monotonic_wall() - began:.1f} s")
-        await _until_ready(
-            api,
-            wanted,
-            state,
-            lambda name: progress(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s"),
-        )
+        await _until_ready(api, frozenset(wanted), state, tell)
         if spec.has_dns and nodes is None and not spec.joined and (spec.nodes or spec.dns == "process"):
             await until_it_answers(_to_dns(spec))
             progress(f"DNS answers after {WALL.monotonic_wall() - began:.1f} s")
@@ -230,12 +236,18 @@ class _State:
         self.ready: set[str] = set()
         self.error = ""
 
+    def has(self, wanted: frozenset[str]) -> bool:
+        """Whether all that are wanted are Ready; cheap while most are not."""
+        return len(self.ready) >= len(wanted) and self.ready >= wanted
+
     def missing(self, wanted: Iterable[str]) -> str:
         if not self.answering:
             return f"the apiserver does not answer ({self.error})"
         if self.ready.issuperset(wanted):
             return "the cluster's DNS does not answer"
-        return f"not Ready: {', '.join(name for name in wanted if name not in self.ready)}"
+        missing = [name for name in wanted if name not in self.ready]
+        others = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        return f"not Ready: {', '.join(missing[:_NAMED])}{others}"
 
 
 async def _until_answering(api: Api, servers: list[str], state: _State) -> None:
@@ -261,19 +273,19 @@ async def _until_listening(servers: list[str], state: _State) -> None:
             return
 
 
-async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callable[[str], None]) -> None:
-    while not state.ready.issuperset(wanted):
+async def _until_ready(api: Api, wanted: frozenset[str], state: _State, note: Callable[[str], None]) -> None:
+    while not state.has(wanted):
         try:
             listing = await api.list(NODES)
             for node in listing.items:
                 _note(node, wanted, state, note)
-            if state.ready.issuperset(wanted):
+            if state.has(wanted):
                 return
             async for batch in api.watch(NODES, resource_version=str(listing.revision)):
                 for event in batch:
                     if event.object is not None and event.type is not EventType.DELETED:
                         _note(event.object, wanted, state, note)
-                if state.ready.issuperset(wanted):
+                if state.has(wanted):
                     return
         except Expired:
             continue
@@ -282,7 +294,7 @@ async def _until_ready(api: Api, wanted: list[str], state: _State, note: Callabl
             await WALL.sleep_wall(_RETRY_S)
 
 
-def _note(node: core_v1.Node, wanted: list[str], state: _State, note: Callable[[str], None]) -> None:
+def _note(node: core_v1.Node, wanted: frozenset[str], state: _State, note: Callable[[str], None]) -> None:
     name = node.metadata.name
     if name not in wanted:
         return

@@ -23,10 +23,12 @@ from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
 from kubelet.core.life import Surroundings
 from kubelet.core.network_files import ClusterDns
+from kubelet.core.node_status import Machine
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
+from kubelet.hosting import CriChannel, KubeletProcess, OwnCertificates
 from kubelet.housekeeping import Housekeeping
 from kubelet.image_permits import ImagePermits
 from kubelet.image_records import ImageRecords
@@ -64,11 +66,9 @@ from machinery.client.seam_channel import through
 from machinery.model.backoff import Backoff
 from machinery.model.insist import insist
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.profile import intervals
 from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import GrpcServer, bound_ports, grpc_server
-from machinery.rpc.channel import Channel
 from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
@@ -91,15 +91,21 @@ async def serve(config: KubeletConfig, process: Process) -> None:
 
 
 class Kubelet:
-    """All parts of one kubelet."""
+    """All parts of one kubelet.
+
+    One of many in a process is handed its machine, which it would else read from the real one; nobody brings plugins to it,
+    and of its simulated containers no log grows.
+    """
 
     def __init__(
         self,
         config: KubeletConfig,
-        process: Process,
+        process: KubeletProcess,
         api: Api,
-        channel: Channel,
-        certificates: NodeCertificates,
+        channel: CriChannel,
+        certificates: OwnCertificates,
+        *,
+        machine: Machine | None = None,
     ) -> None:
         self._config = config
         self._process = process
@@ -107,11 +113,14 @@ class Kubelet:
         self._vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
         api = self.api
         self._draining = False
+        self._is_one_of_many = machine is not None
         self._around = Surroundings(process.clock.timescale, "", (config.node_ip,))
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
         identity = IdentityFiles(config.machine_id_file, config.system_uuid_file, config.boot_id_file)
-        self.machine = read_machine(config.root, cpu=config.cpu, memory=config.memory, identity=identity)
+        self.machine = machine or read_machine(
+            config.root, cpu=config.cpu, memory=config.memory, identity=identity
+        )
         self.runtime = Runtime(channel, clock, caller=process.name)
         self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
         self.cgroups = Cgroups(config.cgroup_root, log=log)
@@ -127,7 +136,7 @@ class Kubelet:
                 config.node_name,
                 config.node_ip,
                 config.labels,
-                intervals(config.profile),
+                config.intervals,
                 config.root,
                 tuple(config.taints),
                 allowed_sysctls(self.machine.system.kernel_version, config.allowed_unsafe_sysctls),
@@ -145,6 +154,7 @@ class Kubelet:
             host_ips=(config.node_ip,),
             read_message=messages.read,
             on_health=self.node.pulse,
+            trusts_events=self._is_simulated,
         )
         self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
         self.objects = ReferencedObjects(api, clock, log)
@@ -250,10 +260,11 @@ class Kubelet:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
-            tasks.create_task(rotation.run(), name="log-rotation")
-            # there may be more simulated nodes on a machine than the kernel has watches
-            is_watched = self._around.runtime != HOLLOW
-            tasks.create_task(self.plugins.run(is_watched=is_watched), name="plugins")
+            if not self._is_one_of_many:
+                tasks.create_task(rotation.run(), name="log-rotation")
+                # there may be more simulated nodes on a machine than the kernel has watches
+                is_watched = self._around.runtime != HOLLOW
+                tasks.create_task(self.plugins.run(is_watched=is_watched), name="plugins")
             tasks.create_task(self.plugins.ensure_csi_node(), name="csi-node")
             try:
                 await asyncio.get_running_loop().create_future()

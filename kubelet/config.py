@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from kubelet.core.node_status import read_labels
 from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Taint
+from machinery.model.profile import Intervals, intervals
 from machinery.model.taints import read_taint
 from machinery.process.config import (
     ComponentConfig,
@@ -91,6 +92,11 @@ class KubeletConfig(ComponentConfig):
         help="with NeverVerifyAllowlistedImages: repositories that everyone may use (docker.io/library/busybox,"
         " registry.example.com/team/*)",
     )
+    node_status_update_s: float = setting(
+        0.0,
+        help="how often the kubelet looks whether its node's status has changed; 0: as the profile says",
+        unit="cluster seconds",
+    )
     check_invariants: bool = setting(
         default=False,
         help="check every step of every pod's life against its invariants; end where one is broken",
@@ -100,6 +106,13 @@ class KubeletConfig(ComponentConfig):
     def labels(self) -> dict[str, str]:
         """The node's labels."""
         return read_labels(self.node_labels)
+
+    @property
+    def intervals(self) -> Intervals:
+        """How often the kubelet says that its node is alive, and how it is."""
+        row = intervals(self.profile)
+        every_s = self.node_status_update_s
+        return replace(row, node_status_update_s=every_s) if every_s else row
 
     @property
     def serving_files(self) -> tuple[str, str] | None:
@@ -164,7 +177,7 @@ class KubeletConfig(ComponentConfig):
         self._validate_certificates()
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))
-        self._validate_logs()
+        self._validate_numbers()
         for address in self.cluster_dns:
             if not _is_address(address):
                 raise ConfigError("cluster_dns", f"{address!r} is no IP address")
@@ -197,7 +210,9 @@ class KubeletConfig(ComponentConfig):
                 "listen", "needs --tls-cert-file or --cert-file, with the key: the Node service speaks TLS"
             )
 
-    def _validate_logs(self) -> None:
+    def _validate_numbers(self) -> None:
+        if self.node_status_update_s < 0:
+            raise ConfigError("node_status_update_s", f"may not be below 0, not {self.node_status_update_s}")
         try:
             _ = self.log_limits
         except ValueError as error:

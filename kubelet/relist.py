@@ -47,6 +47,7 @@ class Relist:
         host_ips: tuple[str, ...] = (),
         read_message: ReadMessage = lambda _: "",
         on_health: Callable[[], None] = lambda: None,
+        trusts_events: Callable[[], bool] = lambda: False,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
@@ -54,6 +55,7 @@ class Relist:
         self._host_ips = host_ips
         self._read_message = read_message
         self._on_health = on_health
+        self._trusts_events = trusts_events  # whether the runtime tells every event, or ends the stream
         self._pictures = Pictures()
         self._locks: dict[str, asyncio.Lock] = {}
         self._kick = asyncio.Event()
@@ -175,7 +177,12 @@ class Relist:
             else:
                 self._note_answer(failures)
                 failures = 0
-            wait_s = pictures.pause_s(failures, self._clock.timescale, is_streaming=self._streaming)
+            wait_s = pictures.pause_s(
+                failures,
+                self._clock.timescale,
+                is_streaming=self._streaming,
+                is_trusted=self._trusts_events(),
+            )
             await event_within(self._kick, self._clock, wait_s)
             self._kick.clear()
 

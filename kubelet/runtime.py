@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from math import ceil
 from typing import Any, Final
 
+from kubelet.hosting import CriChannel
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotImplementedHere, Unavailable
 from machinery.model.insist import Failures
 from machinery.pb import cri_pb2 as cri
-from machinery.rpc.channel import Channel
 from machinery.rpc.status import Closed, Code, RpcError
 from machinery.wire.cause_headers import request_metadata
 from machinery.wire.rpc_errors import from_rpc
@@ -39,7 +39,7 @@ class Runtime:
         ApiError: from every method: the runtime refuses a call, or does not answer in time.
     """
 
-    def __init__(self, channel: Channel, clock: Clock, *, caller: str = "kubelet") -> None:
+    def __init__(self, channel: CriChannel, clock: Clock, *, caller: str = "kubelet") -> None:
         self._runtime = Stub(channel, _SERVICES["RuntimeService"], "runtime.v1.RuntimeService")
         self._images = Stub(channel, _SERVICES["ImageService"], "runtime.v1.ImageService")
         self._clock = clock

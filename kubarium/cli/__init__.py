@@ -85,7 +85,17 @@ def parser() -> argparse.ArgumentParser:
             "SIGSTOP: it holds its connections and says nothing; of a node the containers, too",
         )
     )
-    _component(_command(subs, "resume", commands.resume, "SIGCONT: let what was paused go on"))
+    _component(
+        _command(subs, "cut", commands.cut, "cut nodes off from the network; what is on them goes on"),
+    )
+    _component(
+        _command(
+            subs,
+            "resume",
+            commands.resume,
+            "SIGCONT: let what was paused go on; join a node that was cut off",
+        )
+    )
     _component(_command(subs, "restart", commands.restart, "stop it where it runs, and start it"))
     _nodes(subs)
     _machines(subs)
@@ -412,6 +422,21 @@ def _up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--load-balancer-pool", metavar="POOL",
         help="addresses for load balancers, on the backbone: 220-230, or 10.77.0.224/28 (default: 211-254)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--hollow-nodes", type=_count, metavar="N",
+        help="simulated nodes beside the others, all in one process: hollow-0001, hollow-0002… (docs/hollow-nodes.md)",
+    )  # fmt: skip
+    sub.add_argument("--hollow-cpu", metavar="CPU", help="declared cpus of each of them (default: 32)")
+    sub.add_argument(
+        "--hollow-memory", metavar="MEMORY", help="declared memory of each of them (default: 256Gi)"
+    )
+    sub.add_argument(
+        "--hollow-pods", type=_count, metavar="N", help="how many pods each of them takes (default: 110)"
+    )
+    sub.add_argument(
+        "--hollow-taint", dest="hollow_taints", action="append", metavar="KEY=VALUE:EFFECT",
+        help="a taint of each of them, or none (default: beside real nodes kubarium.dev/runtime=hollow:NoSchedule)",
     )  # fmt: skip
     sub.add_argument(
         "--runtime",

@@ -26,7 +26,7 @@ from kubarium.core.components import components
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import PLANE_FLAGS, ZONE
+from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.import_path import programs_folder
 from kubarium.kubeconfigs import merge, user_file
@@ -50,8 +50,9 @@ def up(options: argparse.Namespace) -> int:
     for each in ("kubelet_args", *(f"{program}_args" for program in PLANE_FLAGS)):
         asked[each] = dict(asked.get(each, ()))
     asked["taints"] = tuple(asked.get("taints", ()))
-    if "publish" in asked:
-        asked["publish"] = tuple(asked["publish"])
+    for each in ("publish", "hollow_taints"):
+        if each in asked:
+            asked[each] = tuple(asked[each])
     wanted = Options(**asked)
     if getattr(options, "file", None):
         from kubarium.cluster_file import read_cluster_file  # YAML, which most commands do without
@@ -73,7 +74,7 @@ def up(options: argparse.Namespace) -> int:
         )
         print(
             f'Cluster "{options.name}" {state}: '
-            f"{_count_of(spec.nodes, 'node')}, {spec.runtime} runtime, {cluster.addresses.rest_url}"
+            f"{_nodes_of(spec)}, {spec.runtime} runtime, {cluster.addresses.rest_url}"
         )
     if begun.is_new:
         _print_published(spec.publish)
@@ -95,6 +96,11 @@ def _print_published(publish: Sequence[str]) -> None:
 
         for at in map(read_publication, publish):
             print(f"  {at.listens_at} → {at.target}")
+
+
+def _nodes_of(spec: ClusterSpec) -> str:
+    hollow = f" and {_count_of(spec.hollow_names, 'hollow node')}" if spec.hollow_nodes else ""
+    return f"{_count_of(spec.nodes, 'node')}{hollow}"
 
 
 def _count_of(things: Sized, name: str) -> str:
@@ -234,6 +240,11 @@ def start(options: argparse.Namespace) -> int:
 def pause(options: argparse.Namespace) -> int:
     """Freeze components."""
     return _each(options, "paused", Cluster.pause)
+
+
+def cut(options: argparse.Namespace) -> int:
+    """Cut nodes off from the network."""
+    return _each(options, "cut off", Cluster.cut)
 
 
 def resume(options: argparse.Namespace) -> int:
@@ -511,7 +522,8 @@ def _names(what: str, cluster: str) -> list[str]:
     nodes = [node.name for node in spec.nodes]
     if what == "NODE":
         return nodes
-    return [*(part.name for part in components(LocalPlaces(spec, layout))), *nodes]
+    parts = [part.name for part in components(LocalPlaces(spec, layout))]
+    return [*parts, *nodes, *spec.hollow_names]
 
 
 def _cluster_row(cluster: Cluster) -> dict[str, Any]:
@@ -525,7 +537,7 @@ def _cluster_row(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "state": _state(cluster),
         "runtime": spec.runtime,
-        "nodes": len(spec.nodes),
+        "nodes": len(spec.nodes) + spec.hollow_nodes,
         "api": Addresses(spec).rest_url,
     }
 

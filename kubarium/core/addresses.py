@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubarium.core.balancer_pool import FIRST, LAST, read_pool
-from kubarium.core.spec import APISERVER, ETCD, ClusterSpec, Instance, NodeSpec
+from kubarium.core.spec import APISERVER, ETCD, MANY_HOLLOW_NODES, ClusterSpec, Instance, NodeSpec
 
 _LAST_MACHINE = 11  # machine 2 has .9, machine 3 .8 and so on
 LOOPBACK = "127.0.0.1"
 KUBELET_PORT = 10250
 SERVICE_CIDR = "10.96.0.0/16"
 CLUSTER_CIDR = "10.244.0.0/16"
+WIDE_CLUSTER_CIDR = "10.128.0.0/10"  # 16,384 ranges of nodes
 FIRST_SERVICE_IP = "10.96.0.1"
 CLUSTER_DNS = "10.96.0.10"
 CLUSTER_DOMAIN = "cluster.local"
@@ -33,6 +34,11 @@ class Addresses:
     """The addresses of one cluster."""
 
     spec: ClusterSpec
+
+    @property
+    def cluster_cidr(self) -> str:
+        """The range of all pods' addresses, of which each node has a /24."""
+        return WIDE_CLUSTER_CIDR if self.spec.hollow_nodes > MANY_HOLLOW_NODES else CLUSTER_CIDR
 
     @property
     def backbone(self) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubarium.core.addresses import (
-    CLUSTER_CIDR,
     CLUSTER_DNS,
     CLUSTER_DOMAIN,
     FIRST_SERVICE_IP,
@@ -21,7 +20,18 @@ from kubarium.core.addresses import (
 from kubarium.core.certificates import Certificate
 from kubarium.core.network import backbone_namespace
 from kubarium.core.places import Places
-from kubarium.core.spec import APISERVER, CONTROLLERS, DNS, ETCD, PUBLISH, SCHEDULER, Instance, NodeSpec
+from kubarium.core.spec import (
+    APISERVER,
+    CONTROLLERS,
+    DNS,
+    ETCD,
+    HOLLOW_NODES,
+    PUBLISH,
+    SCHEDULER,
+    Instance,
+    NodeSpec,
+)
+from machinery.model.hollow_nodes import USER, names_by_certificate
 from machinery.model.machines import MACHINE_ADDRESS
 
 ADMIN = Certificate("admin", "kubernetes-admin", ("system:masters",))
@@ -82,6 +92,7 @@ def control_plane(places: Places) -> list[Component]:
         CONTROLLERS: _controllers,
         DNS: _dns,
         PUBLISH: _publishing,
+        HOLLOW_NODES: _hollow_nodes,
     }
     plane = [
         make(each, places) for program, make in makers.items() for each in places.spec.instances(program)
@@ -212,7 +223,7 @@ def _controllers(instance: Instance, places: Places) -> Component:
     flags = {
         **_common(places, instance.name),
         **_client(places, identity, places.server),
-        "cluster-cidr": CLUSTER_CIDR,
+        "cluster-cidr": places.addresses.cluster_cidr,
         "load-balancer-pool": places.addresses.balancer_pool,
         "root-ca-file": places.authority_file(),
         "service-account-private-key-file": str(places.layout.pki / "sa.key"),
@@ -246,6 +257,33 @@ def _publishing(instance: Instance, places: Places) -> Component:
         "cluster": places.spec.name if places.own_namespaces else "",
     }
     return Component(instance.name, "kubarium.publishing", flags, (PROXY,), after=(APISERVER,))
+
+
+def _hollow_nodes(instance: Instance, places: Places) -> Component:
+    """Describe the host of the hollow nodes. It comes as one user for all of them, in the kubelets' group."""
+    spec, root = places.spec, str(places.layout.nodes / instance.name)
+    identity = Certificate(HOLLOW_NODES, USER, ("system:nodes",))
+    serving = tuple(
+        Certificate(f"{HOLLOW_NODES}-serving-{number}", USER, hosts=tuple(names), is_client=False)
+        for number, names in enumerate(names_by_certificate(spec.hollow_nodes), 1)
+    )
+    flags = {
+        **_common(places, instance.name),
+        **_client(places, identity, places.server),
+        "nodes": str(spec.hollow_nodes),
+        "serving-certs": ",".join(map(places.certificate_file, serving)),
+        "serving-keys": ",".join(map(places.key_file, serving)),
+        "root-dir": root,
+        "cpu": spec.hollow_cpu,
+        "memory": spec.hollow_memory,
+        "pods": str(spec.hollow_pods),
+        "register-with-taints": ",".join(spec.taints_of_hollow_nodes),
+        "cluster-domain": CLUSTER_DOMAIN,
+        "check-invariants": "true" if spec.check_invariants else "",
+    }
+    return Component(
+        instance.name, HOLLOW_NODES, flags, (identity, *serving), after=(APISERVER,), folders=(root,)
+    )
 
 
 def _registry(places: Places) -> Component:
@@ -375,6 +413,6 @@ def _proxy(node: NodeSpec, places: Places) -> Component:
         **_on_node(places, name),
         **_client(places, PROXY, places.node_server),
         "node-name": node.name,
-        "cluster-cidr": CLUSTER_CIDR,
+        "cluster-cidr": places.addresses.cluster_cidr,
     }
     return Component(name, "proxy", flags, (PROXY,), node=_namespace(node, places))

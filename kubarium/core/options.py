@@ -43,6 +43,11 @@ _FIELDS = (
     "load_balancer_pool",
     "access_log",
     "check_invariants",
+    "hollow_nodes",
+    "hollow_cpu",
+    "hollow_memory",
+    "hollow_pods",
+    "hollow_taints",
 )
 
 
@@ -84,6 +89,11 @@ class Options:
     publish: tuple[str, ...] | None = None  # as `kubarium.core.publications` reads them
     load_balancer_pool: str | None = None
     access_log: bool | None = None
+    hollow_nodes: int | None = None
+    hollow_cpu: str | None = None
+    hollow_memory: str | None = None
+    hollow_pods: int | None = None
+    hollow_taints: tuple[str, ...] | None = None  # key=value:Effect, or "none"
     apiserver_args: Mapping[str, str] = field(default_factory=dict)  # flags of each apiserver, without "--"
     controllers_args: Mapping[str, str] = field(default_factory=dict)  # likewise
     scheduler_args: Mapping[str, str] = field(default_factory=dict)

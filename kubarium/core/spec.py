@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from machinery.model.hollow_nodes import LABEL, MOST_NODES, VALUE, node_names
 from machinery.model.profile import intervals
 
 Runtime = Literal["docker", "hollow"]
@@ -29,6 +30,8 @@ DEFAULT_PROCESS_MEMORY = "1Gi"
 LEAST_PROCESS_MEMORY = "256Mi"  # one that has just started has 110 Mi, its threads' stacks included
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
+MAX_HOLLOW_PODS = 110  # as of each node, unless it is said
+MOST_HOLLOW_PODS = 250  # a node has a /24
 MACHINE_NODES = 25  # of each machine where there are several
 MAX_MACHINES = 8
 TUNNEL_MTU = 1450  # 1500 less the 50 bytes that VXLAN puts before a packet
@@ -37,6 +40,9 @@ ETCD, APISERVER, SCHEDULER, CONTROLLERS, DNS = "etcd", "apiserver", "scheduler",
 LEAST_MTU = 576  # what every IPv4 host has to take (RFC 791)
 MOST_MTU = 9216  # of the usual jumbo frames
 PUBLISH = "publish"
+HOLLOW_NODES = "hollownodes"
+NO_TAINT = "none"
+MANY_HOLLOW_NODES = 50  # with more the usual range of pod addresses may be too small
 LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
 KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
@@ -161,6 +167,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     load_balancer_pool: str = (
         ""  # of the addresses on the backbone; "" for all that are kept for load balancers
     )
+    hollow_nodes: int = 0  # simulated ones, all in one process, beside `nodes`
+    hollow_cpu: str = "32"  # of each of them; quantities
+    hollow_memory: str = "256Gi"
+    hollow_pods: int = MAX_HOLLOW_PODS
+    hollow_taints: tuple[str, ...] = ()  # of each of them; (): as `taints_of_hollow_nodes` says
     nodes: tuple[NodeSpec, ...] = ()
     next_index: int = 1
     docker_socket: str = DOCKER_SOCKET  # of the engine that its nodes share
@@ -201,6 +212,18 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.isolated
 
     @property
+    def taints_of_hollow_nodes(self) -> tuple[str, ...]:
+        """The taints of hollow nodes: beside real ones nothing real goes there that does not say so."""
+        if self.hollow_taints:
+            return tuple(each for each in self.hollow_taints if each != NO_TAINT)
+        return (f"{LABEL}={VALUE}:NoSchedule",) if self.isolated else ()
+
+    @property
+    def hollow_names(self) -> list[str]:
+        """The names of the hollow nodes."""
+        return node_names(self.hollow_nodes)
+
+    @property
     def bootstraps(self) -> bool:
         """Whether a node gets its first certificate for a token."""
         return any(node.bootstrap for node in self.nodes)
@@ -214,6 +237,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             CONTROLLERS: self.controllers,
             DNS: int(self.has_dns and self.dns == "process"),
             PUBLISH: int(bool(self.publish)),
+            HOLLOW_NODES: int(bool(self.hollow_nodes)),
         }
         if counts[program] == 1:
             return (Instance(program, 1),)
@@ -259,7 +283,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             kubelet_args=dict(kubelet_args or {}),
             bootstrap=bootstrap or bool(self.joined),
         )
-        if any(node.name == other.name for other in self.nodes):
+        if any(node.name == other.name for other in self.nodes) or node.name in self.hollow_names:
             raise SpecError(f'cluster "{self.name}" already has a node "{node.name}"')
         return checked(msgspec.structs.replace(self, nodes=(*self.nodes, node), next_index=index + 1))
 
@@ -304,6 +328,7 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
     _check_count(spec)
+    _check_hollow(spec)
     for program, flags in PLANE_FLAGS.items():
         _check_flags(spec.args_of(program), flags, f"--{program}-arg")
     for node in spec.nodes:
@@ -323,6 +348,20 @@ def _check_count(spec: ClusterSpec) -> None:
     if len(spec.nodes) > most or spec.next_index > first_index(spec.machine) + most:
         whose = "a machine of several" if spec.listen else "a cluster"
         raise SpecError(f"{whose} has at most {most} nodes in its life", "--nodes")
+
+
+def _check_hollow(spec: ClusterSpec) -> None:
+    if not 0 <= spec.hollow_nodes <= MOST_NODES:
+        raise SpecError(f"has to be from 0 to {MOST_NODES}, not {spec.hollow_nodes}", "--hollow-nodes")
+    if spec.hollow_nodes and (spec.listen or spec.joined):
+        raise SpecError("are of clusters on one machine only, without --listen", "--hollow-nodes")
+    if not 1 <= spec.hollow_pods <= MOST_HOLLOW_PODS:
+        raise SpecError(f"has to be from 1 to {MOST_HOLLOW_PODS}, not {spec.hollow_pods}", "--hollow-pods")
+    for flag, value in (("--hollow-cpu", spec.hollow_cpu), ("--hollow-memory", spec.hollow_memory)):
+        _check_capacity(flag, value)
+    for taint in spec.hollow_taints:
+        if taint != NO_TAINT:
+            _check_taint("--hollow-taint", taint)
 
 
 def first_index(machine: int) -> int:
@@ -386,19 +425,32 @@ def _check_published(spec: ClusterSpec) -> None:
 def _check_node(node: NodeSpec) -> None:
     _check_label("node name", node.name, longest=63)
     for flag, value in (("--cpu", node.cpu), ("--memory", node.memory)):
-        if value and not _CAPACITY.fullmatch(value):
-            raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
-        if value and not re.search("[1-9]", value):
-            raise SpecError(f"has to be above 0, not {value}", flag)
+        if value:
+            _check_capacity(flag, value)
     _check_flags(node.kubelet_args, KUBELET_FLAGS, "--kubelet-arg")
     if node.labels or node.taints:
         _check_marks(node)
 
 
+def _check_capacity(flag: str, value: str) -> None:
+    if not _CAPACITY.fullmatch(value):
+        raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
+    if not re.search("[1-9]", value):
+        raise SpecError(f"has to be above 0, not {value}", flag)
+
+
+def _check_taint(flag: str, text: str) -> None:
+    from machinery.model.taints import read_taint
+
+    try:
+        read_taint(text)
+    except ValueError as error:
+        raise SpecError(str(error), flag) from error
+
+
 def _check_marks(node: NodeSpec) -> None:
     """Check labels and taints: a kubelet could not register a node with what the apiserver refuses."""
     from machinery.model.names import label_key_errors, label_value_errors  # few clusters have any
-    from machinery.model.taints import read_taint
 
     for key, value in node.labels.items():
         if wrong := [*label_key_errors(key), *label_value_errors(value)]:
@@ -410,10 +462,7 @@ def _check_marks(node: NodeSpec) -> None:
                 "--label",
             )
     for taint in node.taints:
-        try:
-            read_taint(taint)
-        except ValueError as error:
-            raise SpecError(str(error), "--taint") from error
+        _check_taint("--taint", taint)
 
 
 def _may_label_itself(key: str) -> bool:

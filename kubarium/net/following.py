@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
-from kubarium.core.addresses import CLUSTER_CIDR, CLUSTER_DOMAIN, SERVICE_CIDR, Addresses
+from kubarium.core.addresses import CLUSTER_DOMAIN, SERVICE_CIDR, Addresses
 from kubarium.core.connections import Door
 from kubarium.core.layout import Layout
 from kubarium.core.net import asked
@@ -199,7 +199,7 @@ def _look(
         own = [pod for pod in matters if pod.node == node]
         wires = read_wires(own, layout.node(node), node_namespace(spec.name, node))
         by_address.update({pod.ip: replace(pod, wire=wires[pod.ip]) for pod in own if pod.ip in wires})
-    inner = IPv4Network(CLUSTER_CIDR), IPv4Network(SERVICE_CIDR)
+    inner = IPv4Network(Addresses(spec).cluster_cidr), IPv4Network(SERVICE_CIDR)
     return Scene(hosts, by_address, IPv4Network(Addresses(spec).backbone), inner)
 
 

@@ -50,6 +50,11 @@ class NodeMachine:
             freeze_cgroup(self._cgroup)
             self._plug(plugged=False)
 
+    def unplug(self) -> None:
+        """Pull its cable, where it has one; `thaw` plugs it in again."""
+        if self._is_isolated:
+            self._plug(plugged=False)
+
     def thaw(self) -> None:
         """Resume its containers, before its own processes."""
         if self._is_isolated:

@@ -13,11 +13,12 @@ from kubarium import network
 from kubarium.core.components import node_parts
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
-from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.spec import HOLLOW_NODES, ClusterSpec, SpecError
 from kubarium.core.supervision import Phase, Supervised, stop_order
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
+from kubarium.supervisor.hollow_nodes import order
 from kubarium.supervisor.loading import ensure_loaded
 from kubarium.supervisor.node_machine import NodeMachine
 from kubarium.supervisor.protocol import Request
@@ -42,6 +43,7 @@ class Operations:
             "ps",
             "kill",
             "pause",
+            "cut",
             "resume",
             "restart",
             "stop",
@@ -67,6 +69,8 @@ class Operations:
         Raises:
             KubariumError: there is no such component.
         """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "restart" if request.restart else "kill")
         names, node = self._resolve(request.component)
         comes_back = request.restart
         for name in names:
@@ -87,6 +91,8 @@ class Operations:
         Raises:
             KubariumError: there is no such component.
         """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "kill")
         names, node = self._resolve(request.component)
         self._stop(names, "stopped by the user")
         if node:
@@ -99,10 +105,29 @@ class Operations:
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "pause")
         names, node = self._resolve(request.component)
         self._signal(names, signal.SIGSTOP, paused=True)
         if node:
             self._machine(node).freeze()
+        return names
+
+    def cut(self, request: Request) -> list[str]:
+        """Cut a node off from the network: everything on it goes on. `resume` joins it again.
+
+        Raises:
+            KubariumError: there is no such node, or it has no cable of its own.
+        """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "cut")
+        names, node = self._resolve(request.component)
+        if not node:
+            raise KubariumError(f'"{request.component}" is no node: only nodes can be cut off')
+        if not self._spec.isolated:
+            raise KubariumError(f"{node} shares the machine's network: fault plans cut its conversations")
+        self._require_running(names)
+        self._machine(node).unplug()
         return names
 
     def resume(self, request: Request) -> list[str]:
@@ -111,6 +136,8 @@ class Operations:
         Raises:
             KubariumError: there is no such component, or it does not run.
         """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "resume")
         names, node = self._resolve(request.component)
         self._require_running(names)
         if node:
@@ -124,6 +151,8 @@ class Operations:
         Raises:
             KubariumError: there is no such component.
         """
+        if self._is_hollow(request.component):
+            return self._order(request.component, "restart")
         names, node = self._resolve(request.component)
         was_on = self._is_on(node or names[0].partition("@")[2])
         self._stop(names, "restarted by the user")
@@ -219,6 +248,18 @@ class Operations:
         fresh = self._layout.spec.with_suffix(".new")
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
         fresh.replace(self._layout.spec)
+
+    def _is_hollow(self, name: str) -> bool:
+        return bool(self._spec.hollow_nodes) and name in self._spec.hollow_names
+
+    def _order(self, node: str, do: str) -> list[str]:
+        """Have the process of the hollow nodes do something to one of them."""
+        if not self._processes.running([HOLLOW_NODES]):
+            raise KubariumError(
+                "the process of the hollow nodes does not run: `kubarium restart hollownodes` starts it"
+            )
+        order(str(self._layout.health(HOLLOW_NODES)), node, do)
+        return [node]
 
     def _resolve(self, name: str) -> tuple[list[str], str]:
         """Find the components that a name means, and the node where it means a whole machine."""

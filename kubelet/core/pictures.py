@@ -30,6 +30,7 @@ LINGER_S: Final = (
 RETRY: Final = Backoff(initial_s=0.1, cap_s=1.0)  # wall seconds between questions to a runtime that is silent
 _PERIOD_S: Final = 1.0  # cluster seconds between two looks, but not more often than the wall allows:
 _LEAST_WALL_S: Final = 0.25
+_TRUSTED_PERIOD_S: Final = 300.0
 _LEAST_STREAMING_WALL_S: Final = (
     30.0  # events tell what matters; a stream that ends or begins is a reason to look at once
 )
@@ -264,10 +265,16 @@ def told_sandbox(event: Any) -> Any | None:
     return status if is_whole else None
 
 
-def pause_s(failures: int, timescale: Timescale, *, is_streaming: bool) -> float:
-    """Return the cluster seconds until the next look at everything, after so many failures in a row."""
+def pause_s(failures: int, timescale: Timescale, *, is_streaming: bool, is_trusted: bool = False) -> float:
+    """Return the cluster seconds until the next look at everything, after so many failures in a row.
+
+    With the stream of a runtime that is trusted to tell every event it is only the safety net that Kubernetes has there, too
+    (https://kubernetes.io/docs/tasks/administer-cluster/switch-to-evented-pleg/).
+    """
     if failures:
         return timescale.cluster(RETRY.delay(failures))
+    if is_streaming and is_trusted:
+        return _TRUSTED_PERIOD_S
     least_s = _LEAST_STREAMING_WALL_S if is_streaming else _LEAST_WALL_S
     return max(_PERIOD_S, timescale.cluster(least_s))
 

@@ -59,6 +59,11 @@ class Api:
         """The name of the apiserver that answered last ("apiserver-2"); "" where it does not say."""
         return self._transport.answered_by
 
+    @property
+    def transport(self) -> Transport:
+        """The way that its requests take: for whoever makes one way for several of it."""
+        return self._transport
+
     def over(self, wrap: Callable[[Transport], Transport]) -> Api:
         """Return the same methods over a transport that is wrapped around this one's; it is closed with this one."""
         return Api(wrap(self._transport))

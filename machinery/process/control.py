@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -74,9 +74,12 @@ class Control:
     faults: PlannedFaults
     clock: SystemClock
     recorder: Recorder | None = None
+    more: Mapping[str, Pages] = field(default_factory=dict)  # a component's own, by path
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Return the response to a request; never raises."""
+        if (pages := self.more.get(path)) is not None:
+            return pages.answer(method, path, body)
         match method, path:
             case "PUT", "/faults" | "/clock":
                 return (self._use if path == "/faults" else self._step)(body)

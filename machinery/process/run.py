@@ -29,7 +29,7 @@ from machinery.client.tls import ClientTls, RenewableTls
 from machinery.model.seam import Seam, compose
 from machinery.process.clock import WALL, SystemClock
 from machinery.process.config import ComponentConfig, parse
-from machinery.process.control import Control, served
+from machinery.process.control import Control, Pages, served
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.logging import Log, capture_libraries, describe
@@ -62,6 +62,7 @@ class Process:
         self.faults = PlannedFaults(self.clock, config.faults_file, log)
         self.recorder = Recorder(self.clock, config.record_messages) if config.record_messages else None
         self.seam = self._seam()
+        self.pages: dict[str, Pages] = {}  # what the component itself answers on the control socket, by path
 
     def connect(self, tls: RenewableTls | None = None) -> Api:
         """Open the door to the apiserver with the configured transport and identity; the caller closes it.
@@ -144,7 +145,7 @@ async def _main(
             process.faults.load()
             tasks.create_task(_watch_loop(process), name="loop-watch")
             async with served(
-                Control(process.health, process.faults, process.clock, process.recorder),
+                Control(process.health, process.faults, process.clock, process.recorder, process.pages),
                 config.health_socket,
             ):
                 await _serve(process, serve(config, process))

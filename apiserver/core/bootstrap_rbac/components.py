@@ -21,6 +21,7 @@ from apiserver.core.bootstrap_rbac.rows import (
     role,
     user,
 )
+from machinery.model.hollow_nodes import USER as HOLLOW_NODES
 
 Json: TypeAlias = dict[str, Any]
 
@@ -225,6 +226,7 @@ OBJECTS: Final[tuple[Json, ...]] = (
         user("kube-apiserver-kubelet-client"),
         to="system:kubelet-api-admin",
     ),
+    cluster_binding("kubarium:hollow-nodes", user(HOLLOW_NODES), to="system:node"),
     cluster_binding("kubarium:kubelet-bootstrap", _BOOTSTRAPPERS, to="system:node-bootstrapper"),
     cluster_binding("kubarium:node-autoapprove-bootstrap", _BOOTSTRAPPERS, to=_csr_role("nodeclient")),
     cluster_binding(

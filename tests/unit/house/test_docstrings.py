@@ -21,6 +21,7 @@ PRODUCT = (
     "kubelet",
     "dockershim",
     "hollow",
+    "hollownodes",
     "proxy",
     "dns",
     "ingress",

@@ -17,7 +17,7 @@ from kubarium.cli import parser
 from tests.support.sources import ROOT, python_files, text_of, tree_of
 
 PACKAGES = (
-    "kubarium", "apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "proxy", "dns", "ingress", "machinery", "tests",
+    "kubarium", "apiserver", "scheduler", "controllers", "kubelet", "dockershim", "hollow", "hollownodes", "proxy", "dns", "ingress", "machinery", "tests",
     "tools", "benchmarks",
 )  # fmt: skip
 FOLDERS = (*PACKAGES, "docs", "examples", "proto", "scripts", ".ci")

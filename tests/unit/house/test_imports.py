@@ -18,6 +18,7 @@ COMPONENTS = (
     "kubelet",
     "dockershim",
     "hollow",
+    "hollownodes",
     "proxy",
     "dns",
     "ingress",
