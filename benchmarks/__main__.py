@@ -21,6 +21,7 @@ NAMES = (
     "service_path",
     "dns",
     "load",
+    "hollownodes",
     "controllers",
 )
 ANYWHERE = {"api", "controllers"}  # measure any cluster

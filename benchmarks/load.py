@@ -64,7 +64,7 @@ async def _scale(handle: Cluster, api: Api, count: int, *, per: int = 0) -> dict
     if not (await api.list(DEPLOYMENTS, Selection("default"))).items:
         await api.create(DEPLOYMENTS, deployment(NAME, 0))
     async with followed(api, NODES, Selection()) as nodes, followed(api, PODS, _SELECTED) as pods:
-        before, began = _Costs.of(handle), time.monotonic()
+        before, began = Costs.of(handle), time.monotonic()
         await api.patch(DEPLOYMENTS, NAME, {"spec": {"replicas": count}}, namespace="default")
         async with asyncio.timeout(PATIENCE_S):
             await pods.until(lambda objects: len(objects) == sum(map(is_ready, objects)) == count)
@@ -78,13 +78,13 @@ async def _scale(handle: Cluster, api: Api, count: int, *, per: int = 0) -> dict
     }
 
 
-async def _settled(handle: Cluster) -> _Costs:
+async def _settled(handle: Cluster) -> Costs:
     """Measure once everything is told: events are written beside the work, maybe after it."""
-    costs = _Costs.of(handle)
+    costs = Costs.of(handle)
     while True:
         before = costs
         await asyncio.sleep(_QUIET_S)
-        costs = _Costs.of(handle)
+        costs = Costs.of(handle)
         if not any((costs.requests - before.requests)[f"{verb} events"] for verb in ("create", "patch")):
             return before
 
@@ -114,7 +114,7 @@ def _is_node_ready(node: core_v1.Node) -> bool:
 
 
 @dataclass(frozen=True)
-class _Costs:
+class Costs:
     """What the processes have used so far."""
 
     cpu_s: Counter[str]  # by program
@@ -122,7 +122,7 @@ class _Costs:
     restarts: int
 
     @staticmethod
-    def of(handle: Cluster) -> _Costs:
+    def of(handle: Cluster) -> Costs:
         """Measure."""
         processes = handle.ps()
         used = usage(process.pid for process in processes if process.pid)
@@ -133,9 +133,9 @@ class _Costs:
         supervisor = psutil.Process(next(process.pid for process in processes if process.pid)).parent()
         if supervisor is not None:
             cpu_s["supervisor"] = sum(supervisor.cpu_times()[:2])
-        return _Costs(cpu_s, _requests(handle), sum(process.restarts for process in processes))
+        return Costs(cpu_s, _requests(handle), sum(process.restarts for process in processes))
 
-    def since(self, before: _Costs, count: int) -> dict[str, Any]:
+    def since(self, before: Costs, count: int) -> dict[str, Any]:
         """Return what was used since, for each of so many pods."""
         cpu_ms = {name: 1_000 * (spent - before.cpu_s[name]) / count for name, spent in self.cpu_s.items()}
         requests = {

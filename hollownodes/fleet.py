@@ -99,7 +99,7 @@ class Fleet:
         self._place(name).power = Power.CUT
 
     def resume(self, name: str) -> None:
-        """Let a node that is paused or cut off go on, and join it again.
+        """Resume a node that is paused, and join one that is cut off.
 
         Raises:
             NotFound: there is no node of this name, or it is off.

@@ -19,15 +19,15 @@ class Link:
         self._is_dead = False
 
     def hold(self) -> None:
-        """Let nothing through until `release`. Idempotent."""
+        """Hold back everything until `release`. Idempotent."""
         self._up.clear()
 
     def release(self) -> None:
-        """Let everything through. Idempotent."""
+        """Pass on everything. Idempotent."""
         self._up.set()
 
     def die(self) -> None:
-        """Let nothing through any more: whoever is at this end has ended."""
+        """Refuse everything from now on: whoever is at this end has ended."""
         self._is_dead = True
         self._up.set()
 

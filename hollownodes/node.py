@@ -71,7 +71,7 @@ class HollowNode:
             await kubelet.run()
 
     def cut_power(self) -> None:
-        """Let nothing that it still tries have an effect."""
+        """Ensure that nothing that it still tries has an effect."""
         self._api_link.die()
         self._runtime_link.die()
 
@@ -81,7 +81,7 @@ class HollowNode:
         self._settle()
 
     def thaw(self) -> None:
-        """Let it go on. Idempotent."""
+        """Resume it. Idempotent."""
         self._is_frozen = False
         self._settle()
 

@@ -51,6 +51,7 @@ KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow 
     "container-log-max-size",
     "image-pull-credentials-verification-policy",
     "log-level",
+    "node-status-update-s",
     "preloaded-images-verification-allowlist",
     "record-messages",
     "rotate-certificates",

@@ -1,0 +1,137 @@
+"""The small parts between a hollow node and the world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from hollownodes.event_batches import EventBatches
+from hollownodes.link import Link
+from hollownodes.runtime_channel import RuntimeChannel
+from kubelet.runtime import Runtime
+from machinery.client.transport import ApiRequest, New, Page
+from machinery.model.errors import DeadlineExceeded, InternalError, NotFound, NotImplementedHere, Unavailable
+from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names
+from machinery.model.resources import EVENTS
+from machinery.pb import cri_pb2 as cri
+from tests.support.virtual_clock import VirtualClock
+
+
+def test_every_name_is_in_the_certificate_that_its_node_serves_with():
+    """Certificates hold so many names each, and all names are in one."""
+    found = names_by_certificate(501)
+    assert [len(names) for names in found] == [250, 250, 1]
+    for number, name in enumerate(node_names(501), 1):
+        assert name in found[certificate_of(number)]
+
+
+async def test_a_link_that_is_held_lets_pass_later_what_is_patient():
+    """Others have their deadline; whoever has no power hears that at once."""
+    clock = VirtualClock()
+    link = Link(clock)
+    await link.passed(1)
+    link.hold()
+    with pytest.raises(DeadlineExceeded):
+        await link.passed(1)
+    patient = asyncio.ensure_future(link.passed())
+    await clock.sleep(60)
+    assert not patient.done()
+    link.release()
+    await patient
+    link.die()
+    with pytest.raises(Unavailable):
+        await link.passed(1)
+
+
+class Service:
+    """Some methods of the CRI."""
+
+    async def Version(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        return cri.VersionResponse(runtime_name="hollow")
+
+    async def ContainerStatus(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        raise NotFound(f"container {request.container_id} is not there")
+
+    async def Status(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        raise ZeroDivisionError
+
+    async def GetContainerEvents(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        await context.send_initial_metadata(())
+        for number in range(3):
+            yield cri.ContainerEventResponse(container_id=str(number))
+
+
+def _runtime(clock: VirtualClock, link: Link) -> Runtime:
+    services = {"runtime.v1.RuntimeService": Service(), "runtime.v1.ImageService": object()}
+    return Runtime(RuntimeChannel(services, link), clock)
+
+
+async def test_the_channel_answers_as_one_over_a_socket_does():
+    """Answers, refusals, bugs, what is not built, and a stream to its end."""
+    clock = VirtualClock()
+    runtime = _runtime(clock, Link(clock))
+    assert (await runtime.version()).runtime_name == "hollow"
+    with pytest.raises(NotFound, match="c1"):
+        await runtime.container_status("c1")
+    with pytest.raises(InternalError):
+        await runtime.status()
+    with pytest.raises(NotImplementedHere):
+        await runtime.list_images()
+    events = [event async for event in runtime.container_events()]
+    assert events[0] is None
+    assert [event.container_id for event in events[1:]] == ["0", "1", "2"]
+
+
+async def test_a_frozen_runtime_answers_when_it_is_thawed():
+    """As a process that was stopped."""
+    clock = VirtualClock()
+    link = Link(clock)
+    link.hold()
+    asked = asyncio.ensure_future(_runtime(clock, link).version())
+    await clock.sleep(5)
+    assert not asked.done()
+    link.release()
+    assert (await asked).runtime_name == "hollow"
+
+
+class Server:
+    """Takes events, and remembers how many came together."""
+
+    def __init__(self, *, is_down: bool = False) -> None:
+        self.sizes: list[int] = []
+        self.is_down = is_down
+
+    async def page(self, request: ApiRequest, _timeout_s: float) -> Page:
+        self.sizes.append(len(request.each))
+        if self.is_down:
+            raise Unavailable("nobody answers")
+        return Page([new.body for new in request.each], 7, "")
+
+
+def _request(*bodies: bytes) -> ApiRequest:
+    return ApiRequest("CreateEach", EVENTS, each=tuple(New("default", body, ()) for body in bodies))
+
+
+async def _written(server: Server, requests: Sequence[ApiRequest]) -> list[Page | BaseException]:
+    clock = VirtualClock()
+    async with asyncio.TaskGroup() as tasks:
+        batches = EventBatches(server, tasks, clock)  # type: ignore[arg-type]
+        return await asyncio.gather(*(batches.write(each, 5) for each in requests), return_exceptions=True)
+
+
+async def test_events_of_a_moment_go_together_and_each_hears_of_its_own():
+    """In requests that are not larger than the server takes."""
+    server = Server()
+    requests = [_request(*(b"%d-%d" % (number, each) for each in range(60))) for number in range(5)]
+    pages = await _written(server, requests)
+    assert [page.items for page in pages] == [[new.body for new in each.each] for each in requests]
+    assert server.sizes == [120, 120, 60]
+
+
+async def test_all_hear_of_a_request_that_failed():
+    """Each decides for itself whether it tries again."""
+    found = await _written(Server(is_down=True), [_request(b"a"), _request(b"b")])
+    assert [type(each) for each in found] == [Unavailable, Unavailable]
