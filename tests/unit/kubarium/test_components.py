@@ -10,6 +10,7 @@ from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, LocalPlaces
 from kubarium.core.spec import KUBELET_FLAGS, ClusterSpec
 from kubelet.config import KubeletConfig
+from machinery.model.hollow_nodes import node_names
 from machinery.process.config import flag
 
 LAYOUT = Layout(Path("/home"), Path("/run"))
@@ -94,6 +95,22 @@ def test_a_hollow_node_needs_no_namespace():
     parts = described(ClusterSpec(runtime="hollow").with_node())
     assert {"hollow@node-1", "kubelet@node-1"} <= parts.keys()
     assert {part.node for part in parts.values()} == {""}
+
+
+def test_all_hollow_nodes_are_one_process():
+    """It comes as one user in the kubelets' group; its nodes serve with their own names; there are ranges enough for them."""
+    parts = described(ClusterSpec(hollow_nodes=600, hollow_cpu="8").with_node())
+    host = parts["hollownodes"]
+    assert (host.flags["nodes"], host.flags["cpu"], host.node) == ("600", "8", "")
+    identity, *serving = host.certificates
+    assert (identity.common_name, identity.organizations) == ("system:hollow-nodes", ("system:nodes",))
+    assert [name for each in serving for name in each.hosts] == node_names(600)
+    assert not any(each.is_client for each in serving)
+    ranges = {parts[name].flags["cluster-cidr"] for name in ("controllers", "proxy@node-1")}
+    assert ranges == {"10.128.0.0/10"}
+    few = described(ClusterSpec(hollow_nodes=50))
+    assert few["controllers"].flags["cluster-cidr"] == "10.244.0.0/16"
+    assert "hollownodes" not in described(ClusterSpec())
 
 
 def test_the_doors_listen_where_the_nodes_can_reach():

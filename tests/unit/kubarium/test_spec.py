@@ -32,6 +32,21 @@ def test_a_known_node_name_is_refused():
         three_nodes().with_node("node-2")
 
 
+def test_no_node_is_called_as_a_hollow_one():
+    """Each is meant by its name."""
+    with pytest.raises(SpecError, match="already has a node"):
+        ClusterSpec(hollow_nodes=2).with_node("hollow-0002")
+    assert ClusterSpec(hollow_nodes=2).with_node("hollow-0003").nodes
+
+
+def test_nothing_real_goes_to_a_hollow_node_that_does_not_say_so():
+    """Beside real nodes; among simulated ones there is no difference."""
+    assert ClusterSpec().taints_of_hollow_nodes == ("kubarium.dev/runtime=hollow:NoSchedule",)
+    assert ClusterSpec(runtime="hollow").taints_of_hollow_nodes == ()
+    assert ClusterSpec(hollow_taints=("none",)).taints_of_hollow_nodes == ()
+    assert ClusterSpec(hollow_taints=("a=b:NoExecute",)).taints_of_hollow_nodes == ("a=b:NoExecute",)
+
+
 def test_an_unknown_node_is_named_with_those_that_exist():
     """The message for a wrong node name lists the right ones."""
     with pytest.raises(SpecError, match=r"no node \"node-9\" \(it has: node-1, node-2, node-3\)"):
@@ -50,6 +65,12 @@ def test_an_unknown_node_is_named_with_those_that_exist():
         ({"mtu": 9217}, "--mtu"),
         ({"process_memory": "128Mi"}, "--process-memory"),
         ({"process_memory": "much"}, "--process-memory"),
+        ({"hollow_nodes": 10_001}, "--hollow-nodes"),
+        ({"hollow_nodes": 1, "listen": "192.0.2.1"}, "--hollow-nodes"),
+        ({"hollow_pods": 251}, "--hollow-pods"),
+        ({"hollow_cpu": "many"}, "--hollow-cpu"),
+        ({"hollow_memory": "0"}, "--hollow-memory"),
+        ({"hollow_taints": ("no effect",)}, "--hollow-taint"),
     ],
 )
 def test_a_bad_value_names_its_flag(change, flag):
