@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network
 from typing import Final
 
 from apiserver import objects
 from apiserver.core import service_claims as rules
 from apiserver.core.service_claims import NODE_PORTS, Range
+from apiserver.core.service_families import family_of
 from apiserver.core.values import Json, metadata, spec
 from apiserver.storage.interface import Storage, Stored, Written
 from apiserver.watch_cache_feed import Feed
@@ -59,8 +59,13 @@ class Allocator:
     def __init__(
         self, storage: Storage, services_prefix: str, cidr: str, clock: Clock, *, rng: random.Random | None = None, log: EventLog = SILENT, cidrs: Callable[[], Iterable[Json]] = tuple
     ) -> None:  # fmt: skip
-        """Make an allocator of a range; `cidrs` returns the ServiceCIDRs that there are, for addresses beyond it."""
-        self.range = Range(IPv4Network(cidr))
+        """Make an allocator of a range, or of one of each family with a comma, the cluster's first one first.
+
+        `cidrs` returns the ServiceCIDRs that there are, for addresses beyond them.
+        """
+        ranges = [Range.of(each) for each in cidr.split(",")]
+        self.ranges = {each.family: each for each in ranges}
+        self.range = ranges[0]
         self._cidrs = cidrs
         self._storage = storage
         self._services_prefix = services_prefix
@@ -74,7 +79,7 @@ class Allocator:
         Raises:
             Invalid: what it asks for by name is wrong, taken or out of range, or nothing is left.
         """
-        rules.refuse_misnamed(new, old)
+        rules.refuse_misnamed(new, old, tuple(self.ranges))
         before = rules.held(old)
         new = rules.with_shared_node_ports(new) if old is None else new
         taken: list[str] = []
@@ -153,8 +158,8 @@ class Allocator:
 
     async def _claim_missing(self, obj: Json, taken: list[str], *, is_new: bool, dry_run: bool) -> Json:
         """Claim what the Service leaves to the cluster."""
-        if rules.needs_address(obj):
-            key = await self._any_address(obj, taken, dry_run=dry_run)
+        for family in rules.families_without(obj):
+            key = await self._any_address(family, obj, taken, dry_run=dry_run)
             if not key:
                 raise rules.is_full(obj, "spec.clusterIPs", "serviceIP")
             obj = rules.with_address(obj, key.rpartition("/")[2])
@@ -183,20 +188,20 @@ class Allocator:
         return int(key.rpartition("/")[2])
 
     def _problem(self, address: str, owner: tuple[str, str]) -> str:
-        problem = self.range.problem(address, owner)
-        if problem and not self.range.holds(address) and any(each.holds(address) for each in self._others()):
-            return ""
-        return problem
+        own = self.ranges.get(family_of(address), self.range)
+        problem = own.problem(address, owner)
+        others = self._others(own.family) if problem and not own.holds(address) else ()
+        return "" if any(each.holds(address) for each in others) else problem
 
-    def _others(self) -> list[Range]:
+    def _others(self, family: str) -> list[Range]:
         found = [each for cidr in self._cidrs() for each in rules.ranges_of(cidr)]
-        return [each for each in found if each != self.range]
+        return [each for each in found if each.family == family and each != self.ranges.get(family)]
 
-    async def _any_address(self, obj: Json, taken: list[str], *, dry_run: bool) -> str:
+    async def _any_address(self, family: str, obj: Json, taken: list[str], *, dry_run: bool) -> str:
         """Claim any address, of the cluster's own range before those of ServiceCIDRs; return its key."""
-        key = await self._any_of(self.range, obj, taken, dry_run=dry_run)
-        for other in self._others() if not key else ():
-            key = key or await self._any_of(other, obj, taken, dry_run=dry_run)
+        key = ""
+        for range_ in (self.ranges[family], *self._others(family)):
+            key = key or await self._any_of(range_, obj, taken, dry_run=dry_run)
         return key
 
     async def _any_of(self, range_: Range, obj: Json, taken: list[str], *, dry_run: bool) -> str:
@@ -209,7 +214,7 @@ class Allocator:
     async def _any(
         self,
         draw: Callable[[], str],
-        every: Callable[[], list[str]],
+        every: Callable[[], Iterable[str]],
         key_of: Callable[[str], str],
         obj: Json,
         taken: list[str],

@@ -6,7 +6,7 @@ What belongs together is made by one function, in the order of use; `apiserver.a
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,7 +31,7 @@ from apiserver.core.admission import Chain, chosen, make_chain
 from apiserver.core.catalogue import Catalogue
 from apiserver.core.custom.language import compile_rule
 from apiserver.core.custom.serving import Seams
-from apiserver.core.kinds import ALL, KINDS, services
+from apiserver.core.kinds import KINDS, services, with_families
 from apiserver.core.schema import Schemas
 from apiserver.custom_resources import ServedDefinitions, Upkeep
 from apiserver.custom_resources.conversion import converter_of
@@ -118,7 +118,7 @@ def build(
     rng = rng or random.Random()  # noqa: S311 - a uid is no secret
     letters, ends = (random.Random(rng.getrandbits(64)) for _ in range(2))  # noqa: S311
     clock, log = process.clock, process.log
-    stored = _make_stored(process, store, ends)
+    stored = _make_stored(process, store, ends, config.families)
     guards = _make_guards(config, process, stored, key)
     peers = _make_peers(config, process, stored)
     guards.access.closing.append(peers.web_client.aclose)
@@ -201,8 +201,8 @@ class _Stored(NamedTuple):
     lookup: Lookup
 
 
-def _make_stored(process: Process, store: Storage, rng: random.Random) -> _Stored:
-    storage, catalogue = MeasuredStorage(store), Catalogue(ALL, _ANSWERED)
+def _make_stored(process: Process, store: Storage, rng: random.Random, families: Sequence[str]) -> _Stored:
+    storage, catalogue = MeasuredStorage(store), Catalogue(with_families(families), _ANSWERED)
     feed = Feed(storage, catalogue, process.clock, log=process.log)
     reads = Reads(storage, feed, rng)
     opening, lookup = Opening(feed, process.clock), Lookup(catalogue, reads)
@@ -358,7 +358,7 @@ def _make_presence(
     config: ApiserverConfig, process: Process, stored: _Stored, allocator: Allocator, bootstrap: Bootstrap
 ) -> Presence:
     """Return what tells the other apiservers, and pods, where this one is."""
-    own = Addresses(allocator.range.first, config.advertise_address, config.rest_port, (config.service_cidr,))
+    own = Addresses(allocator.range.first, config.advertise_address, config.rest_port, config.service_ranges)
     return Presence(stored.storage, stored.feed, bootstrap, own, process.log)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
@@ -12,6 +12,7 @@ from apiserver.aggregation.build import FrontProxyFiles
 from apiserver.core.admission import check_built, chosen
 from apiserver.core.admission.chain import NEED_CONFIGURATION
 from apiserver.rest.limits import Limits
+from machinery.model.endpoints import IPV4, IPV6
 from machinery.model.tokens import ISSUER
 from machinery.process.config import (
     ComponentConfig,
@@ -22,6 +23,7 @@ from machinery.process.config import (
     setting,
 )
 
+_LEAST_SERVICES = 8  # addresses in a range of Services
 _LIMITS = Limits()
 _PAIRS = (
     ("cert_file", "key_file"),
@@ -57,7 +59,10 @@ class ApiserverConfig(ComponentConfig):
         (), help="common names of that certificate, as extension servers are told them; none: any"
     )
     sa_key_file: str = setting("", help="PEM private key that signs ServiceAccount tokens")
-    service_cidr: str = setting("10.96.0.0/16", help="range of the Services' cluster IPs")
+    service_cidr: str = setting(
+        "10.96.0.0/16",
+        help="range of the Services' cluster IPs; with an IPv6 one after a comma they have both",
+    )
     authentication_config: str = setting(
         "",
         help="file with an AuthenticationConfiguration, read again when it changes: issuers, and where nobody may ask",
@@ -205,14 +210,17 @@ class ApiserverConfig(ComponentConfig):
             for address in getattr(self, field):
                 if not address.rpartition(":")[2].isdigit():
                     raise ConfigError(field, f"has to be host:port, not {address!r}")
-        try:
-            size = ip_network(self.service_cidr).num_addresses
-        except ValueError as error:
-            raise ConfigError("service_cidr", str(error)) from error
-        if ":" in self.service_cidr or size < 8:
-            raise ConfigError(
-                "service_cidr", f"has to be an IPv4 range of 8 addresses or more, not {self.service_cidr}"
-            )
+        _check_service_ranges(self.service_ranges)
+
+    @property
+    def service_ranges(self) -> tuple[str, ...]:
+        """The ranges of the Services' addresses, one of each family, the cluster's first family first."""
+        return tuple(self.service_cidr.split(","))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of addresses that the cluster has, its first one first."""
+        return tuple(IPV6 if ":" in each else IPV4 for each in self.service_ranges)
 
     @property
     def rest_limits(self) -> Limits:
@@ -253,6 +261,20 @@ def _check_document(field: str, path: str, read: Callable[[Any], object]) -> Non
         read(read_document(path))
     except (ValueError, OSError) as error:
         raise ConfigError(field, f"{path}: {error}") from error
+
+
+def _check_service_ranges(ranges: Sequence[str]) -> None:
+    try:
+        networks = [ip_network(each) for each in ranges]
+    except ValueError as error:
+        raise ConfigError("service_cidr", str(error)) from error
+    if [each.version for each in networks] not in ([4], [4, 6]) or any(
+        each.num_addresses < _LEAST_SERVICES for each in networks
+    ):
+        raise ConfigError(
+            "service_cidr",
+            f"has to be an IPv4 range of {_LEAST_SERVICES} addresses or more, alone or before an IPv6 one with a comma, not {','.join(ranges)}",
+        )
 
 
 def _policy(document: Any) -> object:

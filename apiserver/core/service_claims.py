@@ -7,16 +7,16 @@ an address it is Kubernetes' own IPAddress object under its own key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import msgspec
 
 from apiserver.core import field_errors
-from apiserver.core.service_families import family_causes, is_headless
+from apiserver.core.service_families import family_causes, family_of, is_headless
 from apiserver.core.service_rules import EXTERNAL, needs_health_check
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause, Invalid
@@ -37,9 +37,19 @@ Draw = Callable[[int], int]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The addresses of Services."""
+    """The addresses of Services, of one family."""
 
-    network: IPv4Network
+    network: IPv4Network | IPv6Network
+
+    @classmethod
+    def of(cls, cidr: str) -> Range:
+        """Return the range of a network in CIDR notation."""
+        return cls(ip_network(cidr))
+
+    @property
+    def family(self) -> str:
+        """Its family."""
+        return f"IPv{self.network.version}"
 
     @property
     def first(self) -> str:
@@ -48,19 +58,24 @@ class Range:
 
     def draw(self, draw: Draw) -> str:
         """Return a random address; the low ones are left to those who ask for one by name."""
-        last = self.network.num_addresses - 2
+        last = self._last
         band = min(max(16, self.network.num_addresses // 16), 256)
         low = band if last > band else 2
         return str(self.network[low + draw(last - low + 1)])
 
-    def every(self) -> list[str]:
+    def every(self) -> Iterator[str]:
         """Return every address that may be drawn."""
-        return [str(self.network[index]) for index in range(2, self.network.num_addresses - 1)]
+        return (str(self.network[index]) for index in range(2, self._last + 1))
 
     def holds(self, address: str) -> bool:
-        """Whether an address is in the range, and neither its first nor its last."""
-        own = IPv4Address(address)
-        return own in self.network and own not in {self.network[0], self.network[-1]}
+        """Whether an address is in the range, and neither its first nor, of IPv4, its last, which is for broadcasts."""
+        return 0 < int(ip_address(address)) - int(self.network[0]) <= self._last and (
+            ip_address(address) in self.network
+        )
+
+    @property
+    def _last(self) -> int:
+        return self.network.num_addresses - (2 if self.network.version == 4 else 1)
 
     def problem(self, address: str, owner: tuple[str, str]) -> str:
         """Return why a Service (namespace, name) may not ask for this address."""
@@ -78,13 +93,13 @@ def ranges_of(cidr: Json) -> list[Range]:
     is_ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
     if not is_ready or metadata(cidr).get("deletionTimestamp"):
         return []
-    networks = [IPv4Network(each) for each in spec(cidr).get("cidrs") or () if ":" not in each]
-    return [Range(each) for each in networks if each.num_addresses >= _LEAST_ADDRESSES]
+    ranges = [Range.of(each) for each in spec(cidr).get("cidrs") or ()]
+    return [each for each in ranges if each.network.num_addresses >= _LEAST_ADDRESSES]
 
 
 def address_key(address: str) -> str:
-    """Return the key of an address' claim."""
-    return ADDRESS_PREFIX + address
+    """Return the key of an address' claim, in whatever form it is written; "" for the prefix of all."""
+    return ADDRESS_PREFIX + (str(ip_address(address)) if address else "")
 
 
 def port_key(port: int) -> str:
@@ -111,23 +126,26 @@ def _node_ports(service: Json) -> list[int]:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an IPv4 address ("None" is none)."""
+    """Whether a text is an address ("None" is none)."""
     try:
-        IPv4Address(text)
+        ip_address(text)
     except ValueError:
         return False
     return True
 
 
-def needs_address(obj: Json) -> bool:
-    """Whether a Service is to get an address."""
+def families_without(obj: Json) -> Sequence[str]:
+    """Return the families of which a Service is to get an address, in its own order."""
     service = spec(obj)
-    return service.get("type") != "ExternalName" and not service.get("clusterIP") and not is_headless(service)
+    if service.get("type") == "ExternalName" or is_headless(service):
+        return ()
+    return (service.get("ipFamilies") or ())[len(service.get("clusterIPs") or ()) : _MOST_ADDRESSES]
 
 
 def with_address(obj: Json, address: str) -> Json:
-    """Return the Service with the address."""
-    return {**obj, "spec": {**spec(obj), "clusterIP": address, "clusterIPs": [address]}}
+    """Return the Service with one more address."""
+    addresses = [*(spec(obj).get("clusterIPs") or ()), address]
+    return {**obj, "spec": {**spec(obj), "clusterIP": addresses[0], "clusterIPs": addresses}}
 
 
 def ports_without(obj: Json) -> list[int]:
@@ -177,7 +195,7 @@ def claim_of(key: str, obj: Json, now: str) -> bytes:
         "group": "", "resource": "services", "namespace": meta.get("namespace", ""), "name": meta.get("name", ""),
     }  # fmt: skip
     labels = {
-        "ipaddress.kubernetes.io/ip-family": "IPv4",
+        "ipaddress.kubernetes.io/ip-family": family_of(key.rpartition("/")[2]),
         "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
     }
     is_ip = key.startswith(ADDRESS_PREFIX)
@@ -208,13 +226,13 @@ def holder(claim: bytes) -> str:
     return str((meta.get("annotations") or {}).get(_HOLDER, meta["uid"]))
 
 
-def refuse_misnamed(obj: Json, old: Json | None = None) -> None:
+def refuse_misnamed(obj: Json, old: Json | None, families: Sequence[str]) -> None:
     """Refuse a Service that names addresses or families as none may, before any is taken for it.
 
     Raises:
         Invalid: it does; what else is wrong with it is not told.
     """
-    if causes := family_causes(spec(obj), spec(old or {})):
+    if causes := family_causes(spec(obj), spec(old or {}), families):
         raise _refuse(obj, *causes)
 
 

@@ -1,12 +1,14 @@
 """Which addresses, of which families, a Service may name, and which families it gets.
 
 https://kubernetes.io/docs/concepts/services-networking/dual-stack/
-The cluster's own range is IPv4. So no Service has two addresses, and none has an IPv6 one; who insists is refused, who
-prefers gets IPv4. A headless Service without a selector may name both families: its endpoints are its owner's matter.
+`families` are those that the cluster has ranges of, its first one first. With one of them no Service has two addresses:
+who requires two is refused, who prefers two gets one. A headless Service without a selector may name both families
+anyway: its endpoints are its owner's matter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from apiserver.core import field_errors, ports
@@ -14,7 +16,7 @@ from apiserver.core.values import Json
 from machinery.model.endpoints import HEADLESS, IPV4, IPV6
 from machinery.model.errors import Cause
 
-_CONFIGURED: Final = (IPV4,)  # families that the cluster has addresses of
+ONE_FAMILY: Final = (IPV4,)  # of a cluster that is told of nothing else
 _FAMILIES: Final = frozenset({IPV4, IPV6})
 _SINGLE: Final = "SingleStack"
 _PREFER: Final = "PreferDualStack"
@@ -33,9 +35,9 @@ def is_headless(service: Json) -> bool:
     return service.get("clusterIP") == HEADLESS
 
 
-def with_families(service: Json, before: Json) -> Json:
+def with_families(service: Json, before: Json, families: Sequence[str] = ONE_FAMILY) -> Json:
     """Fill in a spec's families, and clusterIPs from clusterIP; `before` is the spec that is stored, empty for none."""
-    if service.get("type") == "ExternalName":
+    if service.get("type") == "ExternalName" or _still_prefers(service, before):
         return service
     filled = dict(service)
     if filled.get("clusterIP") and not filled.get("clusterIPs"):
@@ -44,47 +46,72 @@ def with_families(service: Json, before: Json) -> Json:
     policy = (
         filled.get("ipFamilyPolicy") or before.get("ipFamilyPolicy") or (_REQUIRE if is_free else _SINGLE)
     )
-    families = list(filled.get("ipFamilies") or _families_of(filled))
-    if policy == _SINGLE and families == before.get("ipFamilies"):
-        families = families[:1]
-    is_reduced = len(families) < len(before.get("ipFamilies") or [])
-    if is_free and policy != _SINGLE and len(families) == 1 and not is_reduced:
-        families.append(IPV4 if families[0] == IPV6 else IPV6)
-    return {**filled, "ipFamilyPolicy": policy, "ipFamilies": families}
+    filled["ipFamilyPolicy"] = policy
+    if policy == _SINGLE:
+        _release_second(filled, before)
+    named = [*(filled.get("ipFamilies") or ())]
+    if 0 < len(named) < len(before.get("ipFamilies") or []):
+        return {**filled, "ipFamilies": named}
+    named += _families_of(filled, families)[len(named) :]
+    has_two = is_free or len(families) == _MOST
+    if has_two and policy != _SINGLE and len(named) == 1:
+        named.append(IPV4 if named[0] == IPV6 else IPV6)
+    return {**filled, "ipFamilies": named}
 
 
-def _families_of(service: Json) -> list[str]:
+def _still_prefers(service: Json, before: Json) -> bool:
+    """Whether a Service that prefers two families is as it was: then it follows no change of the cluster."""
+    names = ("type", "ipFamilyPolicy", "clusterIPs", "ipFamilies")
+    is_same = all(service.get(name) == before.get(name) for name in names)
+    return is_same and service.get("ipFamilyPolicy") == _PREFER
+
+
+def _release_second(filled: Json, before: Json) -> None:
+    """Leave out the second address and family of a spec that says nothing of them but that it is to be single."""
+    for name in ("clusterIPs", "ipFamilies"):
+        if filled.get(name) and filled[name] == before.get(name):
+            filled[name] = filled[name][:1]
+
+
+def _families_of(service: Json, families: Sequence[str]) -> list[str]:
     """Return the families of a spec's addresses that the cluster has; its first one where there are no addresses."""
     addresses = () if is_headless(service) else service.get("clusterIPs") or ()
     if not addresses:
-        return [_CONFIGURED[0]]
-    return [family for family in dict.fromkeys(map(_family, addresses[:_MOST])) if family in _CONFIGURED]
+        return [families[0]]
+    return [family for family in dict.fromkeys(map(family_of, addresses[:_MOST])) if family in families]
 
 
-def family_causes(service: Json, before: Json) -> list[Cause]:
+def family_causes(service: Json, before: Json, families: Sequence[str] = ONE_FAMILY) -> list[Cause]:
     """Check addresses, families and their policy: each by itself, then with each other, then with the cluster."""
     if service.get("type") == "ExternalName":
         return []
     return (
         _list_causes(service)
-        or [*_policy_causes(service, before), *_address_family_causes(service)]
-        or _cluster_causes(service)
+        or [*_policy_causes(service, before), *_address_family_causes(service, families)]
+        or _cluster_causes(service, families)
     )
 
 
 def address_change_causes(after: Json, before: Json) -> list[Cause]:
-    """Check that the address and the family that a Service has stay while it has any."""
+    """Check that the addresses and families that a Service has stay while it has any; the second ones may come and go."""
     if "ExternalName" in {after.get("type"), before.get("type")}:
         return []
     found: list[Cause] = []
-    had, has = before.get("clusterIPs") or [], after.get("clusterIPs") or []
-    if had[:1] and has[:1] != had[:1]:
-        found.append(field_errors.invalid(f"{_CLUSTER_IPS}[0]", has, _ONCE_SET))
+    if not (is_headless(after) and is_headless(before)):
+        found += _change_causes(_CLUSTER_IPS, after.get("clusterIPs") or [], before.get("clusterIPs") or [])
     if not is_headless(after) and not is_headless(before):
-        old, new = before.get("ipFamilies") or [], after.get("ipFamilies") or []
-        if old[:1] and new[:1] != old[:1]:
-            found.append(field_errors.invalid(f"{_FAMILY_LIST}[0]", new, _ONCE_SET))
+        found += _change_causes(_FAMILY_LIST, after.get("ipFamilies") or [], before.get("ipFamilies") or [])
     return found
+
+
+def _change_causes(path: str, has: list[str], had: list[str]) -> list[Cause]:
+    """Check each entry where there are as many as before, else the first one."""
+    checked = len(had) if len(had) == len(has) else min(len(had), 1)
+    return [
+        field_errors.invalid(f"{path}[{index}]", has, _ONCE_SET)
+        for index in range(checked)
+        if has[index : index + 1] != had[index : index + 1]
+    ]
 
 
 def _list_causes(service: Json) -> list[Cause]:
@@ -120,7 +147,7 @@ def _address_causes(addresses: list[str], families: list[str]) -> list[Cause]:
     found = [field_errors.invalid(_CLUSTER_IPS, addresses, many)] if len(addresses) > _MOST else []
     if wrong:
         return wrong + found
-    own = [_family(address) for address in addresses[:_MOST_CHECKED]]
+    own = [family_of(address) for address in addresses[:_MOST_CHECKED]]
     if len(own) > 1 and len(set(own)) == 1:
         text = "may specify no more than one IP for each IP family"
         found.append(field_errors.invalid(_CLUSTER_IPS, addresses, text))
@@ -147,7 +174,7 @@ def _policy_causes(service: Json, before: Json) -> list[Cause]:
     return found
 
 
-def _address_family_causes(service: Json) -> list[Cause]:
+def _address_family_causes(service: Json, families: Sequence[str]) -> list[Cause]:
     """Check that addresses without a family of their own are of one that the cluster has."""
     addresses, named = service.get("clusterIPs") or [], len(service.get("ipFamilies") or [])
     return [
@@ -155,23 +182,24 @@ def _address_family_causes(service: Json) -> list[Cause]:
             f"{_CLUSTER_IPS}[{index}]", addresses, f"{family} is not configured on this cluster"
         )
         for index, address in enumerate(addresses)
-        if index >= named and (family := _family(address)) not in _CONFIGURED and not is_headless(service)
+        if index >= named and (family := family_of(address)) not in families and not is_headless(service)
     ]
 
 
-def _cluster_causes(service: Json) -> list[Cause]:
+def _cluster_causes(service: Json, families: Sequence[str]) -> list[Cause]:
     if is_headless(service) and not service.get("selector"):
         return []
     found: list[Cause] = []
-    if service.get("ipFamilyPolicy") == _REQUIRE:
+    if service.get("ipFamilyPolicy") == _REQUIRE and len(families) < _MOST:
         text = "this cluster is not configured for dual-stack services"
         found.append(field_errors.invalid(_POLICY, _REQUIRE, text))
     for index, family in enumerate(service.get("ipFamilies") or []):
-        if family not in _CONFIGURED:
+        if family not in families:
             text = "not configured on this cluster"
             found.append(field_errors.invalid(f"{_FAMILY_LIST}[{index}]", family, text))
     return found
 
 
-def _family(address: str) -> str:
+def family_of(address: str) -> str:
+    """Return the family of an address."""
     return IPV6 if ports.is_address(address, IPV6) else IPV4

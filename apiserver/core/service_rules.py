@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from apiserver.core import field_errors, metadata, ports
@@ -39,8 +39,8 @@ def needs_health_check(service: Json) -> bool:
     return service.get("type") == "LoadBalancer" and service.get("externalTrafficPolicy") == "Local"
 
 
-def validate(obj: Json, old: Json | None = None) -> list[Cause]:
-    """Find what is wrong with a service."""
+def validate(families: Sequence[str], obj: Json, old: Json | None = None) -> list[Cause]:
+    """Find what is wrong with a service of a cluster with addresses of these families."""
     service = spec(obj)
     return [
         *_hint_causes(obj),
@@ -48,7 +48,7 @@ def validate(obj: Json, old: Json | None = None) -> list[Cause]:
         *_port_list_causes(service),
         *metadata.validate_labels(service.get("selector") or {}, "spec.selector"),
         *_affinity_causes(service),
-        *family_causes(service, spec(old or {})),
+        *family_causes(service, spec(old or {}), families),
         *_external_address_causes(service),
         *field_errors.one_of("spec.type", service.get("type", ""), _TYPES),
         *_repeated_port_causes(service),
@@ -59,7 +59,7 @@ def validate(obj: Json, old: Json | None = None) -> list[Cause]:
     ]
 
 
-def validate_update(new: Json, old: Json) -> list[Cause]:
+def validate_update(families: Sequence[str], new: Json, old: Json) -> list[Cause]:
     """Find what is wrong with a changed service: its address, once given, stays."""
     after, before = spec(new), spec(old)
     found = address_change_causes(after, before)
@@ -71,7 +71,7 @@ def validate_update(new: Json, old: Json) -> list[Cause]:
         name = "healthCheckNodePort"
         if after.get(name) != before.get(name):
             found.append(field_errors.forbidden(f"spec.{name}", "field is immutable"))
-    return [*found, *validate(new, old)]
+    return [*found, *validate(families, new, old)]
 
 
 def validate_status(new: Json, old: Json) -> list[Cause]:

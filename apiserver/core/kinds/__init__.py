@@ -6,7 +6,7 @@ its own. Only the composition root imports this package: everybody else is hande
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from apiserver.core import webhook_rules
@@ -143,6 +143,13 @@ def _make_all() -> tuple[Kind, ...]:
 
 ALL: Final[tuple[Kind, ...]] = _make_all()
 """Every version of every kind."""
+
+
+def with_families(families: Sequence[str]) -> tuple[Kind, ...]:
+    """Return every version of every kind, for a cluster with addresses of these families, its first one first."""
+    own = make_kind(served.SERVICES, services.rules(families))
+    return tuple(own if (kind.group, kind.plural) == ("", served.SERVICES.plural) else kind for kind in ALL)
+
 
 KINDS: Final[Mapping[tuple[str, str], Kind]] = {
     (kind.group, kind.plural): kind for kind in ALL if kind.stored is kind

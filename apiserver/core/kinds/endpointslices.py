@@ -29,12 +29,6 @@ def _default(obj: Json) -> Json:
     return obj
 
 
-def _unbuilt(obj: Json) -> str:
-    if obj.get("addressType") == "IPv6":
-        return "IPv6 is not built: addressType has to be IPv4"
-    return ""
-
-
 def _validate(obj: Json) -> list[Cause]:
     type_ = obj.get("addressType", "")
     found = field_errors.required_one_of("addressType", type_, _TYPES)
@@ -159,7 +153,6 @@ def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
 
 RULES: Final = Rules(
     default=_default,
-    unbuilt=_unbuilt,
     prepare=Prepare(create=_prepare_create, update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update),
     counts_generation=True,

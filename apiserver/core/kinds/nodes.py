@@ -36,8 +36,6 @@ def _pair_ranges(node: Json) -> None:
 def _unbuilt(obj: Json) -> str:
     if spec(obj).get("configSource"):
         return "spec.configSource (dynamic kubelet configuration) was removed from Kubernetes"
-    if any(ports.is_range(text, "IPv6") for text in spec(obj).get("podCIDRs") or []):
-        return "spec.podCIDRs: IPv6 is not built: the cluster has IPv4 addresses only"
     return ""
 
 
@@ -72,11 +70,15 @@ def _range_causes(ranges: list[str]) -> list[Cause]:
     found = [
         cause for index, text in enumerate(ranges) for cause in ports.range_causes(f"{path}[{index}]", text)
     ]
-    if len(ranges) > 1:  # of IPv4, all of them
+    if len(ranges) > 1 and not found and not _is_pair(ranges):
         text = "may specify no more than one CIDR for each IP family"
         found.append(field_errors.invalid(path, ranges, text))
     again = field_errors.repeated(ranges)
     return [*found, *(field_errors.duplicate(f"{path}[{index}]", ranges[index]) for index in again)]
+
+
+def _is_pair(ranges: list[str]) -> bool:
+    return len(ranges) == len({":" in text for text in ranges})
 
 
 def _status_causes(status: Json) -> list[Cause]:

@@ -6,11 +6,12 @@ Cluster IPs and node ports are the allocator's (the registry), between prepare a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from apiserver.core.rules import Prepare, Rules, Validate, WriteContext, metadata_fields
-from apiserver.core.service_families import with_families
+from apiserver.core.service_families import ONE_FAMILY, with_families
 from apiserver.core.service_rules import (
     EXTERNAL,
     is_externally_accessible,
@@ -65,11 +66,11 @@ def _default(obj: Json) -> Json:
     return obj
 
 
-def _prepare_create(obj: Json, _context: WriteContext) -> Json:
-    return {**obj, "spec": with_families(spec(obj), {}), "status": {"loadBalancer": {}}}
+def _prepare_create(families: Sequence[str], obj: Json, _context: WriteContext) -> Json:
+    return {**obj, "spec": with_families(spec(obj), {}, families), "status": {"loadBalancer": {}}}
 
 
-def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
+def _prepare_update(families: Sequence[str], new: Json, old: Json, _context: WriteContext) -> Json:
     """Keep what was allocated where the update is silent about it and its type still has it."""
     after, before = dict(spec(new)), spec(old)
     if after.get("type") == "ExternalName":
@@ -78,7 +79,7 @@ def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
         _keep_addresses(after, before)
     _drop_leftovers(after, before)
     _keep_node_ports(after, before)
-    return _with_own_status({**new, "spec": with_families(after, before)}, old)
+    return _with_own_status({**new, "spec": with_families(after, before, families)}, old)
 
 
 def _drop_addresses(after: Json, before: Json) -> None:
@@ -162,15 +163,24 @@ def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
     return service_warnings(new)
 
 
-RULES: Final = Rules(
-    storage_prefix=STORAGE_PREFIX,
-    name_errors=names.dns_1035_label_errors,
-    default=_default,
-    prepare=Prepare(create=_prepare_create, update=_prepare_update),
-    validate=Validate(create=validate, update=validate_update, status=validate_status),
-    fields=_fields,
-    create_on_update=True,
-    deletion_returns_object=True,
-    warnings=_warnings,
-    table=table.SERVICES,
-)
+def rules(families: Sequence[str]) -> Rules:
+    """Return the rules of a cluster with addresses of these families, its first one first."""
+    return Rules(
+        storage_prefix=STORAGE_PREFIX,
+        name_errors=names.dns_1035_label_errors,
+        default=_default,
+        prepare=Prepare(create=partial(_prepare_create, families), update=partial(_prepare_update, families)),
+        validate=Validate(
+            create=partial(validate, families),
+            update=partial(validate_update, families),
+            status=validate_status,
+        ),
+        fields=_fields,
+        create_on_update=True,
+        deletion_returns_object=True,
+        warnings=_warnings,
+        table=table.SERVICES,
+    )
+
+
+RULES: Final = rules(ONE_FAMILY)
