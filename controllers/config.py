@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controllers.core.address_pool import parse_pool
+from controllers.node_ipam.ranges import NODE_MASKS
 from controllers.switches import unknown
 from controllers.table import CONTROLLERS
 from machinery.process.config import (
@@ -65,7 +66,10 @@ class ControllersConfig(ComponentConfig):
         help="how long after its start a pod that is not Ready is taken for one that never was",
         unit="cluster seconds",
     )
-    cluster_cidr: str = setting("", help="range that nodes get their pod addresses from; none if empty")
+    cluster_cidr: str = setting(
+        "",
+        help="range that nodes get their pod addresses from, with an IPv6 one after a comma from both; none if empty",
+    )
     load_balancer_pool: str = setting(
         "",
         help="addresses that Services of type LoadBalancer get, as first-last or as a network (IPv4); they wait if empty",
@@ -123,7 +127,7 @@ class ControllersConfig(ComponentConfig):
         if not self.cluster_signing_duration_s >= LEAST_DURATION_S:
             raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
         if self.cluster_cidr:
-            _check_range(self.cluster_cidr)
+            _check_ranges(self.cluster_cidr)
         if self.load_balancer_pool:
             _check_pool(self.load_balancer_pool)
 
@@ -149,10 +153,15 @@ def _check_autoscaling(config: ControllersConfig) -> None:
         )
 
 
-def _check_range(text: str) -> None:
+def _check_ranges(text: str) -> None:
     try:
-        network = ipaddress.IPv4Network(text)
+        networks = [ipaddress.ip_network(each) for each in text.split(",")]
     except ValueError as error:
-        raise ConfigError("cluster_cidr", f"has to be an IPv4 range: {error}") from error
-    if network.prefixlen > 24:
-        raise ConfigError("cluster_cidr", f"has to hold a /24 for each node, {text} is too small")
+        raise ConfigError("cluster_cidr", f"has to be a range of addresses: {error}") from error
+    if [each.version for each in networks] not in ([4], [4, 6]):
+        raise ConfigError(
+            "cluster_cidr", f"has to be an IPv4 range, alone or before an IPv6 one with a comma, not {text}"
+        )
+    for network in networks:
+        if network.prefixlen > (mask := NODE_MASKS[network.version]):
+            raise ConfigError("cluster_cidr", f"has to hold a /{mask} for each node, {network} is too small")

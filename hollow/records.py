@@ -27,6 +27,7 @@ class SandboxRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     runtime_handler: str
     created_s: float
     ip: str = ""
+    more_ips: tuple[str, ...] = ()  # of another family
     stopped_s: float | None = None
 
 
@@ -46,7 +47,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class NodeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the runtime was told, and the images that were pulled, with the time of the pull."""
 
-    pod_cidr: str = ""
+    pod_cidr: str = ""  # one of each family, with a comma
     images: dict[str, float] = {}
     boot_id: str = ""  # of the machine that the containers ran on
 

@@ -59,7 +59,7 @@ class RuntimeService:
             except ValueError as error:
                 raise BadRequest(f"pod_cidr {pod_cidr!r}: {error}") from error
         if pod_cidr:
-            self._simulation.configure(pod_cidr=pod_cidr.split(",")[0])
+            self._simulation.configure(pod_cidr=pod_cidr)
         return cri.UpdateRuntimeConfigResponse()
 
     # --- sandboxes

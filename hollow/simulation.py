@@ -102,7 +102,7 @@ class Simulation:
             config.SerializeToString(),
             runtime_handler,
             self.clock.now(),
-            self._address(config),
+            *self._addresses(config),
         )
         sandbox = self._know_sandbox(Sandbox(record))
         self._kept_sandboxes.save(record.id, record)
@@ -110,14 +110,20 @@ class Simulation:
         self._announce(record.id, cri.CONTAINER_STARTED_EVENT, sandbox)
         return sandbox
 
-    def _address(self, config: Any) -> str:
+    def _addresses(self, config: Any) -> tuple[str, tuple[str, ...]]:
+        """Return a sandbox's address, and those of other families."""
         if config.linux.security_context.namespace_options.network == cri.NODE:
-            return ""
+            return "", ()
         if not self.node.pod_cidr:
             raise Unavailable("the network is not ready: UpdateRuntimeConfig has not given a pod range yet")
-        taken = {sandbox.record.ip for sandbox in self.sandboxes.values() if sandbox.is_ready}
-        if (address := allocate(self.node.pod_cidr, taken)) is None:
-            raise Unavailable(f"no address of {self.node.pod_cidr} is free")
+        first, *more = map(self._address, self.node.pod_cidr.split(","))
+        return first, tuple(more)
+
+    def _address(self, pod_cidr: str) -> str:
+        records = [sandbox.record for sandbox in self.sandboxes.values() if sandbox.is_ready]
+        taken = {address for record in records for address in (record.ip, *record.more_ips)}
+        if (address := allocate(pod_cidr, taken)) is None:
+            raise Unavailable(f"no address of {pod_cidr} is free")
         return address
 
     def stop_sandbox(self, sandbox: Sandbox) -> None:

@@ -46,6 +46,15 @@ def view_sandbox(sandbox: Sandbox, timescale: Timescale) -> Any:
     )
 
 
+def _network(sandbox: Sandbox) -> Any:
+    if not sandbox.is_ready:
+        return cri.PodSandboxNetworkStatus()
+    record = sandbox.record
+    return cri.PodSandboxNetworkStatus(
+        ip=record.ip, additional_ips=[cri.PodIP(ip=each) for each in record.more_ips]
+    )
+
+
 def view_sandbox_status(sandbox: Sandbox, timescale: Timescale) -> Any:
     """Write a sandbox's status."""
     config = sandbox.config
@@ -55,7 +64,7 @@ def view_sandbox_status(sandbox: Sandbox, timescale: Timescale) -> Any:
         metadata=config.metadata,
         state=sandbox_state(sandbox),
         created_at=wall_ns(timescale, sandbox.record.created_s),
-        network=cri.PodSandboxNetworkStatus(ip=sandbox.record.ip if sandbox.is_ready else ""),
+        network=_network(sandbox),
         linux=cri.LinuxPodSandboxStatus(namespaces=cri.Namespace(options=options)),
         labels=config.labels,
         annotations=config.annotations,

@@ -114,7 +114,7 @@ class Kubelet:
         api = self.api
         self._draining = False
         self._is_one_of_many = machine is not None
-        self._around = Surroundings(process.clock.timescale, "", (config.node_ip,))
+        self._around = Surroundings(process.clock.timescale, "", config.node_ips)
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
         identity = IdentityFiles(config.machine_id_file, config.system_uuid_file, config.boot_id_file)
@@ -134,7 +134,7 @@ class Kubelet:
             log,
             settings=NodeSettings(
                 config.node_name,
-                config.node_ip,
+                config.node_ips,
                 config.labels,
                 config.intervals,
                 config.root,
@@ -151,7 +151,7 @@ class Kubelet:
             self.runtime,
             clock,
             log,
-            host_ips=(config.node_ip,),
+            host_ips=config.node_ips,
             read_message=messages.read,
             on_health=self.node.pulse,
             trusts_events=self._is_simulated,
@@ -173,7 +173,7 @@ class Kubelet:
             self.events,
             log,
             allocatable=self.node.allocatable,
-            host_ip=config.node_ip,
+            host_ips=config.node_ips,
         )
         self.plugins = NodePlugins(
             api, config.root, self.node, config.node_name, self.objects, self.events, clock, log
@@ -185,7 +185,7 @@ class Kubelet:
             self.events,
             log,
             allocatable=self.node.allocatable,
-            host_ip=config.node_ip,
+            host_ips=config.node_ips,
             boot_id=self.machine.system.boot_id,
             node=self.node.own,
             handlers=self.node.handlers,

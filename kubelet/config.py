@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +32,10 @@ class KubeletConfig(ComponentConfig):
     """Every field is a flag."""
 
     node_name: str = setting("", help="name of the node that this kubelet is")
-    node_ip: str = setting("127.0.0.1", help="address by which the cluster reaches the node")
+    node_ip: str = setting(
+        "127.0.0.1",
+        help="address by which the cluster reaches the node; with one of the other family after a comma both",
+    )
     listen: tuple[str, ...] = setting((), help="addresses host:port of the Node service (TLS); none if empty")
     cri_socket: str = setting("", help="unix socket of the container runtime (CRI v1)")
     bootstrap_kubeconfig: str = setting(
@@ -164,6 +168,11 @@ class KubeletConfig(ComponentConfig):
         """The folder for the files of pods."""
         return Path(self.root_dir)
 
+    @property
+    def node_ips(self) -> tuple[str, ...]:
+        """The node's addresses, one of each family at most, the first one first."""
+        return tuple(self.node_ip.split(","))
+
     def validate(self) -> None:
         """Check what has no default, and what can be read as something.
 
@@ -178,6 +187,8 @@ class KubeletConfig(ComponentConfig):
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))
         self._validate_numbers()
+        if problem := _pair_problem(self.node_ips):
+            raise ConfigError("node_ip", problem)
         for address in self.cluster_dns:
             if not _is_address(address):
                 raise ConfigError("cluster_dns", f"{address!r} is no IP address")
@@ -219,6 +230,13 @@ class KubeletConfig(ComponentConfig):
             raise ConfigError("container_log_max_size", str(error)) from error
         if self.container_log_max_files < MOST_FILES_LEFT_ALONE:
             raise ConfigError("container_log_max_files", "has to be greater than 1")
+
+
+def _pair_problem(addresses: Sequence[str]) -> str:
+    if wrong := [each for each in addresses if not _is_address(each)]:
+        return f"{wrong[0]!r} is no IP address"
+    is_pair = len(addresses) == len({":" in each for each in addresses})
+    return "" if is_pair else "has to be one address, or one of each family with a comma"
 
 
 def _is_address(text: str) -> bool:

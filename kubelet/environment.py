@@ -71,13 +71,13 @@ class Environment:
         log: EventLog = SILENT,
         *,
         allocatable: Callable[[], Mapping[str, str]],
-        host_ip: str,
+        host_ips: Sequence[str],
     ) -> None:
         self._objects = objects
         self._clock = clock
         self._events = events
         self._allocatable = allocatable
-        self._host_ip = host_ip
+        self._host_ips = host_ips
         self._wanted = asyncio.Event()
         self._synced = asyncio.Event()
         self._services = Informer(api, SERVICES, clock=clock, keep=_worth_keeping, log=log)
@@ -105,7 +105,7 @@ class Environment:
             ConfigProblem: something that is not optional is missing.
             TooLargeError: it is more than a process can be started with.
         """
-        addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), (self._host_ip,))
+        addresses = Addresses(tuple(pod_ips) or ((pod_ip,) if pod_ip else ()), self._host_ips)
         strings = ProcessStrings(container.name, await self._service_variables(pod))
         sources = _Sources(self._objects, pod, EnvFiles(volumes))
         for source in container.envFrom:

@@ -87,7 +87,7 @@ class NodeSettings:
     """Who the node is, and how often it says so."""
 
     name: str
-    ip: str
+    ips: Sequence[str]
     labels: Mapping[str, str]
     intervals: Intervals
     root_dir: Path
@@ -290,7 +290,7 @@ class Node:
             runtime,
             conditions,
             name=self._settings.name,
-            ip=self._settings.ip,
+            ips=self._settings.ips,
             port=self._port(),
             images=self._images,
             volumes_in_use=self._volumes_in_use(),

@@ -72,7 +72,9 @@ class Settings:
     kinds: tuple[
         Resource[Any], ...
     ]  # every kind that the cluster has, with the types that the controllers use
-    cluster_cidr: str = ""  # range that nodes get their pod addresses from; none if empty
+    cluster_cidr: str = (
+        ""  # range that nodes get their pod addresses from, or one of each family with a comma; none if empty
+    )
     load_balancer_pool: str = ""  # addresses of load balancers, "first-last" or a network; none if empty
     root_ca: str = ""  # PEM published in every namespace; none if empty
     sign_token: SignToken | None = None  # None: no token is made

@@ -20,7 +20,7 @@ _NONE: Final = "none"
 
 
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
-    """Build the controller; without addresses for the cluster it has nothing to do."""
+    """Build the controller; without addresses for the cluster it has nothing to do. Nodes get one range of each family."""
     reader = Reader(caches, settings.cluster_cidr)
     return Controller(
         "cidrAllocator",
@@ -39,23 +39,22 @@ class Reader:
         self.nodes = caches.ask(
             NODES, fields=("spec.podCIDR", "spec.podCIDRs"), indexes={_BY_RANGE: _by_range}
         )
-        self._ranges = Ranges(cluster_cidr) if cluster_cidr else None
+        self._ranges = [Ranges(each) for each in cluster_cidr.split(",") if each]  # of each family
 
     def look(self, _key: Key, _moment: Moment) -> Seen | None:
         """Return the nodes that wait, and the ranges for them."""
-        if self._ranges is None:
+        if not self._ranges:
             return None
         waiting = self.nodes.store.by_index(_BY_RANGE, _NONE)
-        return Seen(waiting, self._ranges.lowest(len(waiting)))
+        return Seen(waiting, [*zip(*(each.lowest(len(waiting)) for each in self._ranges), strict=False)])
 
     def note(self, change: Change[Node], _now_s: float) -> None:
         """Note the ranges of a node."""
-        if self._ranges is None:
-            return
-        if change.kind is EventType.DELETED:
-            self._ranges.drop(change.object.metadata.name)
-        else:
-            self._ranges.put(change.object)
+        for each in self._ranges:
+            if change.kind is EventType.DELETED:
+                each.drop(change.object.metadata.name)
+            else:
+                each.put(change.object)
 
     def all_where_one_waits(self, change: Change[Node]) -> Iterable[Key]:
         """Return all nodes where one has no range, or leaves one that others wait for."""

@@ -32,7 +32,9 @@ class Seen:
     """What the plan knows."""
 
     waiting: Sequence[Node]  # that have no range
-    free: Sequence[Network]  # the lowest free ranges, one for each of them while there are so many
+    free: Sequence[
+        Sequence[Network]
+    ]  # the lowest free ranges, one of each family for each of them while there are so many
 
 
 def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
@@ -42,14 +44,15 @@ def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
         return NOTHING_TO_DO
     waiting.sort(key=lambda node: (node.metadata.creationTimestamp or "", node.metadata.name))
     writes: list[Write] = [
-        _assign(node, str(network)) for node, network in zip(waiting, seen.free, strict=False)
+        _assign(node, networks) for node, networks in zip(waiting, seen.free, strict=False)
     ]
     actions: list[Action] = [_nothing_left(node) for node in waiting[len(seen.free) :]]
     return Plan((*((AllAtOnce(tuple(writes)),) if writes else ()), *actions))
 
 
-def _assign(node: Node, cidr: str) -> Patch:
-    return patch_at_revision(NODES, node, {"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})
+def _assign(node: Node, networks: Sequence[Network]) -> Patch:
+    ranges = [*map(str, networks)]
+    return patch_at_revision(NODES, node, {"spec": {"podCIDR": ranges[0], "podCIDRs": ranges}})
 
 
 def _nothing_left(node: Node) -> Action:

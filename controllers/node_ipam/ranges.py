@@ -7,22 +7,22 @@ from collections import Counter
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import chain
-from typing import Final
+from typing import Final, TypeAlias
 
 from machinery.model.k8s.core_v1 import Node
 
-NODE_MASK: Final = 24
+NODE_MASKS: Final = {4: 24, 6: 64}  # lengths of nodes' prefixes, by the version of IP
 
-Network = ipaddress.IPv4Network
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Ranges:
-    """The ranges by their number, from the lowest address on."""
+    """The ranges of one family by their number, from the lowest address on."""
 
-    def __init__(self, cluster_cidr: str, node_mask: int = NODE_MASK) -> None:
-        self._cluster = Network(cluster_cidr)
-        self._mask = node_mask
-        self._size = 2 ** (32 - node_mask)
+    def __init__(self, cluster_cidr: str) -> None:
+        self._cluster = ipaddress.ip_network(cluster_cidr)
+        self._mask = NODE_MASKS[self._cluster.version]
+        self._size: int = 2 ** (self._cluster.max_prefixlen - self._mask)
         self._total = self._cluster.num_addresses // self._size
         self._users: Counter[int] = Counter()  # nodes by the number of a range that they touch
         self._by_node: dict[str, list[range]] = {}
@@ -56,7 +56,8 @@ class Ranges:
         for number in found:
             heappush(self._given_back, number)
         base = int(self._cluster.network_address)
-        return [Network((base + number * self._size, self._mask)) for number in found]
+        make = type(self._cluster)
+        return [make((base + number * self._size, self._mask)) for number in found]
 
     def _take(self) -> int | None:
         while self._given_back:
@@ -71,7 +72,7 @@ class Ranges:
         return None
 
     def _touched(self, network: Network) -> range:
-        if not network.overlaps(self._cluster):
+        if network.version != self._cluster.version or not network.overlaps(self._cluster):
             return range(0)
         base = int(self._cluster.network_address)
         first = max(0, int(network.network_address) - base)
@@ -80,9 +81,9 @@ class Ranges:
 
 
 def _networks(node: Node) -> list[Network]:
-    """Return the IPv4 ranges that a node says it has; what is none takes nothing."""
+    """Return the ranges that a node says it has; what is none takes nothing."""
     found: list[Network] = []
     for text in sorted({*node.spec.podCIDRs, node.spec.podCIDR} - {""}):
         with suppress(ValueError):
-            found.append(Network(text, strict=False))
+            found.append(ipaddress.ip_network(text, strict=False))
     return found

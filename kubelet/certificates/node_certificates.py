@@ -37,7 +37,7 @@ class NodeCertificates:
         self._tls: RenewableTls | None = None
         given = (config.cert_file, config.key_file) if config.cert_file else None
         self._client = self._rotation(client_wish(config.node_name), given, self._show)
-        serving = serving_wish(config.node_name, config.node_ip)
+        serving = serving_wish(config.node_name, config.node_ips)
         self._serving = self._rotation(
             serving, None, self._serve
         )  # what was given only bridges the time until

@@ -80,10 +80,10 @@ def client_wish(node_name: str) -> Wish:
     return Wish("kubelet-client", "kubernetes.io/kube-apiserver-client-kubelet", node_name, usages)
 
 
-def serving_wish(node_name: str, address: str) -> Wish:
+def serving_wish(node_name: str, addresses: tuple[str, ...]) -> Wish:
     """Return the certificate that a kubelet shows to the apiserver."""
     usages = ("digital signature", "server auth")
-    return Wish("kubelet-server", "kubernetes.io/kubelet-serving", node_name, usages, (address,))
+    return Wish("kubelet-server", "kubernetes.io/kubelet-serving", node_name, usages, addresses)
 
 
 def due_s(validity: Validity, drawn: float) -> float:

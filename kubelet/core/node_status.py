@@ -213,7 +213,7 @@ def compute_status(
     conditions: Sequence[NodeCondition],
     *,
     name: str,
-    ip: str,
+    ips: Iterable[str],
     port: int,
     images: Iterable[cri.Image],
     volumes_in_use: Sequence[str] = (),
@@ -221,7 +221,10 @@ def compute_status(
     """Return the whole status of a node."""
     system = machine.system
     return NodeStatus(
-        addresses=[NodeAddress(type="InternalIP", address=ip), NodeAddress(type="Hostname", address=name)],
+        addresses=[
+            *(NodeAddress(type="InternalIP", address=ip) for ip in ips),
+            NodeAddress(type="Hostname", address=name),
+        ],
         allocatable=dict(machine.allocatable),
         capacity=dict(machine.capacity),
         conditions=list(conditions),

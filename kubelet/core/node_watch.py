@@ -30,7 +30,7 @@ class NodeWatch:
     answered_s: float  # when the runtime answered last, or the kubelet began
     runtime: RuntimeState = field(default_factory=RuntimeState)
     has_answered: bool = False
-    given_cidr: str = ""  # the pod range that the runtime has been given
+    given_cidr: str = ""  # the pod range that the runtime has been given, or one of each family with a comma
     unready_looks: int = 0  # in a row
     pressed_s: Mapping[str, float] = field(default_factory=dict)  # by type: when it was seen last
     status: NodeStatus | None = None  # as it was written last
@@ -84,13 +84,17 @@ def pause_s(watch: NodeWatch, failures: int, regular_s: float, timescale: Timesc
 
 def range_to_give(watch: NodeWatch, own: Node | None, *, is_network_ready: bool) -> str:
     """Return the pod range that the runtime has to be given, "" for none: one that starts anew has forgotten it."""
-    cidr = own.spec.podCIDR if own else ""
+    cidr = _pod_ranges(own) if own else ""
     return cidr if cidr != watch.given_cidr or not is_network_ready else ""
+
+
+def _pod_ranges(own: Node) -> str:
+    return ",".join(own.spec.podCIDRs) or own.spec.podCIDR
 
 
 def wants_look(watch: NodeWatch, own: Node, *, is_ready: bool) -> bool:
     """Whether news of the Node object is a reason to look at once: a pod range, or a Ready that was overruled."""
-    is_newly_ranged = bool(own.spec.podCIDR) and own.spec.podCIDR != watch.given_cidr
+    is_newly_ranged = _pod_ranges(own) not in {"", watch.given_cidr}
     return is_newly_ranged or (is_ready and not is_true(own.status.conditions, "Ready"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -87,7 +87,7 @@ class Volumes:
         log: EventLog = SILENT,
         *,
         allocatable: Callable[[], Mapping[str, str]],
-        host_ip: str = "",
+        host_ips: Sequence[str] = (),
         boot_id: str = "",
         node: Callable[[], Node | None] = lambda: None,
         handlers: Callable[[], Mapping[str, Features]] = dict,
@@ -103,7 +103,7 @@ class Volumes:
         self._allocatable = allocatable
         self._boot_id = boot_id
         self._handlers = handlers
-        self._host_ips = (host_ip,) if host_ip else ()
+        self._host_ips = host_ips
         self._sources = sources
         self._drivers = drivers
         self.claimed = ClaimedVolumes(api, self._pods, node, drivers, events)

@@ -18,13 +18,14 @@ def node(name, cidr="", created="2026-01-01T00:00:00Z"):
 
 
 def seen(nodes, cluster=CLUSTER):
-    known = Ranges(cluster)
-    for each in nodes:
-        known.put(each)
+    families = [Ranges(each) for each in cluster.split(",")]
+    for known in families:
+        for each in nodes:
+            known.put(each)
     waiting = [each for each in nodes if not each.spec.podCIDR]
-    return Seen(waiting, known.lowest(len(waiting)))
+    return Seen(waiting, [*zip(*(known.lowest(len(waiting)) for known in families), strict=False)])
 
 
 def ranges(nodes, cluster=CLUSTER):
     made = plan(seen(nodes, cluster), moment())
-    return {write.name: write.patch["spec"]["podCIDR"] for write in of_type(made, Patch)}
+    return {write.name: ",".join(write.patch["spec"]["podCIDRs"]) for write in of_type(made, Patch)}

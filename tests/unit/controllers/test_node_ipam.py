@@ -73,3 +73,18 @@ def texts(known, count):
 def test_what_is_no_range_takes_nothing():
     """An address of the other family, and what nobody can read."""
     assert ranges([node("v6", "fd00::/64"), node("odd", "x"), node("new")]) == {"new": "10.244.0.0/24"}
+
+
+def test_a_node_gets_a_range_of_each_family():
+    """The lowest of each: a node that has only one takes none of the other family."""
+    both = "10.244.0.0/16,fd00:10:244::/56"
+    nodes = [node("a"), node("old", "10.244.0.0/24"), node("v6", "fd00:10:244:1::/64")]
+    assert ranges(nodes, both) == {"a": "10.244.1.0/24,fd00:10:244::/64"}
+    [patch] = of_type(plan(seen(nodes, both), moment()), Patch)
+    assert patch.patch["spec"]["podCIDR"] == "10.244.1.0/24"
+
+
+def test_a_node_waits_where_one_family_has_nothing_left():
+    """Half of what it needs is not given."""
+    both = "10.244.0.0/16,fd00:10:244::/64"
+    assert ranges([node("a"), node("b")], both) == {"a": "10.244.0.0/24,fd00:10:244::/64"}

@@ -69,7 +69,7 @@ def test_what_is_asked_for_is_what_the_signers_sign() -> None:
     names = set()
     for wish, fault in (
         (client_wish("node-1"), kubelet_client_fault),
-        (serving_wish("node-1", "10.0.0.7"), kubelet_serving_fault),
+        (serving_wish("node-1", ("10.0.0.7", "fd00::7")), kubelet_serving_fault),
     ):
         name, pem = asked_with(key, wish)
         assert asked_with(key, wish)[0] == name

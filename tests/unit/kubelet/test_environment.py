@@ -197,7 +197,7 @@ class _World:
             clock,
             self.events,
             allocatable=lambda: {"cpu": "4", "memory": "8Gi"},
-            host_ip="192.168.0.1",
+            host_ips=("192.168.0.1",),
         )
 
     async def make(self, *, links: bool = False, **fields: Any) -> dict[str, str]:
