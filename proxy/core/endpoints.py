@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network, collapse_addresses
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final, NamedTuple
 
-from machinery.model.endpoints import IPV4, Backend, backends_of, protocol_of, service_of, usable
+from machinery.model.endpoints import Backend, backends_of, protocol_of, service_of, usable
 from machinery.model.k8s.core_v1 import Service, ServicePort
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.store import key_of
+from proxy.core.families import V4, Family
 from proxy.core.topology import Place, near
 
 OTHER_PROXY_LABEL: Final = "service.kubernetes.io/service-proxy-name"  # such a Service is another proxy's
 PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
 DEFAULT_AFFINITY_S: Final = 10_800
-
-_OCTETS: Final = frozenset(map(str, range(256)))  # without leading zeros, which some read as octal
 
 
 class Target(NamedTuple):
@@ -68,18 +67,27 @@ class PortPlan:
 
 
 def plan_ports(
-    service: Service, slices: Iterable[EndpointSlice], place: Place, before: Iterable[PortPlan] = ()
+    service: Service,
+    slices: Iterable[EndpointSlice],
+    place: Place,
+    before: Iterable[PortPlan] = (),
+    family: Family = V4,
 ) -> tuple[PortPlan, ...]:
-    """Resolve every port of a Service with an IPv4 ClusterIP, sorted by protocol and port, as it is seen from a place.
+    """Resolve every port of a Service with a ClusterIP of a family, sorted by protocol and port, as it is seen from a place.
 
-    Slices that are not its own, or IPv6, are left out. What was planned for it before says which place each target has.
+    Slices that are not its own, or of the other family, are left out. What was planned for it before says which place each
+    target has.
     """
-    if not is_proxied(service):
+    if not (cluster_ip := proxied_address(service, family)):
         return ()
-    own = _own(service, slices)
+    own = _own(service, slices, family)
     ports = [port for port in service.spec.ports if protocol_of(port.protocol) in PROTOCOLS]
     known = {(plan.protocol, plan.port): plan for plan in before}
-    plans = [_keep_places(plan, known) for port in ports for plan in [_plan_port(service, port, own, place)]]
+    plans = [
+        _keep_places(plan, known)
+        for port in ports
+        for plan in [_plan_port(service, cluster_ip, port, own, place, family)]
+    ]
     return tuple(sorted(plans, key=lambda plan: (plan.protocol, plan.port)))
 
 
@@ -91,20 +99,22 @@ class LocalEndpoints(NamedTuple):
     ready: int
 
 
-def plan_health(service: Service, slices: Iterable[EndpointSlice], node: str) -> dict[int, LocalEndpoints]:
+def plan_health(
+    service: Service, slices: Iterable[EndpointSlice], node: str, family: Family = V4
+) -> dict[int, LocalEndpoints]:
     """Return what is answered at a Service's node port for health checks: how many endpoints are ready on a node."""
     spec, number = service.spec, service.spec.healthCheckNodePort
     if (
         spec.type != "LoadBalancer"
         or spec.externalTrafficPolicy != "Local"
         or not number
-        or not is_proxied(service)
+        or not proxied_address(service, family)
     ):
         return {}
     backends = (
         backend
         for port in spec.ports
-        for backend in backends_of(port, _own(service, slices))
+        for backend in backends_of(port, _own(service, slices, family))
         if backend.node == node
     )
     ready = {backend.ip for backend in backends if backend.ready}
@@ -126,28 +136,28 @@ def keep_places(wanted: Sequence[Target], before: Sequence[Target]) -> tuple[Tar
     return tuple(last.pop() if target is None else target for target in places[:count])
 
 
-def is_proxied(service: Service) -> bool:
-    """Whether a Service has a virtual address for this proxy: not headless, no ExternalName, not another's."""
+def proxied_address(service: Service, family: Family = V4) -> str:
+    """Return a Service's virtual address of a family for this proxy: "" for a headless one, an ExternalName, another proxy's."""
     if service.spec.type == "ExternalName" or OTHER_PROXY_LABEL in service.metadata.labels:
-        return False
-    return is_ipv4(service.spec.clusterIP)
+        return ""
+    found = map(family.read, service.spec.clusterIPs or [service.spec.clusterIP])
+    return next(filter(None, found), "")
 
 
-def is_ipv4(text: str) -> bool:
-    """Whether a text is an IPv4 address; whatever else an object may hold never reaches the rules."""
-    octets = text.split(".", 4)
-    return len(octets) == 4 and _OCTETS.issuperset(octets)
-
-
-def _own(service: Service, slices: Iterable[EndpointSlice]) -> list[EndpointSlice]:
-    return [slice_ for slice_ in slices if service_of(slice_, IPV4) == key_of(service)]
+def _own(service: Service, slices: Iterable[EndpointSlice], family: Family) -> list[EndpointSlice]:
+    return [slice_ for slice_ in slices if service_of(slice_, family.name) == key_of(service)]
 
 
 def _plan_port(
-    service: Service, port: ServicePort, slices: Sequence[EndpointSlice], place: Place
+    service: Service,
+    cluster_ip: str,
+    port: ServicePort,
+    slices: Sequence[EndpointSlice],
+    place: Place,
+    family: Family,
 ) -> PortPlan:
     spec = service.spec
-    backends = [backend for backend in backends_of(port, slices) if is_ipv4(backend.ip)]
+    backends = _readable(backends_of(port, slices), family)
     cluster, local = near(backends, place), usable([each for each in backends if each.node == place.node])
     here = {"", place.node}
     return PortPlan(
@@ -155,10 +165,10 @@ def _plan_port(
         service=service.metadata.name,
         name=port.name,
         protocol=protocol_of(port.protocol).lower(),
-        cluster_ip=spec.clusterIP,
-        external_ips=_addresses(spec.externalIPs) if spec.externalIPs else (),
-        balancer_ips=balancer_ips(service),
-        sources=_networks(spec.loadBalancerSourceRanges) if spec.loadBalancerSourceRanges else (),
+        cluster_ip=cluster_ip,
+        external_ips=_addresses(spec.externalIPs, family) if spec.externalIPs else (),
+        balancer_ips=balancer_ips(service, family),
+        sources=_networks(spec.loadBalancerSourceRanges, family) if spec.loadBalancerSourceRanges else (),
         port=port.port,
         node_port=(port.nodePort or 0) if spec.type in {"NodePort", "LoadBalancer"} else 0,
         affinity_s=_affinity_s(service),
@@ -173,24 +183,32 @@ def _plan_port(
     )
 
 
-def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(filter(is_ipv4, texts))))
+def _readable(backends: list[Backend], family: Family) -> list[Backend]:
+    """Return the backends whose addresses are of a family, these in their one form."""
+    read = [(backend, family.read(backend.ip)) for backend in backends]
+    return [backend if backend.ip == ip else replace(backend, ip=ip) for backend, ip in read if ip]
 
 
-def balancer_ips(service: Service) -> tuple[str, ...]:
+def _addresses(texts: Iterable[str], family: Family) -> tuple[str, ...]:
+    return tuple(sorted(set(filter(None, map(family.read, texts)))))
+
+
+def balancer_ips(service: Service, family: Family = V4) -> tuple[str, ...]:
     """Return the addresses of load balancers by which packets still go when they come to a node (KEP-1860)."""
     if service.spec.type != "LoadBalancer" or (status := service.status.loadBalancer) is None:
         return ()
-    return _addresses(ingress.ip for ingress in status.ingress if ingress.ip and ingress.ipMode != "Proxy")
+    virtual = (ingress.ip for ingress in status.ingress if ingress.ip and ingress.ipMode != "Proxy")
+    return _addresses(virtual, family)
 
 
-def _networks(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the IPv4 networks among some, without those that lie in others."""
-    found: list[IPv4Network] = []
+def _networks(texts: Iterable[str], family: Family) -> tuple[str, ...]:
+    """Return the networks of a family among some, without those that lie in others."""
+    found: list[IPv4Network | IPv6Network] = []
     for text in texts:
         with suppress(ValueError):
-            found.append(IPv4Network(text.strip(), strict=False))
-    return tuple(map(str, collapse_addresses(found)))
+            found.append(ip_network(text.strip(), strict=False))
+    own = [each for each in found if each.version == family.version]
+    return tuple(map(str, collapse_addresses(own)))
 
 
 def _keep_places(plan: PortPlan, known: Mapping[tuple[str, int], PortPlan]) -> PortPlan:

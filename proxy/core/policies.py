@@ -20,6 +20,7 @@ from machinery.model.network_policies import (
     PolicyPod,
     ProcessPort,
 )
+from proxy.core.families import V4, Family, family_of
 from proxy.core.merged import Merged, Owner
 from proxy.core.policy_rules import (
     PodPort,
@@ -43,9 +44,11 @@ _DIRECTIONS: Final = (EGRESS, INGRESS)
 class Policies:
     """Writes into a table what isolates the pods of a node."""
 
-    def __init__(self, table: Merged[Item, str], node_name: str) -> None:
+    def __init__(self, table: Merged[Item, str], node_name: str, family: Family = V4) -> None:
+        """Make it of nothing; of pods only the addresses of a family count."""
         self._table = table
         self._node_name = node_name
+        self._family = family
         self._pod_range = ""
         self._policies: dict[str, dict[str, Policy]] = defaultdict(dict)  # by namespace and name
         self._pods: dict[str, dict[str, PolicyPod]] = defaultdict(dict)
@@ -70,7 +73,7 @@ class Policies:
         before = _replaced(self._policies, namespace, name, policy)
         if policy == before:
             return
-        self._table.put((f"/policy/{namespace}", name), plan_sets(policy) if policy else {})
+        self._table.put((f"/policy/{namespace}", name), plan_sets(policy, self._family) if policy else {})
         affected = self._count_peers(before, policy) | self._count_ports(before, policy) | {namespace}
         if bool(self._policies) != were_any:
             self._write_base()
@@ -116,7 +119,7 @@ class Policies:
     def _write_base(self) -> None:
         if self._policies:
             waiting = (direction for each in self._waiting.values() for direction in each)
-            self._table.put(_BASE, plan_policies_base(waiting, self._pod_range))
+            self._table.put(_BASE, plan_policies_base(waiting, self._pod_range, self._family))
         else:
             self._table.put(_BASE, {})
 
@@ -134,7 +137,7 @@ class Policies:
         if not self._policies:
             return
         peers = [name for name, peer in self._selectors(pod.namespace) if peer.matches(pod, self._labels)]
-        for ip in pod.ips:
+        for ip in filter(None, map(self._family.read, pod.ips)):
             yield from ((Item(name, ip), "") for name in peers)
             for protocol, name, number in pod.ports:
                 if (port := PodPort(protocol, name)) in self._ports:
@@ -147,7 +150,7 @@ class Policies:
         for direction in _DIRECTIONS:
             isolating = self._isolating(pod, direction)
             processes = self._admitted(isolating) if direction == EGRESS else ()
-            items |= plan_isolation(ip, isolating, direction, processes)
+            items |= plan_isolation(ip, isolating, direction, processes, self._family)
         return items
 
     def _admitted(self, policies: Iterable[Policy]) -> list[ProcessPort]:
@@ -158,7 +161,8 @@ class Policies:
         return [
             process
             for process in self._processes
-            if any(rule.admits_process(process, self._labels) for rule in rules)
+            if family_of(process.pod.ips[0]) is self._family
+            and any(rule.admits_process(process, self._labels) for rule in rules)
         ]
 
     def _isolating(self, pod: PolicyPod, direction: str) -> list[Policy]:

@@ -37,6 +37,7 @@ from machinery.model.network_policies import (
     ProcessPort,
     Rule,
 )
+from proxy.core.families import V4, Family
 from proxy.core.table import CHAIN, MAP, SET, Item
 
 SELVES: Final = "policy-selves"  # pairs of an isolated pod's address with itself
@@ -69,27 +70,27 @@ _SIDES: Final = (
 )
 
 
-def plan_policies_base(waiting: Iterable[str], pod_range: str) -> dict[Item, str]:
+def plan_policies_base(waiting: Iterable[str], pod_range: str, family: Family = V4) -> dict[Item, str]:
     """Return what is there as soon as there is a policy.
 
     `waiting` are the directions in which a pod of this node is to be isolated that has no address yet: meanwhile
     an address of the node's `pod_range` that nobody is known to have takes no part in them.
     """
-    waits = frozenset(waiting) if pod_range else frozenset()
+    waits, word = frozenset(waiting) if pod_range else frozenset(), family.word
     return {
-        Item(SET, SELVES): "type ipv4_addr . ipv4_addr;",
-        Item(SET, LOCALS): "type ipv4_addr;",
-        **{Item(MAP, side.holder): "type ipv4_addr : verdict;" for side in _SIDES},
+        Item(SET, SELVES): f"type {family.type} . {family.type};",
+        Item(SET, LOCALS): f"type {family.type};",
+        **{Item(MAP, side.holder): f"type {family.type} : verdict;" for side in _SIDES},
         Item(CHAIN, "forward"): "\n".join(
             (
                 "ct state established,related accept",
-                f"ip saddr . ip daddr @{SELVES} accept",
+                f"{word} saddr . {word} daddr @{SELVES} accept",
                 *(
-                    f"ip {side.isolated} {pod_range} ip {side.isolated} != @{LOCALS} {_DROP}"
+                    f"{word} {side.isolated} {pod_range} {word} {side.isolated} != @{LOCALS} {_DROP}"
                     for side in _SIDES
                     if side.direction in waits
                 ),
-                *(f"ip {side.isolated} vmap @{side.holder}" for side in _SIDES),
+                *(f"{word} {side.isolated} vmap @{side.holder}" for side in _SIDES),
             )
         ),
     }
@@ -101,7 +102,11 @@ def plan_local(address: str) -> dict[Item, str]:
 
 
 def plan_isolation(
-    address: str, policies: Sequence[Policy], direction: str, processes: Iterable[ProcessPort] = ()
+    address: str,
+    policies: Sequence[Policy],
+    direction: str,
+    processes: Iterable[ProcessPort] = (),
+    family: Family = V4,
 ) -> dict[Item, str]:
     """Return what isolates a pod of this node in a direction: none, for no policies.
 
@@ -110,8 +115,8 @@ def plan_isolation(
     if not policies:
         return {}
     side = next(side for side in _SIDES if side.direction == direction)
-    besides = sorted({_process(process) for process in processes})
-    text = "\n".join((*_rules(policies, side), *besides, _DROP))
+    besides = sorted({_process(process, family) for process in processes})
+    text = "\n".join((*_rules(policies, side, family), *besides, _DROP))
     chain = f"{side.prefix}{_digest(text)}"
     return {
         Item(SELVES, f"{address} . {address}"): "",
@@ -120,11 +125,11 @@ def plan_isolation(
     }
 
 
-def plan_sets(policy: Policy) -> dict[Item, str]:
+def plan_sets(policy: Policy, family: Family = V4) -> dict[Item, str]:
     """Return the sets that a policy's rules look into, empty."""
     return {
-        **{Item(SET, peer_set(peer)): "type ipv4_addr;" for peer in peers_of(policy)},
-        **{Item(SET, port_set(port)): "type ipv4_addr . inet_service;" for port in ports_of(policy)},
+        **{Item(SET, peer_set(peer)): f"type {family.type};" for peer in peers_of(policy)},
+        **{Item(SET, port_set(port)): f"type {family.type} . inet_service;" for port in ports_of(policy)},
     }
 
 
@@ -160,23 +165,27 @@ def _all_rules(policy: Policy) -> Iterator[Rule]:
     yield from policy.egress or ()
 
 
-def _rules(policies: Sequence[Policy], side: _Side) -> Iterable[str]:
+def _rules(policies: Sequence[Policy], side: _Side, family: Family) -> Iterable[str]:
     """Write what is let through, each rule once: the order does not matter."""
     return sorted(
         {
             f"{peer}{port}{_THROUGH}"
             for policy in policies
             for rule in policy.rules(side.direction) or ()
-            for peer in _peers(rule, side)
-            for port in _ports(rule)
+            for peer in _peers(rule, side, family)
+            for port in _ports(rule, family)
         }
     )
 
 
-def _peers(rule: Rule, side: _Side) -> Iterable[str]:
+def _peers(rule: Rule, side: _Side, family: Family) -> Iterable[str]:
     if rule.peers is None:
         return ("",)
-    return [_peer(peer, f"ip {side.other}") for peer in rule.peers]
+    return [
+        _peer(peer, f"{family.word} {side.other}")
+        for peer in rule.peers
+        if isinstance(peer, PodPeer) or peer.network.version == family.version
+    ]
 
 
 def _peer(peer: Peer, address: str) -> str:
@@ -185,11 +194,13 @@ def _peer(peer: Peer, address: str) -> str:
     return f"{address} @{peer_set(peer)} "
 
 
-def _process(process: ProcessPort) -> str:
-    return f"ip daddr {process.pod.ips[0]} {process.protocol.lower()} dport {process.port} {_THROUGH}"
+def _process(process: ProcessPort, family: Family) -> str:
+    return (
+        f"{family.word} daddr {process.pod.ips[0]} {process.protocol.lower()} dport {process.port} {_THROUGH}"
+    )
 
 
-def _ports(rule: Rule) -> Iterable[str]:
+def _ports(rule: Rule, family: Family) -> Iterable[str]:
     if rule.ports is None:
         return ("",)
     numbered: dict[str, list[PortRange]] = defaultdict(list)
@@ -197,7 +208,9 @@ def _ports(rule: Rule) -> Iterable[str]:
     for port in rule.ports:
         protocol = port.protocol.lower()
         if port.name:
-            found.append(f"ip daddr . {protocol} dport @{port_set(PodPort(port.protocol, port.name))} ")
+            found.append(
+                f"{family.word} daddr . {protocol} dport @{port_set(PodPort(port.protocol, port.name))} "
+            )
         else:
             numbered[protocol].append(port)
     return [*found, *(_numbers(protocol, ports) for protocol, ports in numbered.items())]

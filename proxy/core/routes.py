@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from machinery.model.k8s.core_v1 import Node
-from proxy.core.endpoints import is_ipv4
+from proxy.core.families import V4, Family
 from proxy.core.merged import Difference
 from proxy.core.topology import ZONE_LABEL
 
@@ -29,21 +29,21 @@ class Route:
     gateway: str
 
 
-def node_address(node: Node) -> str:
-    """Return a node's InternalIP (IPv4), "" where it has none that can be a node's."""
+def node_address(node: Node, family: Family = V4) -> str:
+    """Return a node's InternalIP of a family, "" where it has none that can be a node's."""
     for address in node.status.addresses:
-        if address.type == "InternalIP" and is_possible(address.address):
-            return address.address
+        if address.type == "InternalIP" and (found := possible(address.address, family)):
+            return found
     return ""
 
 
-def is_possible(text: str) -> bool:
-    """Whether a text is an IPv4 address that a machine can have; a node reports what it likes."""
-    if not is_ipv4(text):
-        return False
-    address = ipaddress.IPv4Address(text)
+def possible(text: str, family: Family = V4) -> str:
+    """Return the address of a family that a text is, "" for one that no machine can have; a node reports what it likes."""
+    if not (read := family.read(text)):
+        return ""
+    address = ipaddress.ip_address(read)
     never = address.is_unspecified or address.is_loopback or address.is_multicast
-    return not (never or address.is_reserved or address.is_link_local or address in _THIS_NETWORK)
+    return "" if never or address.is_reserved or address.is_link_local or address in _THIS_NETWORK else read
 
 
 class NodeFacts(NamedTuple):
@@ -55,13 +55,14 @@ class NodeFacts(NamedTuple):
     zone: str = ""
 
 
-def facts_of(node: Node) -> NodeFacts:
-    """Return what of a node matters to the others."""
-    addresses = {address.address for address in node.status.addresses}
+def facts_of(node: Node, family: Family = V4) -> NodeFacts:
+    """Return what of a node matters to the others, as far as addresses of a family go."""
+    addresses = {possible(address.address, family) for address in node.status.addresses}
+    ranges = [_network(each, family) for each in node.spec.podCIDRs or [node.spec.podCIDR]]
     return NodeFacts(
-        _network(node.spec.podCIDR),
-        node_address(node),
-        tuple(sorted(filter(is_possible, addresses))),
+        next(filter(None, ranges), ""),
+        node_address(node, family),
+        tuple(sorted(addresses - {""})),
         node.metadata.labels.get(ZONE_LABEL, ""),
     )
 
@@ -102,8 +103,9 @@ def _replace(route: Route) -> str:
     return f"route replace {route.destination} via {route.gateway} proto {PROTOCOL}"
 
 
-def _network(text: str) -> str:
+def _network(text: str, family: Family) -> str:
     try:
-        return str(ipaddress.IPv4Network(text, strict=False)) if text else ""
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return ""
+    return str(network) if network.version == family.version else ""

@@ -27,10 +27,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from proxy.core.endpoints import PROTOCOLS, PortPlan, Target
+from proxy.core.families import V4, V6, Family
 from proxy.core.table import CHAIN, MAP, SET, Item
 
 MARK: Final = 0x4000  # on a packet that is to be masqueraded
@@ -54,7 +55,9 @@ class _Door(NamedTuple):
         return f"{self.prefix}{protocol}-{kind}"
 
 
-_BY_ADDRESS: Final = _Door("services", "", "ip daddr . ", "ipv4_addr . ")
+_BY_ADDRESS: Final = {
+    family: _Door("services", "", f"{family.word} daddr . ", f"{family.type} . ") for family in (V4, V6)
+}
 _BY_NODE_PORT: Final = _Door("nodeports", "nodeport-", "", "")
 _ENDPOINTS: Final = "endpoints"  # those under the Cluster traffic policy
 _LOCALS: Final = "local-endpoints"
@@ -63,7 +66,7 @@ _ANY_PORT: Final = "meta l4proto . th dport"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the rules need to know besides Services and nodes."""
+    """What the rules of a family need to know besides Services and nodes."""
 
     cluster_cidr: str  # every pod's address, "10.244.0.0/16"
     own_pods: str = ""  # the node's pod range, "" while it has none
@@ -71,27 +74,30 @@ class Surroundings:
     node_ports: tuple[str, ...] | None = (
         None  # networks of the own addresses that node ports are served at; None: any
     )
+    family: Family = V4
 
 
 def plan_base(around: Surroundings) -> dict[Item, str]:
     """Return what is there without any Service or node."""
+    family = around.family
+    by_address = _BY_ADDRESS[family]
     dispatch = _lines(
-        f"{_BY_ADDRESS.address}{_ANY_PORT} vmap @guards",
-        f"{_BY_ADDRESS.address}{_ANY_PORT} vmap @services",
-        f"ip daddr @cluster-ips {_REFUSE}",  # a port that it does not have
+        f"{by_address.address}{_ANY_PORT} vmap @guards",
+        f"{by_address.address}{_ANY_PORT} vmap @services",
+        f"{family.word} daddr @cluster-ips {_REFUSE}",  # a port that it does not have
         *_to_node_ports(around),
     )
     unmark = f"meta mark set meta mark and {0xFFFFFFFF ^ MARK:#x}"
-    tcp, others = "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"
+    tcp, others = "meta l4proto tcp reject with tcp reset", f"reject with {family.icmp} type port-unreachable"
     return {
-        **_plan_maps(_BY_ADDRESS),
-        **_plan_maps(_BY_NODE_PORT),
-        Item(MAP, "guards"): f"type {_BY_ADDRESS.address_type}inet_proto . inet_service : verdict;",
-        Item(SET, "nodes"): "type ipv4_addr;",
-        Item(SET, "cluster-ips"): "type ipv4_addr;",
-        Item(SET, _OWN_PODS): "type ipv4_addr; flags interval;",
+        **_plan_maps(by_address, family),
+        **_plan_maps(_BY_NODE_PORT, family),
+        Item(MAP, "guards"): f"type {by_address.address_type}inet_proto . inet_service : verdict;",
+        Item(SET, "nodes"): f"type {family.type};",
+        Item(SET, "cluster-ips"): f"type {family.type};",
+        Item(SET, _OWN_PODS): f"type {family.type}; flags interval;",
         **({Item(_OWN_PODS, around.own_pods): ""} if around.own_pods else {}),
-        Item(SET, "hairpins"): "type ipv4_addr . ipv4_addr;",
+        Item(SET, "hairpins"): f"type {family.type} . {family.type};",
         Item(CHAIN, "refuse"): _lines(tcp, others),
         Item(CHAIN, "disguise"): _lines(unmark, "masquerade fully-random"),
         Item(CHAIN, "prerouting"): dispatch,
@@ -106,32 +112,32 @@ def plan_node(addresses: Iterable[str]) -> dict[Item, str]:
 
 
 def plan_service(
-    plans: Iterable[PortPlan], cluster_cidr: str, own_addresses: Sequence[str] = ()
+    plans: Iterable[PortPlan], cluster_cidr: str, own_addresses: Sequence[str] = (), family: Family = V4
 ) -> dict[Item, str]:
-    """Return what the ports of one Service add."""
+    """Return what the ports of one Service add to the table of a family."""
     items: dict[Item, str] = {}
     for plan in plans:
-        _PortRules(plan, cluster_cidr, items).write()
+        _PortRules(plan, cluster_cidr, items, family, _BY_ADDRESS[family]).write()
         if plan.sources and plan.balancer_ips:
-            items |= _plan_guard(plan, own_addresses)
+            items |= _plan_guard(plan, own_addresses, family)
     return items
 
 
-def _plan_guard(plan: PortPlan, own_addresses: Sequence[str]) -> dict[Item, str]:
+def _plan_guard(plan: PortPlan, own_addresses: Sequence[str], family: Family) -> dict[Item, str]:
     """Return what keeps others than the sources of a load balancer's clients from it.
 
     All with the same sources share a chain and a set. An own address of the node may be the load balancer's: then that is
     what the node asks from.
     """
-    is_own = any(IPv4Address(own) in IPv4Network(each) for own in own_addresses for each in plan.sources)
+    is_own = any(ip_address(own) in ip_network(each) for own in own_addresses for each in plan.sources)
     content = ",".join((*plan.sources, "own" if is_own else ""))
     name = f"sources-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     own = ("fib saddr type local return",) if is_own else ()
     doors = (f"{address} . {plan.protocol} . {plan.port}" for address in plan.balancer_ips)
     return {
-        Item(SET, name): "type ipv4_addr; flags interval;",
+        Item(SET, name): f"type {family.type}; flags interval;",
         **{Item(name, source): "" for source in plan.sources},
-        Item(CHAIN, name): _lines(f"ip saddr @{name} return", *own, "drop"),
+        Item(CHAIN, name): _lines(f"{family.word} saddr @{name} return", *own, "drop"),
         **{Item("guards", door): f"jump {name}" for door in doors},
     }
 
@@ -139,18 +145,19 @@ def _plan_guard(plan: PortPlan, own_addresses: Sequence[str]) -> dict[Item, str]
 def _to_node_ports(around: Surroundings) -> Iterator[str]:
     own = "fib daddr type local"
     ports = f"{_BY_NODE_PORT.address}{_ANY_PORT} vmap @nodeports"
+    target = f"{around.family.word} daddr"
     if around.node_ports is None:
-        yield f"{own} ip daddr != 127.0.0.0/8 {ports}"
+        yield f"{own} {target} != {around.family.loopback} {ports}"
     elif around.node_ports:
-        yield f"{own} ip daddr {{ {', '.join(around.node_ports)} }} {ports}"
+        yield f"{own} {target} {{ {', '.join(around.node_ports)} }} {ports}"
 
 
-def _plan_maps(door: _Door) -> dict[Item, str]:
+def _plan_maps(door: _Door, family: Family) -> dict[Item, str]:
     """Return the maps of a door. nft knows what a port is only where it knows of which protocol: one map each."""
     number = "numgen random mod 65536"  # says nothing but that the last part of a key is a number
     places = {
         Item(MAP, door.places(protocol, kind)): (
-            f"typeof {door.address}{protocol} dport . {number} : ip daddr . {protocol} dport;"
+            f"typeof {door.address}{protocol} dport . {number} : {family.word} daddr . {protocol} dport;"
         )
         for protocol in sorted(map(str.lower, PROTOCOLS))
         for kind in (_ENDPOINTS, _LOCALS)
@@ -163,11 +170,12 @@ def _plan_maps(door: _Door) -> dict[Item, str]:
 
 def _postrouting(around: Surroundings) -> Iterator[str]:
     yield f"meta mark and {MARK:#x} == {MARK:#x} goto disguise"
-    yield "ct status dnat ip saddr . ip daddr @hairpins goto disguise"
+    source, target = f"{around.family.word} saddr", f"{around.family.word} daddr"
+    yield f"ct status dnat {source} . {target} @hairpins goto disguise"
     if pods := around.bridged_pods:
-        yield f"ct status dnat ip saddr {pods} ip daddr {pods} goto disguise"
+        yield f"ct status dnat {source} {pods} {target} {pods} goto disguise"
     pods = around.cluster_cidr
-    yield f"ip saddr {pods} ip daddr != {pods} ip daddr != @nodes goto disguise"
+    yield f"{source} {pods} {target} != {pods} {target} != @nodes goto disguise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,8 @@ class _PortRules:
     plan: PortPlan
     cluster_cidr: str
     items: dict[Item, str]
+    family: Family
+    by_address: _Door
 
     def write(self) -> None:
         """Write all."""
@@ -184,10 +194,10 @@ class _PortRules:
         self._add("cluster-ips", plan.cluster_ip, "")
         for address in plan.hairpins:
             self._add("hairpins", f"{address} . {address}", "")
-        self._enter(_BY_ADDRESS, plan.cluster_ip, self._internal(f"{plan.cluster_ip} . {plan.port}"))
+        self._enter(self.by_address, plan.cluster_ip, self._internal(f"{plan.cluster_ip} . {plan.port}"))
         for address in (*plan.external_ips, *plan.balancer_ips):
-            verdict = self._external(_BY_ADDRESS, f"{address} . {plan.port}")
-            self._enter(_BY_ADDRESS, address, verdict)
+            verdict = self._external(self.by_address, f"{address} . {plan.port}")
+            self._enter(self.by_address, address, verdict)
         if plan.node_port:
             verdict = self._external(_BY_NODE_PORT, str(plan.node_port))
             self._add(_BY_NODE_PORT.holder, f"{plan.protocol} . {plan.node_port}", verdict)
@@ -200,11 +210,11 @@ class _PortRules:
         if not self.plan.cluster:
             return _REFUSE
         if not self.plan.internal_local:
-            return self._cluster(_BY_ADDRESS, asked)
+            return self._cluster(self.by_address, asked)
         if not self.plan.local:
             return "drop"  # KEP-2086: there are endpoints, but not for this node's pods
-        name = self._name(_BY_ADDRESS, "internal", str(len(self.plan.local)))
-        return self._chain(name, self._mark_strangers(), self._local(_BY_ADDRESS, asked))
+        name = self._name(self.by_address, "internal", str(len(self.plan.local)))
+        return self._chain(name, self._mark_strangers(), self._local(self.by_address, asked))
 
     def _external(self, door: _Door, asked: str) -> str:
         """Return what happens to a packet for a node port or an external address.
@@ -219,15 +229,15 @@ class _PortRules:
             return self._chain(self._name(door, "external", count), _SET_MARK, cluster)
         return self._chain(
             self._name(door, "external", f"{count}-local-{len(self.plan.local)}"),
-            f"ip saddr @{_OWN_PODS} {cluster}",
-            f"ip saddr {self.cluster_cidr} {_SET_MARK} {cluster}",
+            f"{self.family.word} saddr @{_OWN_PODS} {cluster}",
+            f"{self.family.word} saddr {self.cluster_cidr} {_SET_MARK} {cluster}",
             f"fib saddr type local {_SET_MARK} {cluster}",
             self._local(door, asked) if self.plan.local else "drop",
         )
 
     def _mark_strangers(self) -> str:
         """Return the rule by which replies to clients outside of the pod network come back through this node."""
-        return f"ip saddr != {self.cluster_cidr} {_SET_MARK}"
+        return f"{self.family.word} saddr != {self.cluster_cidr} {_SET_MARK}"
 
     def _cluster(self, door: _Door, asked: str) -> str:
         targets = self.plan.cluster
@@ -252,12 +262,11 @@ class _PortRules:
         # A table that is changed between a packet's two look-ups may not have the number any more: it is sent again.
         return f"dnat to {door.address}{protocol} dport . {place} map @{places}", "drop"
 
-    @staticmethod
-    def _remember(endpoints: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    def _remember(self, endpoints: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         """Send a client that is remembered where it was, any other to one of the endpoints at random."""
         count = len(endpoints)
         return (
-            *(f"ip saddr @{known} {verdict}" for known, verdict in endpoints),
+            *(f"{self.family.word} saddr @{known} {verdict}" for known, verdict in endpoints),
             *(
                 f"numgen random mod {count - index} 0 {verdict}"
                 for index, (_, verdict) in enumerate(endpoints[:-1])
@@ -268,11 +277,12 @@ class _PortRules:
     def _endpoint(self, target: Target) -> str:
         """Return the way to an endpoint that remembers its clients."""
         known = self._affinity(target)
-        self.items[Item(SET, known)] = "type ipv4_addr; size 65535; flags dynamic,timeout;"
+        place = f"[{target.ip}]:{target.port}" if self.family is V6 else f"{target.ip}:{target.port}"
+        self.items[Item(SET, known)] = f"type {self.family.type}; size 65535; flags dynamic,timeout;"
         return self._chain(
             self._own_name("endpoint", f"/{target.ip}/{target.port}"),
-            f"update @{known} {{ ip saddr timeout {self.plan.affinity_s}s }}",
-            f"meta l4proto {self.plan.protocol} dnat to {target.ip}:{target.port}",
+            f"update @{known} {{ {self.family.word} saddr timeout {self.plan.affinity_s}s }}",
+            f"meta l4proto {self.plan.protocol} dnat to {place}",
         )
 
     def _affinity(self, target: Target) -> str:

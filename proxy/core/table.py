@@ -14,9 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
+from proxy.core.families import Family
 from proxy.core.merged import Difference
 
-TABLE: Final = "ip kubarium-proxy"
+NAME: Final = "kubarium-proxy"
+TABLE: Final = f"ip {NAME}"  # for IPv4
 CHAIN: Final = "chain"
 SET: Final = "set"
 MAP: Final = "map"
@@ -54,8 +56,13 @@ def is_affinity(set_name: str) -> bool:
     return set_name.startswith(_REMEMBERS)
 
 
-def write_changes(differences: Collection[TableDifference]) -> str:
-    """Write the commands that change only what is different.
+def table_of(family: Family) -> str:
+    """Return what nft calls the table of a family."""
+    return f"{family.word} {NAME}"
+
+
+def write_changes(differences: Collection[TableDifference], own: str = TABLE) -> str:
+    """Write the commands that change only what is different in a table.
 
     Declarations and hooks never change: whoever needs another set or map has to call it by another name.
     """
@@ -63,46 +70,50 @@ def write_changes(differences: Collection[TableDifference]) -> str:
     here = [each for each in differences if each.new is not None]
     return "".join(
         (
-            *_elements("delete", gone),
-            *(_declare(each.key, each.new or "") for each in here if _is_holder(each) and each.old is None),
-            *(_add_chain(each.key.name) for each in here if _is_chain(each) and each.old is None),
-            *(f"flush chain {TABLE} {each.key.name}\n" for each in gone if _is_chain(each)),
-            *(_add_rules(each.key.name, each.new or "") for each in here if _is_chain(each)),
-            *_elements("add", here),
+            *_elements("delete", gone, own),
             *(
-                f"delete chain {TABLE} {each.key.name}\n"
+                _declare(each.key, each.new or "", own)
+                for each in here
+                if _is_holder(each) and each.old is None
+            ),
+            *(_add_chain(each.key.name, own) for each in here if _is_chain(each) and each.old is None),
+            *(f"flush chain {own} {each.key.name}\n" for each in gone if _is_chain(each)),
+            *(_add_rules(each.key.name, each.new or "", own) for each in here if _is_chain(each)),
+            *_elements("add", here, own),
+            *(
+                f"delete chain {own} {each.key.name}\n"
                 for each in gone
                 if _is_chain(each) and each.new is None
             ),
-            *(f"delete {each.key.kind} {TABLE} {each.key.name}\n" for each in gone if _is_gone_holder(each)),
+            *(f"delete {each.key.kind} {own} {each.key.name}\n" for each in gone if _is_gone_holder(each)),
         )
     )
 
 
-def write_whole(table: Table, present: Present | None) -> str:
+def write_whole(table: Table, present: Present | None, own: str = TABLE) -> str:
     """Write the commands that put a table in the place of whatever is there, of which the names are known.
 
     Sets that remember clients stay as they are. With `present` None nothing of the old table is used again: clients
     are forgotten. The same table makes the same text.
     """
-    text = _write_table(table)
+    text = _write_table(table, own)
     if present is None:
-        return f"add table {TABLE}\ndelete table {TABLE}\n{text}"
-    return "".join((f"add table {TABLE}\n", f"flush table {TABLE}\n", *_clear(table, present), text))
+        return f"add table {own}\ndelete table {own}\n{text}"
+    return "".join((f"add table {own}\n", f"flush table {own}\n", *_clear(table, present, own), text))
 
 
-def _clear(table: Table, present: Present) -> Iterator[str]:
+def _clear(table: Table, present: Present, own: str) -> Iterator[str]:
     for kind, names in ((MAP, present.maps), (SET, present.sets)):
         for name in sorted(names):
             if not (kind == SET and is_affinity(name)):
-                yield f"flush {kind} {TABLE} {name}\n"
+                yield f"flush {kind} {own} {name}\n"
     for kind, names in ((CHAIN, present.chains), (MAP, present.maps), (SET, present.sets)):
         for name in sorted(names):
             if Item(kind, name) not in table:
-                yield f"delete {kind} {TABLE} {name}\n"
+                yield f"delete {kind} {own} {name}\n"
 
 
-def _write_table(table: Table) -> str:
+def _write_table(table: Table, own: str) -> str:
     named: dict[str, list[tuple[str, str]]] = defaultdict(list)  # by kind
     for item, value in table.items():
         named[item.kind].append((item.name, value))
@@ -111,7 +122,7 @@ def _write_table(table: Table) -> str:
         for kind in (SET, MAP, CHAIN)
         for name, value in sorted(named[kind])
     ]
-    return f"table {TABLE} {{\n{''.join(blocks)}}}\n"
+    return f"table {own} {{\n{''.join(blocks)}}}\n"
 
 
 def _body(kind: str, name: str, value: str, elements: list[tuple[str, str]]) -> list[str]:
@@ -129,31 +140,31 @@ def _block(kind: str, name: str, lines: Iterable[str]) -> str:
     return f"  {kind} {name} {{\n{body}  }}\n"
 
 
-def _elements(verb: str, differences: Iterable[TableDifference]) -> Iterator[str]:
+def _elements(verb: str, differences: Iterable[TableDifference], own: str) -> Iterator[str]:
     """Write one command for each set and map."""
     found: dict[str, list[str]] = defaultdict(list)
     for each in differences:
         if each.key.kind not in {CHAIN, SET, MAP}:
             value = each.new if verb == "add" else ""
             found[each.key.kind].append(_element(each.key.name, value or ""))
-    return (f"{verb} element {TABLE} {kind} {{ {', '.join(keys)} }}\n" for kind, keys in found.items())
+    return (f"{verb} element {own} {kind} {{ {', '.join(keys)} }}\n" for kind, keys in found.items())
 
 
 def _element(key: str, value: str) -> str:
     return f"{key} : {value}" if value else key
 
 
-def _declare(item: Item, declaration: str) -> str:
-    return f"add {item.kind} {TABLE} {item.name} {{ {' '.join(declaration.splitlines())} }}\n"
+def _declare(item: Item, declaration: str, own: str) -> str:
+    return f"add {item.kind} {own} {item.name} {{ {' '.join(declaration.splitlines())} }}\n"
 
 
-def _add_chain(name: str) -> str:
+def _add_chain(name: str, own: str) -> str:
     hook = f" {{ {HOOKS[name]} }}" if name in HOOKS else ""
-    return f"add chain {TABLE} {name}{hook}\n"
+    return f"add chain {own} {name}{hook}\n"
 
 
-def _add_rules(chain: str, rules: str) -> str:
-    return "".join(f"add rule {TABLE} {chain} {rule}\n" for rule in rules.splitlines())
+def _add_rules(chain: str, rules: str, own: str) -> str:
+    return "".join(f"add rule {own} {chain} {rule}\n" for rule in rules.splitlines())
 
 
 def _is_chain(difference: TableDifference) -> bool:
