@@ -21,6 +21,7 @@ from machinery.model.taints import read_taint
 from machinery.process.config import (
     ComponentConfig,
     ConfigError,
+    check_given,
     check_quantity,
     check_readable,
     setting,
@@ -180,9 +181,7 @@ class KubeletConfig(ComponentConfig):
             ConfigError: a field has a value that does not work.
         """
         ComponentConfig.validate(self)
-        for field in ("server", "node_name", "node_ip", "cri_socket"):
-            if not getattr(self, field):
-                raise ConfigError(field, "is needed")
+        check_given(self, "server", "node_name", "node_ip", "cri_socket")
         self._validate_certificates()
         for field in ("cpu", "memory"):
             check_quantity(field, getattr(self, field))

@@ -110,3 +110,11 @@ class Addresses:
                 door.send(_EVERYBODY + own + _ARP.to_bytes(2, "big") + arp)
         except OSError as error:
             self._log.warning("address_not_announced", address=address, interface=device, error=error)
+
+
+class NoAddresses:
+    """Holds none: load balancers get IPv4 addresses only."""
+
+    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:  # noqa: ARG002 - as `Addresses`
+        """Leave everything as it is."""
+        return False

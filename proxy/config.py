@@ -20,13 +20,16 @@ class ProxyConfig(ComponentConfig):
     """Flags of the proxy."""
 
     node_name: str = setting("", help="the node whose packet filter this is, as the API names it")
-    cluster_cidr: str = setting("10.244.0.0/16", help="network that every pod's address lies in (IPv4)")
+    cluster_cidr: str = setting(
+        "10.244.0.0/16",
+        help="network that every pod's address lies in (IPv4); with an IPv6 one after a comma both families are served",
+    )
     network_policies: bool = setting(
         default=True, help="enforce NetworkPolicies; false where another program of the node does"
     )
     nodeport_addresses: tuple[str, ...] = setting(
         (),
-        help="networks (IPv4) of the node's addresses that node ports are served at, or primary for the one that its Node names; any if empty",
+        help="networks of the node's addresses that node ports are served at, or primary for those that its Node names; any if empty, and of a family that none is of",
     )
     tunnel: str = setting(
         "",
@@ -56,19 +59,27 @@ class ProxyConfig(ComponentConfig):
         ComponentConfig.validate(self)
         if not self.cleanup:
             check_given(self, "server", "tunnel_address" if self.tunnel else "node_name")
-        try:
-            ipaddress.IPv4Network(self.cluster_cidr)
-        except ValueError as error:
-            raise ConfigError("cluster_cidr", f"has to be an IPv4 network: {error}") from None
+        _check_cluster_cidr(self.cluster_cidr)
         for text in self.nodeport_addresses:
             _check_node_port_address(text)
         check_positive(self, "sync_period_s", "min_sync_gap_s", "command_timeout_s")
 
 
+def _check_cluster_cidr(text: str) -> None:
+    try:
+        versions = [ipaddress.ip_network(each).version for each in text.split(",")]
+    except ValueError as error:
+        raise ConfigError("cluster_cidr", f"has to be a network: {error}") from None
+    if versions not in ([4], [4, 6]):
+        raise ConfigError(
+            "cluster_cidr", f"has to be an IPv4 network, alone or before an IPv6 one with a comma, not {text}"
+        )
+
+
 def _check_node_port_address(text: str) -> None:
     try:
         if text != PRIMARY:
-            ipaddress.IPv4Network(text)
+            ipaddress.ip_network(text)
     except ValueError as error:
-        problem = f"{text!r} is neither {PRIMARY} nor an IPv4 network: {error}"
+        problem = f"{text!r} is neither {PRIMARY} nor a network: {error}"
         raise ConfigError("nodeport_addresses", problem) from None

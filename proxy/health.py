@@ -14,6 +14,7 @@ from typing import Final, Self
 from machinery.model.log import EventLog
 from machinery.process.clock import WALL
 from proxy.core.endpoints import LocalEndpoints
+from proxy.core.families import V4, Family
 from proxy.core.health import write_answer
 from proxy.core.merged import Merged
 
@@ -24,7 +25,8 @@ _MOST: Final = 64  # connections at once, of all ports
 class HealthServers:
     """One server for each port; leaving the context closes all."""
 
-    def __init__(self, is_healthy: Callable[[], bool], log: EventLog) -> None:
+    def __init__(self, is_healthy: Callable[[], bool], log: EventLog, family: Family = V4) -> None:
+        self._host = "0.0.0.0" if family is V4 else "::"
         self._is_healthy = is_healthy
         self._log = log
         self._servers: dict[int, asyncio.Server] = {}
@@ -59,7 +61,7 @@ class HealthServers:
             return
         try:
             self._servers[port] = await asyncio.start_server(
-                lambda reader, writer: self._respond(port, reader, writer), "0.0.0.0", port
+                lambda reader, writer: self._respond(port, reader, writer), self._host, port
             )
         except OSError as error:
             if port not in self._refused:

@@ -7,7 +7,7 @@ all pods and namespaces are known; at a start nothing is written before, so that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from machinery.client.api import Api
@@ -51,10 +51,16 @@ class _Surroundings:
 
 
 class Policing:
-    """Keeps `policies` up to date: `look` hands over what has changed, after `wake` was called."""
+    """Keeps `policies`, one of each family of addresses, up to date: `look` hands over what has changed, after `wake` was called."""
 
     def __init__(
-        self, api: Api, policies: Policies, wake: Callable[[], None], *, clock: Clock, log: EventLog
+        self,
+        api: Api,
+        policies: Sequence[Policies],
+        wake: Callable[[], None],
+        *,
+        clock: Clock,
+        log: EventLog,
     ) -> None:
         self._api = api
         self._wanted = policies
@@ -96,14 +102,19 @@ class Policing:
         pods, self._changed_pods = self._changed_pods, set()
         for key in pods:
             pod = around.pods.store.get(*key) if around else None
-            self._wanted.put_pod(*key, pod_of(pod) if pod else None)
+            seen = pod_of(pod) if pod else None
+            for wanted in self._wanted:
+                wanted.put_pod(*key, seen)
         namespaces, self._changed_namespaces = self._changed_namespaces, set()
         for name in namespaces:
             namespace = around.namespaces.store.get("", name) if around else None
-            self._wanted.put_namespace(name, namespace.metadata.labels if namespace else None)
+            for wanted in self._wanted:
+                wanted.put_namespace(name, namespace.metadata.labels if namespace else None)
         policies, self._changed_policies = self._changed_policies, set()
         for key in policies:
-            self._wanted.put_policy(*key, self._read(key))
+            policy = self._read(key)
+            for wanted in self._wanted:
+                wanted.put_policy(*key, policy)
 
     async def _watch_surroundings(self) -> None:
         around = _Surroundings(self._api, self._clock, self._log)

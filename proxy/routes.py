@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Final
 
 from proxy.commands import CommandError, Commands
+from proxy.core.families import V4, V6, Family
 from proxy.core.merged import Merged
 from proxy.core.routes import PROTOCOL, Route, change_routes, diff_routes
 
-_FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
-_BRIDGE_FILTER: Final = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+_SWITCHES: Final = Path("/proc/sys/net")
+_FORWARDING: Final = {V4: "ipv4/ip_forward", V6: "ipv6/conf/all/forwarding"}
+_BRIDGE_FILTER: Final = {V4: "bridge/bridge-nf-call-iptables", V6: "bridge/bridge-nf-call-ip6tables"}
 
 
 class Routes:
-    """Routes with our protocol number in the main table."""
+    """Routes of one family of addresses with our protocol number in the main table."""
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, family: Family = V4) -> None:
         self._commands = commands
+        self._ip = ("ip", f"-{family.version}")
         self._is_known = (
             False  # whether the kernel has the routes that were settled last, except for the refused
         )
@@ -70,32 +73,32 @@ class Routes:
         Raises:
             CommandError: ip cannot be run here.
         """
-        argv = ["ip", "-4", "-j", "route", "show", "proto", str(PROTOCOL)]
+        argv = [*self._ip, "-j", "route", "show", "proto", str(PROTOCOL)]
         listed = json.loads(await self._commands.succeed(argv) or "[]")
         return tuple(
-            Route(str(ipaddress.IPv4Network(item["dst"])), item.get("gateway", "")) for item in listed
+            Route(str(ipaddress.ip_network(item["dst"])), item.get("gateway", "")) for item in listed
         )
 
     async def _batch(self, commands: Iterable[str]) -> None:
         text = "".join(f"{command}\n" for command in commands)
-        await self._commands.succeed(["ip", "-4", "-force", "-batch", "-"], text)
+        await self._commands.succeed([*self._ip, "-force", "-batch", "-"], text)
 
 
-def enable_forwarding() -> None:
+def enable_forwarding(family: Family = V4) -> None:
     """Switch the forwarding of packets on.
 
     Raises:
         CommandError: it does not, and may not be told to.
     """
-    if not _switch_on(_FORWARDING):
-        raise CommandError(
-            f"{_FORWARDING} is 0 and cannot be written: set net.ipv4.ip_forward=1 for the node"
-        )
+    switch = _SWITCHES / _FORWARDING[family]
+    if not _switch_on(switch):
+        name = f"net.{_FORWARDING[family].replace('/', '.')}"
+        raise CommandError(f"{switch} is 0 and cannot be written: set {name}=1 for the node")
 
 
-def sees_bridged() -> bool:
+def sees_bridged(family: Family = V4) -> bool:
     """Whether the packet filter sees what a bridge carries between two pods, after an attempt to make it so."""
-    return _switch_on(_BRIDGE_FILTER)
+    return _switch_on(_SWITCHES / _BRIDGE_FILTER[family])
 
 
 def _switch_on(switch: Path) -> bool:

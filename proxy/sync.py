@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeVar
 from machinery.client.waiting import event_within
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.endpoints import IPV4, service_of
+from machinery.model.endpoints import IPV4, IPV6, service_of
 from machinery.model.insist import Failures
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
@@ -119,8 +119,8 @@ class Stores:
 
 
 def services_of(slice_: EndpointSlice) -> tuple[str, ...]:
-    """Return the one key of the index `BY_SERVICE`, if any."""
-    owner = service_of(slice_, IPV4)
+    """Return the one key of the index `BY_SERVICE`, if any: the same for both families."""
+    owner = service_of(slice_, IPV4) or service_of(slice_, IPV6)
     return (_index_key(owner),) if owner else ()
 
 
@@ -133,7 +133,7 @@ def _index_key(owner: Owner) -> str:
 
 
 class Syncer:
-    """The loop. What has changed wakes it; `problem` says why the kernel is not up to date, "" when it is."""
+    """The loop of one family of addresses. What has changed wakes it; `problem` says why the kernel is not up to date, "" when it is."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class Syncer:
     def on_slice(self, change: Change[EndpointSlice]) -> None:
         """Note that endpoints of a Service, or of two, have changed."""
         for state in (change.old, change.new):
-            if state is not None and (owner := service_of(state, IPV4)):
+            if state is not None and (owner := service_of(state, self._desired.family.name)):
                 self._services.add(owner)
                 self._dirty.set()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple, TypeAlias
 
 from machinery.model.k8s.core_v1 import Pod
@@ -48,7 +48,7 @@ class PolicyPod:
     namespace: str
     name: str
     labels: Labels
-    ips: tuple[str, ...]  # IPv4; none while it has no sandbox
+    ips: tuple[str, ...]  # one of each family at most; none while it has no sandbox
     node: str
     ports: tuple[NamedPort, ...] = ()
 
@@ -71,12 +71,12 @@ class PodPeer(NamedTuple):
 class Block(NamedTuple):
     """Addresses of a network, except for those of parts of it."""
 
-    network: IPv4Network
-    parts: tuple[IPv4Network, ...]
+    network: IPv4Network | IPv6Network
+    parts: tuple[IPv4Network | IPv6Network, ...]  # of the same family
 
     def matches(self, address: str) -> bool:
         """Whether an address is meant, a pod's or any other."""
-        ip = IPv4Address(address)
+        ip = ip_address(address)
         return ip in self.network and not any(ip in part for part in self.parts)
 
 
@@ -194,7 +194,7 @@ def pod_of(pod: Pod) -> PolicyPod | None:
         namespace=pod.metadata.namespace,
         name=pod.metadata.name,
         labels=pod.metadata.labels,
-        ips=tuple(entry.ip for entry in pod.status.podIPs if ":" not in entry.ip),
+        ips=tuple(entry.ip for entry in pod.status.podIPs),
         node=pod.spec.nodeName,
         ports=tuple(
             NamedPort(port.protocol or "TCP", port.name, port.containerPort)
@@ -206,7 +206,7 @@ def pod_of(pod: Pod) -> PolicyPod | None:
 
 
 def policy_of(policy: NetworkPolicy) -> Policy:
-    """Read a NetworkPolicy. Blocks of IPv6 addresses mean nobody here.
+    """Read a NetworkPolicy.
 
     Raises:
         ValueError: a selector or a block is not well-formed.
@@ -273,14 +273,13 @@ def _means(peer: Peer, party: Party, namespaces: Mapping[str, Labels]) -> bool:
 
 
 def _rule(peers: Sequence[NetworkPolicyPeer], ports: Sequence[NetworkPolicyPort], namespace: str) -> Rule:
-    found = [_peer(peer, namespace) for peer in peers]
     return Rule(
-        tuple(peer for peer in found if peer is not None) if peers else None,
+        tuple(_peer(peer, namespace) for peer in peers) if peers else None,
         tuple(map(_port, ports)) if ports else None,
     )
 
 
-def _peer(peer: NetworkPolicyPeer, namespace: str) -> Peer | None:
+def _peer(peer: NetworkPolicyPeer, namespace: str) -> Peer:
     if peer.ipBlock is not None:
         return _block(peer.ipBlock)
     pods = from_selector(peer.podSelector or _EVERYBODY)
@@ -289,12 +288,10 @@ def _peer(peer: NetworkPolicyPeer, namespace: str) -> Peer | None:
     return PodPeer("", from_selector(peer.namespaceSelector), pods)
 
 
-def _block(block: IPBlock) -> Block | None:
+def _block(block: IPBlock) -> Block:
     network = ip_network(block.cidr, strict=False)
-    if not isinstance(network, IPv4Network):
-        return None
     parts = (ip_network(part, strict=False) for part in block.except_)
-    return Block(network, tuple(part for part in parts if isinstance(part, IPv4Network)))
+    return Block(network, tuple(part for part in parts if part.version == network.version))
 
 
 def _port(port: NetworkPolicyPort) -> PortRange:

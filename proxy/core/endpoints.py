@@ -203,12 +203,16 @@ def balancer_ips(service: Service, family: Family = V4) -> tuple[str, ...]:
 
 def _networks(texts: Iterable[str], family: Family) -> tuple[str, ...]:
     """Return the networks of a family among some, without those that lie in others."""
-    found: list[IPv4Network | IPv6Network] = []
+    of_4: list[IPv4Network] = []
+    of_6: list[IPv6Network] = []
     for text in texts:
         with suppress(ValueError):
-            found.append(ip_network(text.strip(), strict=False))
-    own = [each for each in found if each.version == family.version]
-    return tuple(map(str, collapse_addresses(own)))
+            network = ip_network(text.strip(), strict=False)
+            if isinstance(network, IPv4Network):
+                of_4.append(network)
+            else:
+                of_6.append(network)
+    return tuple(map(str, collapse_addresses(of_4) if family is V4 else collapse_addresses(of_6)))
 
 
 def _keep_places(plan: PortPlan, known: Mapping[tuple[str, int], PortPlan]) -> PortPlan:

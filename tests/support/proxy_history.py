@@ -10,7 +10,7 @@ from typing import Any
 from machinery.model.k8s.core_v1 import LoadBalancerIngress, Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from proxy.core.desired import Desired
-from proxy.core.endpoints import is_proxied
+from proxy.core.endpoints import proxied_address
 from proxy.core.routes import NodeFacts, facts_of
 from tests.support.filter_walk import Packet
 from tests.support.proxy import endpoint, endpoint_slice, leaving, routed_node, service, service_port
@@ -54,7 +54,7 @@ class History:
         known = tuple(
             (service, tuple(self.slices.get(key, ())))
             for key, service in sorted(self.services.items())
-            if is_proxied(service)
+            if proxied_address(service)
         )
         return Reference(OWN, own.zone, CIDR, own.pod_range, frozenset(own.addresses), known)
 

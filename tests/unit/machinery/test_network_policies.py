@@ -162,7 +162,7 @@ def test_which_pods_are_seen(changes: dict[str, Any], is_seen: bool) -> None:
     found = pod_of(msgspec.convert({**obj, **changes}, Pod))
     assert (found is not None) is is_seen
     if found:
-        assert (found.ips, found.ports) == (("10.244.1.2",), (NamedPort("TCP", "http", 80),))
+        assert (found.ips, found.ports) == (("10.244.1.2", "2001:db8::2"), (NamedPort("TCP", "http", 80),))
 
 
 DNS_POD = PolicyPod(
