@@ -149,8 +149,10 @@ def host_of(name: str, node: dict[str, Any]) -> str:
         Unavailable: the node has not said yet where it is.
     """
     addresses = (node.get("status") or {}).get("addresses") or ()
-    known: dict[str, str] = {each.get("type"): each.get("address", "") for each in addresses}
-    host = next((known[kind] for kind in _ADDRESS_TYPES if known.get(kind)), "")
+    known = [(each.get("type"), each.get("address", "")) for each in addresses]  # the first of a type counts
+    host = next(
+        (address for kind in _ADDRESS_TYPES for type_, address in known if type_ == kind and address), ""
+    )
     if not host:
         raise Unavailable(f'the node "{name}" has no address yet')
     return host

@@ -99,6 +99,7 @@ class Cluster:
         registry_port: int | None = None,
         mtu: int | None = None,
         listen: str | None = None,
+        ip_families: str | None = None,
         cni_conf: str | None = None,
         dns: str | None = None,
         publish: Sequence[str] | None = None,
@@ -132,7 +133,7 @@ class Cluster:
         `apiservers`, `schedulers` and `controllers` say how many processes of each there are; `cpu`, `memory`, `labels` and
         `taints` (key=value:Effect) are those of each node, `kubelet_args` flags of each kubelet, `zones` are given to them in turn. `process_memory` ("1Gi") is the
         most that each process of a node may have. At a `registry_port` there is an image registry that every node knows as
-        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `cni_conf` the file of the nodes' CNI configuration. `dns` is "process" or
+        localhost:PORT. `mtu` is the largest packet in bytes, `listen` this machine's address for machines that join, `ip_families` "ipv4" or "ipv4,ipv6", `cni_conf` the file of the nodes' CNI configuration. `dns` is "process" or
         "deployment": whether DNS is a workload of the cluster; "auto": where the image for it is there. `publish` are ports of this machine that lead to Services ("8080:80": kubarium.core.publications),
         `load_balancer_pool` the addresses of load balancers (kubarium.core.balancer_pool). With `access_log` apiservers log each request; `apiserver_args`, `controllers_args` and `scheduler_args` are flags of
         each process of these. `hollow_nodes` simulated nodes stand beside `nodes`, all in one process, each with `hollow_cpu`,
@@ -155,6 +156,7 @@ class Cluster:
             registry_port=registry_port,
             mtu=mtu,
             listen=listen,
+            ip_families=ip_families,
             cni_conf=cni_conf,
             dns=dns,
             publish=None if publish is None else tuple(publish),

@@ -22,6 +22,7 @@ from machinery.process.clock import WALL
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables", REGISTRY: REGISTRY}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong
 _LOOK_S = 0.01  # etcd has bound its port long before the first look, as a rule
+_NO_IPV6 = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 _CNI_FOLDERS = ("/opt/cni/bin", "/usr/lib/cni")
 
 
@@ -75,6 +76,7 @@ def check(spec: ClusterSpec) -> None:
     ):
         raise KubariumError("the CNI plugins are not installed: apt-get install containernetworking-plugins")
     _check_published(spec)
+    _check_families(spec)
     seen: dict[tuple[str, int], str] = {}
     for what, host, port in Addresses(spec).claimed():
         if (other := seen.setdefault((host, port), what)) != what:
@@ -100,6 +102,21 @@ def check_machine(spec: ClusterSpec, layout: Layout[Path], home: Path | None) ->
         )
     check_name(spec, layout, is_known=False)
     check(spec)
+
+
+def _check_families(spec: ClusterSpec) -> None:
+    """Check that the machine has IPv6, where the cluster's nodes and pods are to have it."""
+    if not (spec.isolated and spec.is_dual_stack):
+        return
+    if not _NO_IPV6.exists():
+        raise KubariumError(
+            "--ip-families ipv4,ipv6: this machine's kernel has no IPv6; leave the option out"
+        )
+    if _NO_IPV6.read_text().strip() != "0":
+        raise KubariumError(
+            "--ip-families ipv4,ipv6: IPv6 is switched off on this machine: `sysctl -w net.ipv6.conf.all.disable_ipv6=0`,"
+            " or leave the option out"
+        )
 
 
 def _check_published(spec: ClusterSpec) -> None:

@@ -302,6 +302,10 @@ class Node:
     async def _write(self, status: NodeStatus) -> None:
         body = msgspec.to_builtins(status)
         body.setdefault("images", [])
+        if (
+            len(self._settings.ips) > 1
+        ):  # lists of addresses are merged by their types, of which two are the same
+            body["addresses"].append({"$patch": "replace"})
         before = self._own
         if before is not None and before.status.volumesInUse:
             body.setdefault("volumesInUse", [])

@@ -105,8 +105,8 @@ class Proxy:
         if config.network_policies:
             policies = [each.desired.policies for each in self._planes]
             self._policing = Policing(api, policies, self._wake, clock=clock, log=log)
-            for each in self._planes:
-                each.syncer.look_also(self._policing.look)
+            for each, look in zip(self._planes, self._policing.looks, strict=True):
+                each.syncer.look_also(look)
         process.health.add_check("sync", self._problem)
 
     async def run(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from machinery.client.api import Api
@@ -50,8 +52,21 @@ class _Surroundings:
         return self.pods, self.namespaces
 
 
+@dataclass(slots=True)
+class _Changed:
+    """What has changed since it was handed over for the last time: to the policies of one family of addresses."""
+
+    wanted: Policies
+    policies: set[Owner] = field(default_factory=set)
+    pods: set[Owner] = field(default_factory=set)
+    namespaces: set[str] = field(default_factory=set)
+
+
 class Policing:
-    """Keeps `policies`, one of each family of addresses, up to date: `look` hands over what has changed, after `wake` was called."""
+    """Keeps `policies`, one of each family of addresses, up to date: each of `looks` hands over to one of them what has changed, after `wake` was called.
+
+    They are apart, as each family's loop may have its table changed only while it does not write it.
+    """
 
     def __init__(
         self,
@@ -63,7 +78,7 @@ class Policing:
         log: EventLog,
     ) -> None:
         self._api = api
-        self._wanted = policies
+        self._changed = [_Changed(each) for each in policies]
         self._wake = wake
         self._clock = clock
         self._log = log
@@ -71,15 +86,17 @@ class Policing:
             api, NETWORK_POLICIES, clock=clock, keep=trimmer(NetworkPolicy, ("spec",)), log=log
         )
         self._around: _Surroundings | None = None  # once all of it is known
-        self._changed_policies: set[Owner] = set()
-        self._changed_pods: set[Owner] = set()
-        self._changed_namespaces: set[str] = set()
         self._is_any = asyncio.Event()
         self._is_none = asyncio.Event()
         self._is_known = asyncio.Event()
 
+    @property
+    def looks(self) -> list[Callable[[], None]]:
+        """What hands over, to each of the policies in their order."""
+        return [partial(self._hand_over, each) for each in self._changed]
+
     async def known(self) -> None:
-        """Wait until `look` can hand over all policies that there are, with all that they are about."""
+        """Wait until `looks` can hand over all policies that there are, with all that they are about."""
         await self._is_known.wait()
 
     async def run(self) -> None:
@@ -94,27 +111,22 @@ class Policing:
                 await self._is_any.wait()
                 await self._watch_surroundings()
 
-    def look(self) -> None:
-        """Hand over what has changed. While pods and namespaces are not known, policies wait for them."""
+    def _hand_over(self, changed: _Changed) -> None:
+        """Hand over what has changed to one of the policies. While pods and namespaces are not known, policies wait for them."""
         around = self._around
         if around is None and len(self._policies.store):
             return
-        pods, self._changed_pods = self._changed_pods, set()
+        pods, changed.pods = changed.pods, set()
         for key in pods:
             pod = around.pods.store.get(*key) if around else None
-            seen = pod_of(pod) if pod else None
-            for wanted in self._wanted:
-                wanted.put_pod(*key, seen)
-        namespaces, self._changed_namespaces = self._changed_namespaces, set()
+            changed.wanted.put_pod(*key, pod_of(pod) if pod else None)
+        namespaces, changed.namespaces = changed.namespaces, set()
         for name in namespaces:
             namespace = around.namespaces.store.get("", name) if around else None
-            for wanted in self._wanted:
-                wanted.put_namespace(name, namespace.metadata.labels if namespace else None)
-        policies, self._changed_policies = self._changed_policies, set()
+            changed.wanted.put_namespace(name, namespace.metadata.labels if namespace else None)
+        policies, changed.policies = changed.policies, set()
         for key in policies:
-            policy = self._read(key)
-            for wanted in self._wanted:
-                wanted.put_policy(*key, policy)
+            changed.wanted.put_policy(*key, self._read(key))
 
     async def _watch_surroundings(self) -> None:
         around = _Surroundings(self._api, self._clock, self._log)
@@ -131,8 +143,9 @@ class Policing:
             for task in running:
                 task.cancel()
         self._around = None
-        self._changed_pods.update(map(key_of, around.pods.store))
-        self._changed_namespaces.update(each.metadata.name for each in around.namespaces.store)
+        for changed in self._changed:
+            changed.pods.update(map(key_of, around.pods.store))
+            changed.namespaces.update(each.metadata.name for each in around.namespaces.store)
         self._wake()
 
     def _read(self, key: Owner) -> Policy | None:
@@ -146,16 +159,19 @@ class Policing:
             return None
 
     def _on_policy(self, change: Change[NetworkPolicy]) -> None:
-        self._changed_policies.add(key_of(change.object))
+        for changed in self._changed:
+            changed.policies.add(key_of(change.object))
         _switch(self._policies.store, self._is_any, self._is_none)
         self._wake()
 
     def _on_pod(self, change: Change[Pod]) -> None:
-        self._changed_pods.add(key_of(change.object))
+        for changed in self._changed:
+            changed.pods.add(key_of(change.object))
         self._wake()
 
     def _on_namespace(self, change: Change[Namespace]) -> None:
-        self._changed_namespaces.add(change.object.metadata.name)
+        for changed in self._changed:
+            changed.namespaces.add(change.object.metadata.name)
         self._wake()
 
 

@@ -406,6 +406,10 @@ def _up(sub: argparse.ArgumentParser) -> None:
         help="this machine's IPv4 address for machines that join (`kubarium token create`); VXLAN joins their nodes",
     )  # fmt: skip
     sub.add_argument(
+        "--ip-families", choices=("ipv4", "ipv4,ipv6"),
+        help="families of the addresses of nodes, pods and Services (default: ipv4); with both it is a dual-stack cluster",
+    )  # fmt: skip
+    sub.add_argument(
         "--cni-conf", metavar="FILE",
         help="the nodes' CNI configuration (docs/networking.md), read for each pod; default: a bridge on each node",
     )  # fmt: skip

@@ -3,12 +3,14 @@
 The instances of a program share its ports and differ in their addresses: number 2 has 127.0.0.2 (Linux gives all of
 127.0.0.0/8 to the loopback interface). With isolated nodes there is a backbone, 10.77.<slot>.0/24: .1 is the machine
 itself, where the control plane runs; .2 to .9 are the machine's, too, one for each further apiserver, and from .9 downwards one for each further machine; .10 + index is
-a node; .211 to .254 are load balancers'. Without (hollow runtime, no root needed) everything is on loopback.
+a node; .211 to .254 are load balancers'. A dual-stack cluster has the same with IPv6, fd00:10:77:<slot>::/64, the last number
+with the same digits. Without (hollow runtime, no root needed) everything is on loopback.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from kubarium.core.balancer_pool import FIRST, LAST, read_pool
 from kubarium.core.spec import APISERVER, ETCD, MANY_HOLLOW_NODES, ClusterSpec, Instance, NodeSpec
@@ -19,6 +21,9 @@ KUBELET_PORT = 10250
 SERVICE_CIDR = "10.96.0.0/16"
 CLUSTER_CIDR = "10.244.0.0/16"
 WIDE_CLUSTER_CIDR = "10.128.0.0/10"  # 16,384 ranges of nodes
+SERVICE_CIDR_6 = "fd00:10:96::/112"
+CLUSTER_CIDR_6 = "fd00:10:244::/56"  # a /64 for each of as many nodes as the IPv4 range has a /24 for
+WIDE_CLUSTER_CIDR_6 = "fd00:10:128::/50"
 FIRST_SERVICE_IP = "10.96.0.1"
 CLUSTER_DNS = "10.96.0.10"
 CLUSTER_DOMAIN = "cluster.local"
@@ -34,11 +39,6 @@ class Addresses:
     """The addresses of one cluster."""
 
     spec: ClusterSpec
-
-    @property
-    def cluster_cidr(self) -> str:
-        """The range of all pods' addresses, of which each node has a /24."""
-        return WIDE_CLUSTER_CIDR if self.spec.hollow_nodes > MANY_HOLLOW_NODES else CLUSTER_CIDR
 
     @property
     def backbone(self) -> str:
@@ -66,6 +66,32 @@ class Addresses:
     def node(self, node: NodeSpec) -> str:
         """A node's address."""
         return self._on_backbone(10 + node.index) if self.spec.isolated else LOOPBACK
+
+    def node_ips(self, node: NodeSpec) -> list[str]:
+        """A node's addresses, one of each family that the cluster has."""
+        return [self.node(node), *self._also(10 + node.index)]
+
+    @property
+    def host_ips(self) -> list[str]:
+        """This machine's own addresses as its nodes see them, one of each family that the cluster has."""
+        return [self.host, *self._also(1)]
+
+    @property
+    def service_cidr(self) -> str:
+        """The range of the Services' addresses, or one of each family with a comma."""
+        return f"{SERVICE_CIDR},{SERVICE_CIDR_6}" if self.spec.is_dual_stack else SERVICE_CIDR
+
+    @property
+    def cluster_cidr(self) -> str:
+        """The range of the pods' addresses, or one of each family with a comma: wide enough for each node to have its own."""
+        is_wide = self.spec.hollow_nodes > MANY_HOLLOW_NODES
+        both = (WIDE_CLUSTER_CIDR, WIDE_CLUSTER_CIDR_6) if is_wide else (CLUSTER_CIDR, CLUSTER_CIDR_6)
+        return ",".join(both) if self.spec.is_dual_stack else both[0]
+
+    def _also(self, host: int) -> list[str]:
+        """Return an address on the backbone by IPv6, where there is such."""
+        has_it = self.spec.isolated and self.spec.is_dual_stack
+        return [str(IPv6Address(f"fd00:10:77:{self.spec.slot}::{host}"))] if has_it else []
 
     @property
     def balancer_pool(self) -> str:

@@ -14,7 +14,6 @@ from kubarium.core.addresses import (
     CLUSTER_DOMAIN,
     FIRST_SERVICE_IP,
     LOOPBACK,
-    SERVICE_CIDR,
     loopback,
 )
 from kubarium.core.certificates import Certificate
@@ -199,7 +198,7 @@ def _apiserver(instance: Instance, places: Places) -> Component:
         "requestheader-client-ca-file": places.authority_file(FRONT_PROXY.authority),
         "requestheader-allowed-names": FRONT_PROXY.common_name,
         "sa-key-file": str(places.layout.pki / "sa.key"),
-        "service-cidr": SERVICE_CIDR,
+        "service-cidr": places.addresses.service_cidr,
         "access-log": "true" if places.spec.access_log else "",
         **places.spec.args_of(APISERVER),
     }
@@ -336,14 +335,13 @@ def _hollow(node: NodeSpec, places: Places) -> Component:
 
 def _kubelet(node: NodeSpec, places: Places) -> Component:
     name = f"kubelet@{node.name}"
-    address = places.addresses.node(node)
     identity = kubelet_certificate(node, is_joined=bool(places.spec.joined))
     root, identity_folder = str(places.layout.node(node.name) / "kubelet"), places.layout.identity(node.name)
     flags = {
         **_on_node(places, name),
         **_kubelet_identity(node, identity, places),
         "node-name": node.name,
-        "node-ip": address,
+        "node-ip": ",".join(places.addresses.node_ips(node)),
         "listen": places.addresses.kubelet_listen(node),
         "cri-socket": str(places.layout.cri(node.name)),
         "root-dir": root,

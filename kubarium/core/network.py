@@ -15,6 +15,11 @@ from kubarium.core.spec import ClusterSpec, NodeSpec
 
 _FIRST_VNI = 7700  # of slot 0
 _VXLAN_PORT = 4789  # RFC 7348
+_SWITCHES = ("net.ipv4.ip_forward=1",)
+_SWITCHES_6 = (
+    "net.ipv6.conf.all.forwarding=1",
+    "net.ipv6.conf.default.accept_dad=0",  # addresses are given once; who looks for doubles waits a second
+)
 Command = list[str]  # the arguments of one `ip` command
 
 
@@ -45,6 +50,7 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
         ["link", "add", link, *mtu, "type", "veth", "peer", "name", "machine", *mtu, "netns", space],
         ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
         *(["address", "add", f"{address}/24", "dev", link] for address in addresses.of_machine),
+        *(["address", "add", f"{each}/64", "dev", link, "nodad"] for each in addresses.host_ips[1:]),
         ["link", "set", link, "up"],
         *(_plan_tunnel(spec, space) if spec.listen else []),
     ]
@@ -85,9 +91,10 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         node_port(node),
     )
     mtu = _mtu(spec)
+    more_ips, more_hosts = addresses.node_ips(node)[1:], addresses.host_ips[1:]
     return [
         ["netns", "add", space],
-        ["netns", "exec", space, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
+        ["netns", "exec", space, "sysctl", "-q", "-w", *_SWITCHES, *(_SWITCHES_6 if more_ips else ())],
         ["-n", space, "link", "set", "lo", "up"],
         [
             "-n",
@@ -107,8 +114,10 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         ],
         ["-n", backbone, "link", "set", port, "master", "backbone", "up"],
         ["-n", space, "address", "add", f"{addresses.node(node)}/24", "dev", "eth0"],
+        *(["-n", space, "address", "add", f"{each}/64", "dev", "eth0", "nodad"] for each in more_ips),
         ["-n", space, "link", "set", "eth0", "up"],
         ["-n", space, "route", "add", "default", "via", addresses.host],
+        *(["-n", space, "route", "add", "::/0", "via", each] for each in more_hosts),
     ]
 
 

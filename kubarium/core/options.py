@@ -17,6 +17,7 @@ from kubarium.core.spec import (
     ZONE,
     ClusterSpec,
     Dns,
+    IpFamilies,
     NodeSpec,
     Profile,
     Runtime,
@@ -37,6 +38,7 @@ _FIELDS = (
     "registry_port",
     "mtu",
     "listen",
+    "ip_families",
     "cni_conf",
     "dns",
     "publish",
@@ -52,6 +54,12 @@ _FIELDS = (
 
 
 PROFILES = get_args(Profile)
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "runtime": RUNTIMES,
+    "profile": PROFILES,
+    "dns": DNS_WAYS,
+    "ip_families": get_args(IpFamilies),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,7 @@ class Options:
     registry_port: int | None = None
     mtu: int | None = None
     listen: str | None = None  # the machine's IPv4 address for further machines
+    ip_families: str | None = None  # "ipv4" or "ipv4,ipv6"
     cni_conf: str | None = None  # the path of a file
     dns: str | None = None  # "auto": a workload where the image for it is there
     publish: tuple[str, ...] | None = None  # as `kubarium.core.publications` reads them
@@ -122,9 +131,10 @@ class Options:
         fields = {each: value for each in _FIELDS if (value := getattr(self, each)) is not None}
         if self.dns == "auto":  # decided where it is known which images there are
             del fields["dns"]
-        for option, allowed in (("runtime", RUNTIMES), ("profile", PROFILES), ("dns", DNS_WAYS)):
+        for option, allowed in _CHOICES.items():
             if (value := getattr(self, option)) not in {None, *allowed}:
-                raise SpecError(f"has to be one of {', '.join(allowed)}, not {value!r}", _flag(option))
+                between = "; " if "," in allowed[-1] else ", "
+                raise SpecError(f"has to be one of {between.join(allowed)}, not {value!r}", _flag(option))
         try:
             spec = msgspec.convert(
                 fields

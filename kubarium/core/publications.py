@@ -202,4 +202,8 @@ def _why_nowhere(service: Service, has_nodes: bool) -> str:  # noqa: FBT001 - on
 
 
 def _internal(node: Node) -> list[str]:
-    return [each.address for each in node.status.addresses if each.type == "InternalIP"]
+    return [
+        each.address
+        for each in node.status.addresses
+        if each.type == "InternalIP" and ":" not in each.address
+    ]

@@ -15,6 +15,7 @@ from machinery.model.profile import intervals
 Runtime = Literal["docker", "hollow"]
 Profile = Literal["default", "fast"]
 Dns = Literal["process", "deployment"]
+IpFamilies = Literal["ipv4", "ipv4,ipv6"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KUBERNETES = re.compile(r"(^|\.)(kubernetes|k8s)\.io$")
@@ -161,6 +162,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     listen: str = ""  # this machine's IPv4 address for further machines; "": it is the only one
     machine: int = 1  # the number of this machine; decides its address on the backbone and those of its nodes
     joined: str = ""  # the first machine's address, of a machine that joined it: no control plane runs here
+    ip_families: IpFamilies = "ipv4"  # of nodes, pods and Services, the cluster's first one first
     cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     dns: Dns = "process"  # whether DNS is a process beside the control plane, or a workload of the cluster
@@ -201,6 +203,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def isolated(self) -> bool:
         """Whether each node is a network namespace of its own (needs root); else all share the machine's."""
         return self.runtime == "docker"
+
+    @property
+    def is_dual_stack(self) -> bool:
+        """Whether nodes, pods and Services have addresses of both families."""
+        return "," in self.ip_families
 
     @property
     def link_mtu(self) -> int:
@@ -340,6 +347,8 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
 def _check_network(spec: ClusterSpec) -> None:
     if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
         raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
+    if spec.listen and spec.is_dual_stack:
+        raise SpecError("several machines with IPv6 are not built: leave --listen out", "--ip-families")
     if spec.listen and not _is_address(spec.listen):
         raise SpecError(f'has to be an IPv4 address of this machine, not "{spec.listen}"', "--listen")
 

@@ -199,7 +199,7 @@ def _look(
         own = [pod for pod in matters if pod.node == node]
         wires = read_wires(own, layout.node(node), node_namespace(spec.name, node))
         by_address.update({pod.ip: replace(pod, wire=wires[pod.ip]) for pod in own if pod.ip in wires})
-    inner = IPv4Network(Addresses(spec).cluster_cidr), IPv4Network(SERVICE_CIDR)
+    inner = IPv4Network(Addresses(spec).cluster_cidr.partition(",")[0]), IPv4Network(SERVICE_CIDR)
     return Scene(hosts, by_address, IPv4Network(Addresses(spec).backbone), inner)
 
 
