@@ -45,7 +45,8 @@ async def _explain_policies(
 ) -> Explanation:
     api = connect(spec, layout)
     try:
-        one, other = await _party(api, source), await _party(api, target)
+        is_ipv6 = ":" in source.ip or ":" in target.ip
+        one, other = await _party(api, source, is_ipv6), await _party(api, target, is_ipv6)
         pods = [each.pod for each in (one, other) if each.pod]
         own = {pod.namespace for pod in pods}
         around = own | {process.pod.namespace for process in other.processes}
@@ -71,11 +72,13 @@ async def _explain_policies(
     return explain(one, other, door, policies=policies, namespaces=namespaces, node_addresses=addresses)
 
 
-async def _party(api: Api, end: End) -> Party:
-    """Find who is meant; an address may be a pod's."""
+async def _party(api: Api, end: End, is_ipv6: bool) -> Party:  # noqa: FBT001 - one caller
+    """Find who is meant; an address may be a pod's. A pod that is named has the address of the family that is asked about."""
     if end.ip:
-        having = Selection(field_selector=f"status.podIP={end.ip}")
-        found = [pod_of(pod) for pod in (await api.list(PODS, having, timeout_s=_PATIENCE_S)).items]
+        # Only a pod's first address is a field, which in most clusters is of IPv4.
+        having = Selection() if is_ipv6 else Selection(field_selector=f"status.podIP={end.ip}")
+        pods = (await api.list(PODS, having, timeout_s=_PATIENCE_S)).items
+        found = [pod_of(pod) for pod in pods if end.ip in {each.ip for each in pod.status.podIPs}]
         processes = await find_dns_processes(api, _PATIENCE_S)
         return Party(
             end.ip,
@@ -83,11 +86,13 @@ async def _party(api: Api, end: End) -> Party:
             tuple(process for process in processes if end.ip in process.pod.ips),
         )
     pod = await api.get(PODS, end.pod, namespace=end.namespace, timeout_s=_PATIENCE_S)
-    return Party(_address(pod), pod_of(pod))
+    return Party(_address(pod, is_ipv6), pod_of(pod))
 
 
-def _address(pod: Pod) -> str:
+def _address(pod: Pod, is_ipv6: bool) -> str:  # noqa: FBT001 - likewise
     for each in pod.status.podIPs:
-        if ":" not in each.ip:
+        if (":" in each.ip) == is_ipv6:
             return each.ip
-    raise ValueError(f"pod {pod.metadata.namespace}/{pod.metadata.name} has no IPv4 address yet")
+    raise ValueError(
+        f"pod {pod.metadata.namespace}/{pod.metadata.name} has no IPv{6 if is_ipv6 else 4} address yet"
+    )

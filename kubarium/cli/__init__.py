@@ -203,7 +203,7 @@ def _explain(sub: argparse.ArgumentParser) -> None:
     for flag, end in (("--from", "source"), ("--to", "target")):
         sub.add_argument(
             flag, dest=end, default="", metavar="END",
-            help="netpol: pod/NAME, NAMESPACE/NAME of a pod, or an IPv4 address",
+            help="netpol: pod/NAME, NAMESPACE/NAME of a pod, or an address",
         )  # fmt: skip
     sub.add_argument(
         "--port", default="", metavar="PORT",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 from typing import Any, Final
 
 from machinery.model.network_policies import EGRESS, Judgement, Labels, Party, Policy, ProcessPort, judge
@@ -63,7 +63,7 @@ class Explanation:
 
 
 def read_end(text: str, namespace: str) -> End:
-    """Read `pod/NAME` (in a namespace), `NAMESPACE/NAME` of a pod, or an IPv4 address.
+    """Read `pod/NAME` (in a namespace), `NAMESPACE/NAME` of a pod, or an address.
 
     Raises:
         ValueError: it is none of these.
@@ -72,9 +72,9 @@ def read_end(text: str, namespace: str) -> End:
     if slash and name and "/" not in name:
         return End(namespace if first in {"pod", "pods", "po"} else first, name)
     try:
-        return End(ip=str(IPv4Address(text)))
-    except AddressValueError:
-        raise ValueError(f"{text!r} is no pod/NAME, no NAMESPACE/NAME of a pod and no IPv4 address") from None
+        return End(ip=str(ip_address(text)))
+    except ValueError:
+        raise ValueError(f"{text!r} is no pod/NAME, no NAMESPACE/NAME of a pod and no address") from None
 
 
 def read_door(text: str) -> Door:
