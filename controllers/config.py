@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
 from controllers.core.address_pool import parse_pool
-from controllers.node_ipam.ranges import NODE_MASKS
+from controllers.core.pod_ranges import read_ranges
 from controllers.switches import unknown
 from controllers.table import CONTROLLERS
 from machinery.process.config import (
@@ -126,8 +125,7 @@ class ControllersConfig(ComponentConfig):
             raise ConfigError("unhealthy_zone_threshold", "has to be between 0 and 1")
         if not self.cluster_signing_duration_s >= LEAST_DURATION_S:
             raise ConfigError("cluster_signing_duration_s", f"has to be at least {LEAST_DURATION_S:g}")
-        if self.cluster_cidr:
-            _check_ranges(self.cluster_cidr)
+        _check_ranges(self.cluster_cidr)
         if self.load_balancer_pool:
             _check_pool(self.load_balancer_pool)
 
@@ -155,13 +153,6 @@ def _check_autoscaling(config: ControllersConfig) -> None:
 
 def _check_ranges(text: str) -> None:
     try:
-        networks = [ipaddress.ip_network(each) for each in text.split(",")]
+        read_ranges(text)
     except ValueError as error:
-        raise ConfigError("cluster_cidr", f"has to be a range of addresses: {error}") from error
-    if [each.version for each in networks] not in ([4], [4, 6]):
-        raise ConfigError(
-            "cluster_cidr", f"has to be an IPv4 range, alone or before an IPv6 one with a comma, not {text}"
-        )
-    for network in networks:
-        if network.prefixlen > (mask := NODE_MASKS[network.version]):
-            raise ConfigError("cluster_cidr", f"has to hold a /{mask} for each node, {network} is too small")
+        raise ConfigError("cluster_cidr", str(error)) from error

@@ -8,6 +8,7 @@ from typing import Final
 from controllers.core.caches import Caches
 from controllers.core.controller import EVERYTHING_AT_ONCE, Controller, Key, Noted, Settings, Watched
 from controllers.core.moment import Moment
+from controllers.core.pod_ranges import read_ranges
 from controllers.node_ipam.plan import Seen, plan
 from controllers.node_ipam.ranges import Ranges
 from machinery.model.k8s.core_v1 import Node
@@ -39,7 +40,7 @@ class Reader:
         self.nodes = caches.ask(
             NODES, fields=("spec.podCIDR", "spec.podCIDRs"), indexes={_BY_RANGE: _by_range}
         )
-        self._ranges = [Ranges(each) for each in cluster_cidr.split(",") if each]  # of each family
+        self._ranges = [Ranges(each) for each in read_ranges(cluster_cidr)]
 
     def look(self, _key: Key, _moment: Moment) -> Seen | None:
         """Return the nodes that wait, and the ranges for them."""

@@ -22,7 +22,7 @@ from controllers.core.actions import (
 )
 from controllers.core.merge_patch import patch_at_revision
 from controllers.core.moment import Moment
-from controllers.node_ipam.ranges import Network
+from controllers.core.pod_ranges import Network
 from machinery.model.k8s.core_v1 import Node
 from machinery.model.resources import NODES
 

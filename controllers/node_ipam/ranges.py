@@ -7,20 +7,16 @@ from collections import Counter
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import chain
-from typing import Final, TypeAlias
 
+from controllers.core.pod_ranges import NODE_MASKS, Network
 from machinery.model.k8s.core_v1 import Node
-
-NODE_MASKS: Final = {4: 24, 6: 64}  # lengths of nodes' prefixes, by the version of IP
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Ranges:
     """The ranges of one family by their number, from the lowest address on."""
 
-    def __init__(self, cluster_cidr: str) -> None:
-        self._cluster = ipaddress.ip_network(cluster_cidr)
+    def __init__(self, cluster: Network) -> None:
+        self._cluster = cluster
         self._mask = NODE_MASKS[self._cluster.version]
         self._size: int = 2 ** (self._cluster.max_prefixlen - self._mask)
         self._total = self._cluster.num_addresses // self._size

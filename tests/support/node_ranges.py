@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controllers.core.actions import Patch
+from controllers.core.pod_ranges import read_ranges
 from controllers.node_ipam.plan import Seen, plan
 from controllers.node_ipam.ranges import Ranges
 from tests.support import builders
@@ -18,7 +19,7 @@ def node(name, cidr="", created="2026-01-01T00:00:00Z"):
 
 
 def seen(nodes, cluster=CLUSTER):
-    families = [Ranges(each) for each in cluster.split(",")]
+    families = [Ranges(each) for each in read_ranges(cluster)]
     for known in families:
         for each in nodes:
             known.put(each)

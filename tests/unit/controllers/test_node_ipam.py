@@ -1,5 +1,7 @@
 """Pod ranges of nodes."""
 
+from ipaddress import ip_network
+
 from controllers.core.actions import Patch
 from controllers.node_ipam.plan import plan
 from controllers.node_ipam.ranges import Ranges
@@ -50,7 +52,7 @@ def test_nothing_is_written_where_everybody_has_one():
 
 def test_what_a_node_leaves_is_given_again_once():
     """Also what it took, left and took again; two nodes that had the same range leave it when both are gone."""
-    known = Ranges("10.244.0.0/22")
+    known = Ranges(ip_network("10.244.0.0/22"))
     for name in ("a", "twin"):
         known.put(node(name, "10.244.0.0/24"))
     known.put(node("b", "10.244.1.0/24"))
