@@ -33,6 +33,7 @@ from scheduler.core.plugins.volume_binding import VolumeBinding
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.device_binder import DeviceBinder
+from scheduler.extenders import Extenders
 from scheduler.loop import SchedulingLoop
 from scheduler.own_plugins import installed_plugins
 from scheduler.plugin_time import PluginTime
@@ -127,12 +128,17 @@ def build(
         log=log,
     )
     watch.on_storage = volumes.storage_changed
+    binder = Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log)
+    extenders = Extenders(
+        found.extenders, whole_pod=binder.look, whole_node=watch.whole_node, clock=clock, log=log
+    )
     loop = SchedulingLoop(
         watch,
-        Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log),
+        binder,
         profiles,
         {VolumeBinding.name: volumes, DynamicResources.name: devices},
         Reports(events, conditions),
+        extenders,
         api=leading,
         waiting=waiting,
         clock=clock,
@@ -145,7 +151,7 @@ def build(
         metrics=metrics,
         log=log,
     )
-    return Scheduler(api, watch, conditions, events, loop, elector)
+    return Scheduler(api, watch, conditions, events, loop, elector, extenders)
 
 
 def _volumes_within_s(profile: Profile, config: SchedulerConfig) -> float:
@@ -164,6 +170,7 @@ class Scheduler:
     events: EventRecorder
     loop: SchedulingLoop
     elector: LeaderElector | None  # None: nobody else schedules
+    extenders: Extenders
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Watch the cluster, and schedule while leading, until cancelled; `on_ready` is called in sync.
@@ -184,6 +191,7 @@ class Scheduler:
             finally:
                 for helper in helpers:
                     helper.cancel()
+                await self.extenders.aclose()
 
     async def _lead(self) -> None:
         """Schedule, knowing all that an earlier leader has bound."""

@@ -27,8 +27,10 @@ from scheduler.core.permit import Handle, Wait, WaitingPod, WaitingPods
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
+from scheduler.core.registry import EXTENDER
 from scheduler.core.rejection import Stopped
 from scheduler.core.schedule import Bind
+from scheduler.extenders import Extenders
 from scheduler.pre_bind import NotReady, PreBinder
 from scheduler.reports import Reports, cause_of_pod
 
@@ -61,6 +63,7 @@ class BindingCycle:
         profiles: Mapping[str, Profile],
         pre_binders: Mapping[str, PreBinder],
         reports: Reports,
+        extenders: Extenders,
         *,
         api: Api,
         waiting: WaitingPods,
@@ -76,6 +79,7 @@ class BindingCycle:
         self._profiles = profiles
         self._pre_binders = pre_binders  # by the plugins that reserve what they write
         self._reports = reports
+        self._extenders = extenders
         self._api = api
         self._handle = Handle(watch.snapshot, waiting)
         self._clock = clock
@@ -102,7 +106,7 @@ class BindingCycle:
             self._turn_down(placed, waits)
             return None
         profile = self._profile(placed)
-        if not waits and not decision.reserved and not profile.pre_binds and not profile.binds:
+        if not waits and not decision.reserved and not profile.pre_binds and not self._binds(placed):
             return self._bind_soon(placed)
         self._slots.release()  # what may take minutes holds none
         if not waits:
@@ -117,6 +121,10 @@ class BindingCycle:
 
     def _profile(self, placed: Placed) -> Profile:
         return self._profiles[placed.pod.scheduler_name]
+
+    def _binds(self, placed: Placed) -> list[Plugin]:
+        """Return who is asked to bind a pod before DefaultBinder is."""
+        return [*self._extenders.binders(placed.pod), *self._profile(placed).binds]
 
     def _reserve(self, placed: Placed) -> dict[str, Wait] | Stopped:
         """Count a pod and what it gets on its node; return who has it wait, or that it does not get the node."""
@@ -188,7 +196,7 @@ class BindingCycle:
     async def _run(self, plugin: Plugin, point: str, work: Coroutine[Any, Any, object]) -> str | None:
         """Do what a plugin does; return what is wrong with that."""
         try:
-            async with self._clock.timeout_wall(self._plugin_timeout_s):
+            async with self._clock.timeout_wall(None if plugin.name == EXTENDER else self._plugin_timeout_s):
                 await work
         except TimeoutError:
             return f'running {point} plugin "{plugin.name}": it took longer than {self._plugin_timeout_s:g} s'
@@ -198,7 +206,7 @@ class BindingCycle:
 
     async def _bind(self, placed: Placed) -> Outcome:
         pod, node = placed.pod, placed.node
-        for plugin in self._profile(placed).binds:
+        for plugin in self._binds(placed):
             did: list[bool] = []
             problem = await self._run(plugin, "Bind", _noting(plugin.bind(pod, node, self._api), did))
             if problem is None and not any(did):

@@ -143,6 +143,10 @@ class ClusterWatch:
         known = self.pods.store.get(pod.namespace, pod.name)
         return known is not None and known.metadata.uid == pod.uid and not known.metadata.deletionTimestamp
 
+    def whole_node(self, name: str) -> Node | None:
+        """Return a node with all that is known of it."""
+        return self._nodes.store.get("", name)
+
     def happened(self, event: ClusterEvent) -> None:
         """Wake the pods that an event may help."""
         self.queue.happened(event, self._clock.monotonic())

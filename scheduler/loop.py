@@ -1,13 +1,14 @@
 """The scheduling loop: one decision at a time, any number of bindings under way (scheduler/binding_cycle.py).
 
 queue ─▶ decide ─▶ bind, in the background
-             └─▶ unschedulable: event, condition, wait for a change that helps
+           │ └─▶ extenders are asked, in the background; then decide
+           └─▶ unschedulable: event, condition, wait for a change that helps
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -19,21 +20,25 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
+from machinery.wire.cause_headers import acting
 from scheduler.binder import Binder, Outcome, outcome_of
 from scheduler.binding_cycle import BindingCycle
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.extending import Extended
 from scheduler.core.guarded import Limited, PluginFailed
 from scheduler.core.messages import fault
 from scheduler.core.permit import WaitingPods
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
-from scheduler.core.schedule import Bind, Unschedulable, schedule
+from scheduler.core.schedule import Bind, Unschedulable, feasible, schedule
+from scheduler.extenders import Extenders
 from scheduler.pre_bind import PreBinder
 from scheduler.reports import Reports, cause_of_pod
 
+_ASKING: Final = 16  # pods about which extenders are asked at once
 _LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
 
 
@@ -47,6 +52,7 @@ class SchedulingLoop:
         profiles: Mapping[str, Profile],
         pre_binders: Mapping[str, PreBinder],
         reports: Reports,
+        extenders: Extenders,
         *,
         api: Api,
         waiting: WaitingPods,
@@ -65,6 +71,8 @@ class SchedulingLoop:
         self._profiles = profiles
         self._pre_binders = pre_binders  # by the plugins that reserve what they write
         self._reports = reports
+        self._extenders = extenders
+        self._asking = asyncio.Semaphore(_ASKING)
         self._clock = clock
         self._woken = woken
         self._slots = asyncio.Semaphore(bindings)
@@ -84,6 +92,7 @@ class SchedulingLoop:
             profiles,
             pre_binders,
             reports,
+            extenders,
             api=api,
             waiting=waiting,
             clock=clock,
@@ -123,14 +132,24 @@ class SchedulingLoop:
             due_s = queue.next_due_s()
             await event_within(self._woken, self._clock, None if due_s is None else max(0.0, due_s - now_s))
 
-    def _try(self, item: QueuedPod, tasks: asyncio.TaskGroup) -> None:
-        """Decide on one pod. The slot for its binding is held already."""
+    def _try(self, item: QueuedPod, tasks: asyncio.TaskGroup, extended: Extended | None = None) -> None:
+        """Decide on one pod, which extenders may have to be asked about. The slot for its binding is held already."""
         watch, pod = self._watch, item.pod
         try:
             evaluations = self._evaluations[pod.scheduler_name]
+            if extended is None and self._extenders.concern(pod):
+                with self._limited() if evaluations.profile.is_extended else nullcontext():
+                    fitting = feasible(pod, watch.snapshot, evaluations)
+                if fitting:
+                    self._slots.release()
+                    tasks.create_task(self._ask(item, fitting, tasks), name=f"ask-{pod.key}")
+                    return
             with self._limited() if evaluations.profile.is_extended else nullcontext():
-                decision = schedule(pod, watch.snapshot, evaluations, tie_break=self._random())
+                decision = schedule(
+                    pod, watch.snapshot, evaluations, tie_break=self._random(), extended=extended
+                )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
+            self._slots.release()
             self._give_up(item, error)
             return
         match decision:
@@ -147,9 +166,24 @@ class SchedulingLoop:
                 for plugin, action in decision.actions:
                     tasks.create_task(self._pre_binders[plugin.name].act(action))
 
+    async def _ask(self, item: QueuedPod, fitting: Sequence[str], tasks: asyncio.TaskGroup) -> None:
+        """Ask extenders about the nodes that fit a pod, and decide on it then."""
+        try:
+            with acting((cause_of_pod(item.pod),)):
+                async with self._asking:
+                    extended = await self._extenders.ask(item.pod, fitting)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
+            self._give_up(item, error)
+            return
+        await self._slots.acquire()
+        if extended is None or not self._watch.queue.is_in_flight(item):
+            self._slots.release()
+            self._watch.queue.set_failed(item)  # if it is gone, the watch takes it out before it is due
+        else:
+            self._try(item, tasks, extended)
+
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
         """Report to a pod that a plugin failed on it, and try it again later; the others go on."""
-        self._slots.release()
         self._evaluations = self._fresh_evaluations()  # what the plugin left half done is dropped
         self._attempts.add(1, "error")
         self._watch.queue.set_failed(item)

@@ -7,6 +7,7 @@ best nodes of one or more classes: nobody has to look at each node again for tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from scheduler.core.framework import Fact
@@ -29,6 +30,10 @@ class LikeNodes:
     def best(self) -> list[int]:
         """Return the indexes of the nodes with the highest score."""
         return self._buckets[self.top]
+
+    def scored(self) -> Iterator[tuple[int, int]]:
+        """Yield the index of each node with its absolute score."""
+        return ((index, score) for score, indexes in self._buckets.items() for index in indexes)
 
     def add(self, index: int, score: int) -> int:
         """Put a node in; return its position among those with its score."""

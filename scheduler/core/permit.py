@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from machinery.model.go_numbers import format_duration
 from scheduler.core.pod import PodInfo
 from scheduler.core.rejection import Stopped
 from scheduler.core.snapshot import Snapshot
@@ -67,7 +68,7 @@ class WaitingPod:
         """Reject it where a plugin's time is over."""
         for plugin, within_s in list(self._waits.items()):
             if self._begun_s + within_s <= now_s:
-                text = f"rejected due to timeout after waiting {within_s:g}s at plugin {plugin}"
+                text = f"rejected due to timeout after waiting {format_duration(within_s)} at plugin {plugin}"
                 self.reject(plugin, text)
 
     def _settle(self, rejected: Stopped | None) -> None:

@@ -108,6 +108,10 @@ class SchedulingQueue:
         item = self._pods.get(uid)
         return item.where if item else None
 
+    def is_in_flight(self, item: QueuedPod) -> bool:
+        """Whether a pod is being tried, and still to be."""
+        return self._pods.get(item.pod.uid) is item and item.where is Where.IN_FLIGHT
+
     def counts(self) -> dict[Where, int]:
         """Return how many pods there are in each part."""
         return dict(self._counts)

@@ -33,6 +33,7 @@ from scheduler.core.profile import Profile, profile_of
 from scheduler.core.snapshot import Snapshot
 
 NO_NODES: Final = "NoNodes"  # stands for plugins where there was no node to filter
+EXTENDER: Final = "Extender"  # stands for those where extenders rejected nodes: nobody knows what helps them
 
 PLUGINS: Final[tuple[Plugin, ...]] = (
     Unbuilt(),
@@ -71,6 +72,7 @@ class Helping:
         self._opened_by: Mapping[str, frozenset[ClusterEvent]] = opened_by
         self._helped_by_pods = [each for each in each_once if ClusterEvent.POD_ARRIVED in each.helped_by]
         self.heeded = frozenset[ClusterEvent]().union(*helped_by.values(), *opened_by.values())
+        helped_by[EXTENDER] = frozenset(ClusterEvent) - {ClusterEvent.POD_CREATED}
 
     def helps(self, event: ClusterEvent, plugins: frozenset[str]) -> bool:
         """Whether an event may change the mind of one of the plugins that rejected nodes."""

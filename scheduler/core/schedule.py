@@ -2,6 +2,7 @@
 
 pod ─▶ plugins say what they have to know of it; one keeps it from every node? ─▶ Unschedulable
     ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted, remedies asked
+    ─▶ where extenders were asked, the nodes that they take
     ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew
     ─▶ what the plugins reserve there ─▶ Bind
 """
@@ -15,13 +16,14 @@ from typing import Any, NamedTuple, TypeAlias
 from scheduler.core import messages
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.extending import Extended
 from scheduler.core.framework import Plugin, Remedy, Verdicts
 from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.registry import NO_NODES
-from scheduler.core.rejection import Stopped
+from scheduler.core.rejection import Rejection, Stopped
 from scheduler.core.snapshot import Snapshot
 
 
@@ -61,8 +63,27 @@ class Unschedulable:
 Decision: TypeAlias = Bind | Unschedulable
 
 
-def schedule(pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations, *, tie_break: float) -> Decision:
+def feasible(pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations) -> tuple[str, ...]:
+    """Return the nodes that plugins take, for extenders to be asked about; none where `schedule` says why."""
+    evaluation = evaluations.of(pod) if snapshot.node_count else None
+    if evaluation is None or isinstance(evaluation, Stopped):
+        return ()
+    return tuple(
+        snapshot.nodes[index].name for _, class_ in evaluation.candidates() for index, _ in class_.scored()
+    )
+
+
+def schedule(
+    pod: PodInfo,
+    snapshot: Snapshot,
+    evaluations: Evaluations,
+    *,
+    tie_break: float,
+    extended: Extended | None = None,
+) -> Decision:
     """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score.
+
+    `extended` is what extenders said of the nodes that were `feasible` when they were asked.
 
     Raises:
         ValueError: `tie_break` is out of its range.
@@ -75,7 +96,58 @@ def schedule(pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations, *, tie_
     candidates = evaluation.candidates()
     if not candidates:
         return _unschedulable(pod, snapshot, evaluation, evaluations.profile)
+    if extended is not None:
+        return _choose_extended(
+            candidates, pod, evaluation, snapshot, evaluations.profile, tie_break, extended
+        )
     return _choose(candidates, pod, evaluation, snapshot, tie_break)
+
+
+def _choose_extended(
+    candidates: list[tuple[int, LikeNodes]],
+    pod: PodInfo,
+    evaluation: Evaluation,
+    snapshot: Snapshot,
+    profile: Profile,
+    tie_break: float,
+    extended: Extended,
+) -> Decision:
+    """Choose among the nodes that extenders take, too, by the sum of the points."""
+    rated = [
+        (points + score + extended.points.get(node.name, 0), node)
+        for points, class_ in candidates
+        for index, score in class_.scored()
+        if extended.verdict((node := snapshot.nodes[index]).name) is None
+    ]
+    if not rated:
+        return _unschedulable(pod, snapshot, _Verdicts(evaluation, snapshot, extended), profile)
+    highest = max([score for score, _ in rated])
+    best = [node for score, node in rated if score == highest]
+    node = best[int(tie_break * len(best))]
+    reserved = _reserve(pod, evaluation, node, snapshot) if evaluation.reserving else ()
+    return Bind(node.name, highest, len(best), reserved)
+
+
+class _Verdicts:
+    """What plugins say of nodes, and extenders of those that plugins take."""
+
+    def __init__(self, evaluation: Evaluation, snapshot: Snapshot, extended: Extended) -> None:
+        self._evaluation = evaluation
+        self._snapshot = snapshot
+        self._extended = extended
+
+    def rejections(self) -> dict[Rejection, int]:
+        counts = self._evaluation.rejections()
+        for _, class_ in self._evaluation.candidates():
+            for index, _ in class_.scored():
+                if (rejection := self._extended.verdict(self._snapshot.nodes[index].name)) is not None:
+                    counts[rejection] = counts.get(rejection, 0) + 1
+        return counts
+
+    def rejection_of(self, index: int) -> Rejection | None:
+        node = self._snapshot.nodes[index]
+        own = self._evaluation.rejection_of(index)
+        return own if own is not None or not node.exists else self._extended.verdict(node.name)
 
 
 def _choose(
@@ -117,11 +189,9 @@ def _stopped(snapshot: Snapshot, stopped: Stopped) -> Unschedulable:
     return Unschedulable(text, frozenset({stopped.plugin}))
 
 
-def _unschedulable(
-    pod: PodInfo, snapshot: Snapshot, evaluation: Evaluation, profile: Profile
-) -> Unschedulable:
-    rejections = evaluation.rejections()
-    remedies = _remedies(pod, evaluation, snapshot, profile)
+def _unschedulable(pod: PodInfo, snapshot: Snapshot, verdicts: Verdicts, profile: Profile) -> Unschedulable:
+    rejections = verdicts.rejections()
+    remedies = _remedies(pod, verdicts, snapshot, profile)
     text = messages.unschedulable(snapshot.node_count, rejections, [remedy.message for _, remedy in remedies])
     actions = tuple(Action(plugin, remedy.action) for plugin, remedy in remedies if remedy.action is not None)
     return Unschedulable(text, frozenset(rejection.plugin for rejection in rejections), actions)

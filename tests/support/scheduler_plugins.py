@@ -47,8 +47,8 @@ def importable(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
-def configuration(folder: Path, profile: str) -> str:
-    """Write a configuration file with one profile, by its indented fields; gives its path."""
+def configuration(folder: Path, profile: str, more: str = "") -> str:
+    """Write a configuration file with one profile, by its indented fields, and what comes before it; gives its path."""
     path = folder / "scheduler.yaml"
-    path.write_text(f"{CONFIGURATION}profiles:\n- schedulerName: default-scheduler\n{profile}")
+    path.write_text(f"{CONFIGURATION}{more}profiles:\n- schedulerName: default-scheduler\n{profile}")
     return str(path)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+from machinery.model.clock import Clock
 from machinery.model.log import SILENT
 from machinery.model.resources import EVENTS, PODS
 from machinery.process.metrics import Metrics
 from scheduler.app import Scheduler, build
 from scheduler.config import SchedulerConfig
 from tests.support.scripted_api import LocalRegistry
-from tests.support.virtual_clock import VirtualClock
 
 
 class SchedulerWorld:
     """A registry in memory, and schedulers beside it."""
 
-    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
+    def __init__(self, clock: Clock, server: LocalRegistry) -> None:
         self.clock, self.server, self.user = clock, server, server.user
         self.api = self.server.api("scheduler")
 

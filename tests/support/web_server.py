@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ class WebServer:
     peers: set[Any] = field(default_factory=set)  # the other ends of connections
 
     async def serve(self, request: web.Request) -> web.Response:
-        """Answer; an int is a status without a document."""
+        """Answer, after an awaitable; an int is a status without a document."""
         body = await request.read()
         document = msgspec.json.decode(body) if body else None
         self.asked.append(document)
@@ -35,6 +36,8 @@ class WebServer:
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))
         answered = self.answer(request.path, document)
+        if inspect.isawaitable(answered):
+            answered = await answered
         if isinstance(answered, int):
             return web.Response(status=answered)
         if isinstance(answered, bytes):

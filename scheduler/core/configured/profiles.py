@@ -15,9 +15,12 @@ from scheduler.core.configured.documents import (
     ProfileFields,
     read,
 )
+from scheduler.core.configured.extenders import read_extenders
 from scheduler.core.configured.own import NOTHING, Installed
 from scheduler.core.configured.points import QUEUE_SORT, choose_points
+from scheduler.core.extending import Extender
 from scheduler.core.framework import Plugin
+from scheduler.core.plugins.node_resources_fit import NodeResourcesFit
 from scheduler.core.profile import Profile
 from scheduler.core.registry import PLUGINS
 
@@ -41,6 +44,7 @@ class Configured:
     initial_backoff_s: int
     longest_backoff_s: int
     remarks: tuple[str, ...]
+    extenders: tuple[Extender, ...] = ()
 
 
 def read_configuration(content: Any, installed: Installed = NOTHING) -> Configured:
@@ -53,18 +57,21 @@ def read_configuration(content: Any, installed: Installed = NOTHING) -> Configur
     for field, given, wanted in (("apiVersion", found.apiVersion, API_VERSION), ("kind", found.kind, KIND)):
         if given != wanted:
             raise BadConfiguration(f"{field}: {given}; what is read is {wanted}")
-    if found.extenders:
-        raise BadConfiguration("extenders: extenders are not built in Kubarium")
     _check_backoff(found)
+    extenders, ignored = read_extenders(found.extenders)
     fields = found.profiles or (ProfileFields(),)
-    profiles = tuple(_profile(each, f"profiles[{number}]", installed) for number, each in enumerate(fields))
+    profiles = tuple(
+        _profile(each, f"profiles[{number}]", installed, ignored) for number, each in enumerate(fields)
+    )
     _check_sorting(fields, profiles)
     for number, each in enumerate(profiles):
         if each.scheduler_name in {other.scheduler_name for other in profiles[:number]}:
             raise BadConfiguration(
                 f"profiles[{number}].schedulerName: Duplicate value: {each.scheduler_name}"
             )
-    return Configured(profiles, found.podInitialBackoffSeconds, found.podMaxBackoffSeconds, _remarks(found))
+    return Configured(
+        profiles, found.podInitialBackoffSeconds, found.podMaxBackoffSeconds, _remarks(found), extenders
+    )
 
 
 def _check_sorting(fields: Sequence[ProfileFields], profiles: Sequence[Profile]) -> None:
@@ -88,11 +95,13 @@ def _args_of(fields: ProfileFields, name: str) -> dict[str, Any]:
     return next((each.args for each in fields.pluginConfig if each.name == name), {})
 
 
-def _profile(fields: ProfileFields, where: str, installed: Installed) -> Profile:
+def _profile(fields: ProfileFields, where: str, installed: Installed, ignored: frozenset[str]) -> Profile:
     if not fields.schedulerName:
         raise BadConfiguration(f"{where}.schedulerName: a name is required")
     own = installed.names(fields.plugins)
     by_name = _plugins(fields, f"{where}.pluginConfig", installed, own)
+    if ignored and isinstance(fit := by_name[NodeResourcesFit.name], NodeResourcesFit):
+        by_name[NodeResourcesFit.name] = fit.ignoring(ignored)
     points = choose_points(fields.plugins, by_name.values(), installed.loads, f"{where}.plugins")
     used = {name: each for name, each in by_name.items() if name in points.everybody}
 

@@ -104,6 +104,10 @@ class NodeResourcesFit(Plugin):
         self._ignored = ignored
         self._ignored_groups = ignored_groups
 
+    def ignoring(self, resources: frozenset[str]) -> NodeResourcesFit:
+        """Return one that does not look for some more extended resources: somebody else does."""
+        return NodeResourcesFit(self._strategy, self._ignored | resources, self._ignored_groups)
+
     def need(self, pod: PodInfo, snapshot: Snapshot) -> Part:
         """Return what the pod requests."""
         del snapshot

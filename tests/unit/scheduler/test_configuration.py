@@ -127,7 +127,44 @@ profiles:
         ("podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: Invalid value: 0"),
         ("podInitialBackoffSeconds: 30", "podMaxBackoffSeconds: Invalid value: 10"),
         ("profile: []", "unknown field `profile`"),
-        ("extenders: [{urlPrefix: x}]", "extenders: extenders are not built"),
+        ("extenders: [{url: x}]", "extenders[0]: Object contains unknown field `url`"),
+        ("extenders: [{urlPrefix: x}]", "extenders[0].urlPrefix: Invalid value: x"),
+        (
+            "extenders: [{urlPrefix: 'http://x', prioritizeVerb: rate}]",
+            "extenders[0].weight: Invalid value: 0: must have a positive weight",
+        ),
+        (
+            "extenders: [{urlPrefix: 'http://x', preemptVerb: preempt}]",
+            "extenders[0].preemptVerb: asking an extender about preemption is not built",
+        ),
+        (
+            "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]",
+            "extenders[1].bindVerb: only one extender can implement bind",
+        ),
+        (
+            "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]",
+            "extenders[0].managedResources[0].name: Invalid value: cpu",
+        ),
+        (
+            "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a.b/c}, {name: a.b/c}]}]",
+            "extenders[0].managedResources[1].name: Duplicate value: a.b/c",
+        ),
+        (
+            "extenders: [{urlPrefix: 'http://x', httpTimeout: soon}]",
+            "extenders[0].httpTimeout: Invalid value: soon: time: invalid duration",
+        ),
+        (
+            "extenders: [{urlPrefix: 'https://x', tlsConfig: {certFile: a}}]",
+            "extenders[0].tlsConfig.keyFile: certFile and keyFile belong together",
+        ),
+        (
+            "extenders: [{urlPrefix: 'https://x', tlsConfig: {insecure: true, caFile: a}}]",
+            "extenders[0].tlsConfig.insecure: specifying a root certificates file",
+        ),
+        (
+            "extenders: [{urlPrefix: 'https://x', tlsConfig: {caData: '?'}}]",
+            "extenders[0].tlsConfig.caData: Invalid value: not base64",
+        ),
         ("profiles: [{schedulerName: ''}]", "profiles[0].schedulerName: a name is required"),
         ("profiles: [{}, {}]", "profiles[1].schedulerName: Duplicate value: default-scheduler"),
         ("profiles: [{plugin: {}}]", "profiles[0]: Object contains unknown field `plugin`"),
