@@ -85,7 +85,8 @@ def read(question: Question) -> Setting | Answer:
             refused.append(Refused(number, str(error)))
     if refused:
         return Answer(refused=refused)
-    return Setting(world, {each.scheduler_name: each for each in found.profiles}, list(found.remarks))
+    remarks = [*found.remarks, *(f"{each.url} is not asked: this is no cluster" for each in found.extenders)]
+    return Setting(world, {each.scheduler_name: each for each in found.profiles}, remarks)
 
 
 def _put(world: World, raw: msgspec.Raw, number: int) -> None:
