@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,9 +109,10 @@ def build(
         on_gone=lambda uid: waiting.reject(uid, "", "the pod is gone"),
     )
     conditions = StatusWriter(leading, watch.pods.store, clock=clock, log=log)
-    events = EventRecorder(
-        api, component=config.scheduler_name, host=socket.gethostname(), clock=clock, log=log
-    )
+    events = {
+        name: EventRecorder(api, component=name, host=socket.gethostname(), clock=clock, log=log)
+        for name in profiles
+    }
     volumes = VolumeBinder(
         leading,
         watch.snapshot,
@@ -167,7 +168,7 @@ class Scheduler:
     api: Api
     watch: ClusterWatch
     conditions: StatusWriter
-    events: EventRecorder
+    events: Mapping[str, EventRecorder]  # of each profile
     loop: SchedulingLoop
     elector: LeaderElector | None  # None: nobody else schedules
     extenders: Extenders
@@ -182,7 +183,7 @@ class Scheduler:
             helpers = [
                 tasks.create_task(self.watch.run(), name="watch"),
                 tasks.create_task(self.conditions.run(), name="conditions"),
-                tasks.create_task(self.events.run(), name="events"),
+                *(tasks.create_task(each.run(), name=f"events-{name}") for name, each in self.events.items()),
             ]
             try:
                 await self.watch.synced()

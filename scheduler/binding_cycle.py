@@ -261,7 +261,7 @@ class BindingCycle:
         self._count("error")
         self._give_back(placed)
         if self._watch.is_there(placed.pod):
-            self._reports.fault(cause_of_pod(placed.pod), problem)
+            self._reports.fault(placed.pod, problem)
 
     def _turn_down(self, placed: Placed, rejected: Stopped) -> None:
         """Free the node, since a plugin does not permit it; the pod waits for what may change the plugin's mind."""

@@ -14,11 +14,9 @@ from typing import Final
 
 from machinery.client.api import Api
 from machinery.client.waiting import event_within
-from machinery.model.causes import cause_of
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
-from machinery.model.resources import PODS
 from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting
 from scheduler.binder import Binder, Outcome, outcome_of
@@ -189,18 +187,18 @@ class SchedulingLoop:
         self._watch.queue.set_failed(item)
         self._log.error("pod_not_judged", pod=item.pod.key, error=error)
         text = str(error) if isinstance(error, PluginFailed) else fault(error)
-        self._reports.fault(cause_of_pod(item.pod), text)
+        self._reports.fault(item.pod, text)
 
     def tell_unreadable(self, pod: Pod, error: Exception) -> None:
         """Report to a pod that it cannot be read, and so not be scheduled; whoever does not lead says nothing."""
         if self._is_running:
-            self._reports.fault(cause_of(PODS, pod), fault(error))
+            self._reports.unreadable(pod, fault(error))
 
     def tell_held(self, pod: PodInfo, failed: PluginFailed) -> None:
         """Report to a pod that a plugin failed on it before it was looked at; whoever does not lead says nothing."""
         self._log.error("plugin_failed", pod=pod.key, error=failed)
         if self._is_running:
-            self._reports.fault(cause_of_pod(pod), str(failed))
+            self._reports.fault(pod, str(failed))
 
     async def _confirm(self) -> None:
         """Ask about pods that were bound and that the watch has not shown on their node since."""

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from machinery.client.events import NORMAL, WARNING, EventRecorder
-from machinery.model.causes import CauseRef
-from machinery.model.k8s.core_v1 import ObjectReference
+from machinery.model.causes import CauseRef, cause_of
+from machinery.model.k8s.core_v1 import ObjectReference, Pod
 from machinery.model.resources import PODS
 from machinery.wire.cause_headers import acting
 from scheduler.core.condition import FAULT, UNSCHEDULABLE
-from scheduler.core.pod import PodInfo
+from scheduler.core.pod import PodInfo, scheduler_of
 from scheduler.status_writer import StatusWriter
 
 
 class Reports:
-    """Tells pods what became of them."""
+    """Tells pods what became of them; `events` are those of each profile, by the scheduler's name that its pods have."""
 
-    def __init__(self, events: EventRecorder, conditions: StatusWriter) -> None:
+    def __init__(self, events: Mapping[str, EventRecorder], conditions: StatusWriter) -> None:
         self._events = events
         self._conditions = conditions
 
     def unschedulable(self, pod: PodInfo, message: str) -> None:
         """Say that a pod gets no node, as things are."""
-        self._failed(cause_of_pod(pod), UNSCHEDULABLE, message)
+        self._failed(cause_of_pod(pod), pod.scheduler_name, UNSCHEDULABLE, message)
 
-    def fault(self, about: CauseRef, message: str) -> None:
+    def fault(self, pod: PodInfo, message: str) -> None:
         """Say that the scheduler, or a plugin, has failed on a pod."""
-        self._failed(about, FAULT, message)
+        self._failed(cause_of_pod(pod), pod.scheduler_name, FAULT, message)
+
+    def unreadable(self, pod: Pod, message: str) -> None:
+        """Say that a pod cannot be read."""
+        self._failed(cause_of(PODS, pod), scheduler_of(pod), FAULT, message)
 
     def bound(self, pod: PodInfo, node: str) -> None:
         """Say where a pod is."""
         text = f"Successfully assigned {pod.key} to {node}"
-        self._events.record(_reference(cause_of_pod(pod)), NORMAL, "Scheduled", text)
+        self._events[pod.scheduler_name].record(_reference(cause_of_pod(pod)), NORMAL, "Scheduled", text)
 
     def drop(self, pod: PodInfo) -> None:
         """Do not write any more that a pod gets no node: it has one."""
         self._conditions.drop(pod)
 
-    def _failed(self, about: CauseRef, reason: str, message: str) -> None:
+    def _failed(self, about: CauseRef, scheduler: str, reason: str, message: str) -> None:
         with acting((about,)):
-            self._events.record(_reference(about), WARNING, "FailedScheduling", message)
+            self._events[scheduler].record(_reference(about), WARNING, "FailedScheduling", message)
         self._conditions.set_unschedulable(about, reason, message)
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from machinery.model.go_numbers import parse_duration
 from machinery.model.k8s.core_v1 import NodeAffinity as AddedAffinity
 from machinery.model.k8s.core_v1 import TopologySpreadConstraint
 from scheduler.core.configured.documents import BadConfiguration, Document, read
+from scheduler.core.devices.allocator import MOST_STEPS, STEPS_IN_A_SECOND
 from scheduler.core.framework import Plugin
+from scheduler.core.plugins.balanced_allocation import NodeResourcesBalancedAllocation
 from scheduler.core.plugins.default_preemption import DefaultPreemption
+from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.plugins.inter_pod_affinity import InterPodAffinity
 from scheduler.core.plugins.node_affinity import NodeAffinity
 from scheduler.core.plugins.node_resources_fit import NodeResourcesFit
@@ -71,6 +75,14 @@ class _Strategy(Document, frozen=True):
     requestedToCapacityRatio: _Ratio | None = None
 
 
+class _BalancedArgs(_Args, kw_only=True, frozen=True):
+    resources: tuple[_Resource, ...] = ()
+
+
+class _DynamicResourcesArgs(_Args, kw_only=True, frozen=True):
+    filterTimeout: str = ""
+
+
 class _NodeResourcesFitArgs(_Args, kw_only=True, frozen=True):
     ignoredResources: tuple[str, ...] = ()
     ignoredResourceGroups: tuple[str, ...] = ()
@@ -91,7 +103,12 @@ def _inter_pod_affinity(args: _InterPodAffinityArgs, where: str) -> Plugin:
 def _volume_binding(args: _VolumeBindingArgs, where: str) -> Plugin:
     within_s = args.bindTimeoutSeconds
     _check(within_s >= 0, f"{where}.bindTimeoutSeconds", within_s, "should be greater than or equal to 0")
-    _check(not args.shape, f"{where}.shape", args.shape, "scoring by capacity is not built in Kubarium")
+    _check(
+        not args.shape,
+        f"{where}.shape",
+        args.shape,
+        "StorageCapacityScoring is alpha in v1.36, off by default, and not built in Kubarium",
+    )
     return VolumeBinding(within_s)
 
 
@@ -129,20 +146,41 @@ def _pod_topology_spread(args: _PodTopologySpreadArgs, where: str) -> Plugin:
 
 def _node_resources_fit(args: _NodeResourcesFitArgs, where: str) -> Plugin:
     strategy, at = args.scoringStrategy, f"{where}.scoringStrategy"
-    resources = tuple(ResourceWeight(each.name, each.weight or 1) for each in strategy.resources) or _BOTH
-    for number, each in enumerate(resources):
-        _check(
-            1 <= each.weight <= 100,
-            f"{at}.resources[{number}].weight",
-            each.weight,
-            "not in valid range [1, 100]",
-        )
+    resources = _resources(strategy.resources, f"{at}.resources") or _BOTH
     shape = _shape(strategy, f"{at}.requestedToCapacityRatio.shape")
     return NodeResourcesFit(
         Strategy(strategy.type, resources, shape),
         frozenset(args.ignoredResources),
         frozenset(args.ignoredResourceGroups),
     )
+
+
+def _resources(given: tuple[_Resource, ...], where: str) -> tuple[ResourceWeight, ...]:
+    resources = tuple(ResourceWeight(each.name, each.weight or 1) for each in given)
+    for number, each in enumerate(resources):
+        at = f"{where}[{number}].weight"
+        _check(1 <= each.weight <= 100, at, each.weight, "not in valid range [1, 100]")
+    return resources
+
+
+def _balanced(args: _BalancedArgs, where: str) -> Plugin:
+    """Return the plugin; weights are checked, and have no effect, as upstream has it."""
+    return NodeResourcesBalancedAllocation(
+        tuple(each.name for each in _resources(args.resources, f"{where}.resources"))
+    )
+
+
+def _dynamic_resources(args: _DynamicResourcesArgs, where: str) -> Plugin:
+    if not args.filterTimeout:
+        return DynamicResources()
+    at = f"{where}.filterTimeout"
+    try:
+        within_s = parse_duration(args.filterTimeout)
+    except ValueError as error:
+        raise BadConfiguration(f"{at}: Invalid value: {args.filterTimeout}: {error}") from error
+    _check(within_s >= 0, at, args.filterTimeout, "must be greater than or equal to zero")
+    steps = round(within_s * STEPS_IN_A_SECOND)
+    return DynamicResources(max(1, min(steps, MOST_STEPS)) if within_s else MOST_STEPS)
 
 
 def _shape(strategy: _Strategy, where: str) -> tuple[tuple[int, int], ...]:
@@ -180,6 +218,8 @@ _BUILDERS: Final[dict[str, tuple[type[Any], Callable[[Any, str], Plugin]]]] = {
     "InterPodAffinity": (_InterPodAffinityArgs, _inter_pod_affinity),
     "VolumeBinding": (_VolumeBindingArgs, _volume_binding),
     "DefaultPreemption": (_DefaultPreemptionArgs, _default_preemption),
+    "NodeResourcesBalancedAllocation": (_BalancedArgs, _balanced),
+    "DynamicResources": (_DynamicResourcesArgs, _dynamic_resources),
 }
 
 

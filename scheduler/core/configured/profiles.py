@@ -160,6 +160,10 @@ def _remarks(found: Configuration) -> tuple[str, ...]:
         remarks.append(_NO_SAMPLE)
     if any(each.name == "DefaultPreemption" for profile in found.profiles for each in profile.pluginConfig):
         remarks.append("the arguments of DefaultPreemption have no effect: preemption is not built")
+    if any("filterTimeout" in each.args for profile in found.profiles for each in profile.pluginConfig):
+        remarks.append(
+            "filterTimeout of DynamicResources counts as devices that are tried, 200 in a millisecond, 10,000 at most"
+        )
     return tuple(remarks)
 
 

@@ -22,6 +22,7 @@ from scheduler.core.devices.asking import Asked, Asking, Constraint
 from scheduler.core.devices.pools import CounterId, Device, DeviceId, NodePool, Pool, PoolId
 
 MOST_STEPS: Final = 10_000  # devices that are tried for one node: about 50 ms
+STEPS_IN_A_SECOND: Final = 200_000
 TIMED_OUT: Final = "timed out trying to allocate devices"
 _BARRING: Final = frozenset({"NoSchedule", "NoExecute"})
 
@@ -44,6 +45,7 @@ class Supply:
     pools: Sequence[NodePool]
     taken: Container[DeviceId]
     selects: Callable[[Asked, Device], bool]  # by the class and the request; raises AllocationError
+    most_steps: int = MOST_STEPS  # devices that are tried
 
 
 def allocate(claims: Sequence[Asking], supply: Supply) -> list[list[Given]] | None:
@@ -138,7 +140,7 @@ class _Search:
     def _give(self, claim: int, asked: Asked, pool: Pool, device: Device) -> bool:
         """Assign a device to a request, if nothing speaks against it."""
         self._steps += 1
-        if self._steps > MOST_STEPS:
+        if self._steps > self.supply.most_steps:
             raise AllocationError(TIMED_OUT)
         if not self._is_free(claim, asked, device) or not tolerates(asked.tolerations, device.taints):
             return False

@@ -16,7 +16,7 @@ from machinery.model.k8s.core_v1 import NodeSelector
 from machinery.model.k8s.resource_v1 import AllocationResult, ResourceClaim
 from machinery.model.placement import matches_term
 from scheduler.core.devices import of_pod
-from scheduler.core.devices.allocator import AllocationError, Given, Supply, allocate
+from scheduler.core.devices.allocator import MOST_STEPS, AllocationError, Given, Supply, allocate
 from scheduler.core.devices.asking import Asked, Asking, read_spec
 from scheduler.core.devices.inventory import Devices
 from scheduler.core.devices.pools import Device
@@ -48,6 +48,7 @@ class DeviceFilter:
     asking: tuple[Asking, ...] = field(compare=False)  # of the claims without devices
     reached: tuple[NodeSelector, ...] = field(compare=False)  # the nodes of the devices of the others
     devices: Devices = field(compare=False)
+    most_steps: int = field(default=MOST_STEPS, compare=False)
 
     def rejection(self, node: NodeInfo) -> Rejection | None:
         """Return why a node cannot have the pod with its devices, None where it can."""
@@ -74,7 +75,7 @@ class DeviceFilter:
 
     def _allocate(self, node: NodeInfo) -> list[list[Given]] | None:
         pools = self.devices.pools.of_node(node.name, node.labels)
-        return allocate(self.asking, Supply(pools, self.devices.taken, self._selects))
+        return allocate(self.asking, Supply(pools, self.devices.taken, self._selects, self.most_steps))
 
     def _selects(self, asked: Asked, device: Device) -> bool:
         selectors, class_ = self.devices.selectors, self.devices.classes[asked.class_name]
@@ -90,8 +91,8 @@ class DeviceFilter:
             raise AllocationError(f"request {asked.name}: {problem}") from problem
 
 
-def look_at_devices(pod: PodInfo, devices: Devices) -> DeviceFilter | Stopped:
-    """Return what judges nodes by the devices of a pod with claims."""
+def look_at_devices(pod: PodInfo, devices: Devices, most_steps: int = MOST_STEPS) -> DeviceFilter | Stopped:
+    """Return what judges nodes by the devices of a pod with claims, trying so many devices for each node."""
     if missing := of_pod.missing_claim(pod, devices):
         return Stopped(of_pod.NAME, missing)
     form: list[bytes] = []
@@ -109,7 +110,7 @@ def look_at_devices(pod: PodInfo, devices: Devices) -> DeviceFilter | Stopped:
             form.append(msgspec.json.encode(allocation.nodeSelector))
         if why := of_pod.stopped(pod, claim, asked, devices):
             return Stopped(of_pod.NAME, why)
-    return DeviceFilter(tuple(form), devices.version, tuple(asking), tuple(reached), devices)
+    return DeviceFilter(tuple(form), devices.version, tuple(asking), tuple(reached), devices, most_steps)
 
 
 def to_deallocate(

@@ -10,6 +10,7 @@ from typing import Final
 from machinery.model.k8s.resource_v1 import ResourceClaim
 from scheduler.core import messages
 from scheduler.core.cluster_events import OF_DEVICES, ClusterEvent
+from scheduler.core.devices.allocator import MOST_STEPS
 from scheduler.core.devices.filter import DeviceFilter, PodDevices, look_at_devices, to_deallocate
 from scheduler.core.devices.of_pod import NAME, missing_claim
 from scheduler.core.framework import Filter, Plugin, Remedy, Verdicts
@@ -24,13 +25,16 @@ STILL_NOT: Final = "still not schedulable"
 
 
 class DynamicResources(Plugin):
-    """Filters nodes by the devices that can be had there, and reserves them."""
+    """Filters nodes by the devices that can be had there, and reserves them; so many are tried for each node."""
 
     name = NAME
     helped_by = (
         frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_LABELS, ClusterEvent.NODE_TAINTS}) | OF_DEVICES
     )
     releases = frozenset({ClusterEvent.DEVICE_CLAIM})
+
+    def __init__(self, most_steps: int = MOST_STEPS) -> None:
+        self._most_steps = most_steps
 
     def asks_each(self, needs: Needs) -> bool:
         """Whether a pod may have claims of devices."""
@@ -43,7 +47,9 @@ class DynamicResources(Plugin):
 
     def need(self, pod: PodInfo, snapshot: Snapshot) -> DeviceFilter | Stopped | None:
         """Return what is asked for; with a claim that is not right no node can take the pod."""
-        return look_at_devices(pod, snapshot.devices) if pod.device_claims else None
+        if not pod.device_claims:
+            return None
+        return look_at_devices(pod, snapshot.devices, self._most_steps)
 
     def filter(self, need: DeviceFilter, snapshot: Snapshot) -> Filter:
         """Return the filter."""

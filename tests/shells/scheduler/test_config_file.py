@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from machinery.model.log import SILENT
-from machinery.model.resources import NODES, PODS
+from machinery.model.resources import EVENTS, NODES, PODS
 from machinery.process.config import ConfigError
 from machinery.process.metrics import Metrics
 from scheduler.app import build
@@ -89,4 +89,9 @@ profiles:
         found = [await server.user.get(PODS, each.metadata.name, namespace="default") for each in asked]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        events = (await server.user.list(EVENTS)).items
     assert [each.spec.nodeName for each in found] == ["used", "empty", ""]
+    assert {each.involvedObject.name: each.source.component for each in events} == {
+        "packed": "packing",
+        "spread": "default-scheduler",
+    }

@@ -213,6 +213,18 @@ profiles:
             "args.scoringStrategy.requestedToCapacityRatio.shape: Invalid value: []: at least one point",
         ),
         (
+            "profiles: [{pluginConfig: [{name: NodeResourcesBalancedAllocation, args: {resources: [{name: cpu, weight: 101}]}}]}]",
+            "profiles[0].pluginConfig[0].args.resources[0].weight: Invalid value: 101: not in valid range [1, 100]",
+        ),
+        (
+            "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: -1s}}]}]",
+            "profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: -1s: must be greater than or equal to zero",
+        ),
+        (
+            "profiles: [{pluginConfig: [{name: VolumeBinding, args: {shape: [{utilization: 0, score: 0}]}}]}]",
+            "StorageCapacityScoring is alpha in v1.36, off by default, and not built in Kubarium",
+        ),
+        (
             "profiles: [{pluginConfig: [{name: VolumeBinding, args: {bindTimeoutSeconds: -1}}]}]",
             "args.bindTimeoutSeconds: Invalid value: -1",
         ),
@@ -341,3 +353,36 @@ def test_a_shape_is_a_broken_line():
     """Flat before its first and after its last point; between two, divided as integers are."""
     shape = ((10, 0), (50, 100), (90, 30))
     assert [on_line(shape, used) for used in (0, 10, 11, 50, 51, 90, 100)] == [0, 0, 2, 100, 99, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("resources", "requests", "expected"),
+    [
+        ("[{name: cpu}, {name: memory}]", {"cpu": "2", "memory": "1Gi"}, 87),  # shares of 50 and 25
+        ("[{name: cpu}, {name: memory}, {name: a.b/c}]", {"cpu": "2", "memory": "1Gi", "a.b/c": "4"}, 68),
+        ("[{name: cpu}, {name: memory}, {name: a.b/c}]", {"cpu": "2", "memory": "1Gi"}, 87),
+        ("[{name: cpu}]", {"cpu": "2"}, 100),
+        ("[{name: a.b/c}]", {"cpu": "2"}, 0),  # it requests nothing of that: the plugin says nothing
+    ],
+)
+def test_balance_is_looked_for_in_the_resources_that_are_named(resources, requests, expected):
+    """By the standard deviation of the shares that are used."""
+    found = profile(
+        "plugins: {score: {disabled: [{name: '*'}], enabled: [{name: NodeResourcesBalancedAllocation}]}}\n"
+        f"pluginConfig:\n- name: NodeResourcesBalancedAllocation\n  args: {{resources: {resources}}}"
+    )
+    cards = changed(
+        node(cpu="4", memory="4Gi"),
+        status__allocatable={"cpu": "4", "memory": "4Gi", "pods": "9", "a.b/c": "4"},
+    )
+    assert world_of(found, cards).scores(pod(requests=requests)) == {"node-1": expected}
+
+
+def test_a_time_limit_of_the_search_for_devices_counts_as_tries():
+    """Since what decides reads no clock; and says so."""
+    found = read("profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: 5ms}}]}]")
+    [plugin] = [each for each in found.profiles[0].plugins if each.name == "DynamicResources"]
+    assert plugin._most_steps == 1000
+    assert found.remarks == (
+        "filterTimeout of DynamicResources counts as devices that are tried, 200 in a millisecond, 10,000 at most",
+    )
