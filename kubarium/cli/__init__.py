@@ -294,6 +294,13 @@ def _simulate(sub: argparse.ArgumentParser) -> None:
         help="write the state down, for --cluster; without --pods that is all",
     )  # fmt: skip
     sub.add_argument(
+        "--html", default="", metavar="FILE",
+        help="draw it: a page with the nodes as boxes, before and after, and who was left without one",
+    )  # fmt: skip
+    sub.add_argument(
+        "--title", default="Simulation", metavar="TEXT", help="of that page (default: Simulation)"
+    )
+    sub.add_argument(
         "--seed", type=_count, default=0, metavar="N",
         help="of what chooses among nodes with the same score (default: 0); the same seed has the same result",
     )  # fmt: skip

@@ -32,6 +32,10 @@ def simulate(options: argparse.Namespace) -> int:
         if not pods:
             return 0
     found = simulate_items(known, pods, config=config, seed=options.seed)
+    if options.html:
+        from kubarium.core.simulating.picture import picture
+
+        files.write(options.html, picture(found, options.title))
     print(json.dumps(found.document(), indent=2) if options.output == "json" else _text(found))
     return 1 if found.left else 0
 

@@ -30,6 +30,20 @@ def read_file(path: str, namespace: str = "default") -> list[Item]:
         raise KubariumError(str(error)) from error
 
 
+def write(path: str, text: str) -> None:
+    """Write a file; what was there stays whole until the new one is.
+
+    Raises:
+        KubariumError: it cannot be written.
+    """
+    new = Path(f"{path}.new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        raise KubariumError(f"{path}: {error.strerror or error}") from error
+
+
 def _documents(path: str, text: str) -> list[Any]:
     if text.lstrip().startswith("{"):
         try:

@@ -49,7 +49,9 @@ def simulate_items(
         KubariumError: one of them makes no sense; the message says where it stands.
     """
     items, remarks = together(state, pods)
-    return simulation_of(checked(ask(question_of(items, config, seed)), items), seed, remarks)
+    found = checked(ask(question_of(items, config, seed)), items)
+    groups = {number: _owner(each) for number, each in enumerate(items) if each.kind == "Pod"}
+    return simulation_of(found, seed, remarks, groups)
 
 
 def explain_items(state: Sequence[Item], namespace: str, name: str, *, config: str = "") -> Explanation:
@@ -107,6 +109,13 @@ def checked(answer: Answer, items: Sequence[Item]) -> Answer:
         more = f"\n… and {len(found) - 10} more" if len(found) > 10 else ""
         raise KubariumError("\n".join(found[:10]) + more)
     return answer
+
+
+def _owner(pod: Item) -> str:
+    """Return the name of what a pod belongs to; its own where it stands alone."""
+    meta = pod.obj["metadata"]
+    owners = meta.get("ownerReferences") or [meta]
+    return str(owners[0].get("name", ""))
 
 
 def _node(item: Item) -> Node:

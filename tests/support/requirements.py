@@ -114,6 +114,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "docker-registry": _program("docker-registry"),
     "haproxy": _program("haproxy"),
     "npm": _program("npm"),
+    "chromium": _program("chromium"),
     **{shell: _program(shell) for shell in ("bash", "zsh", "fish")},
     "root": _root,
     "cgroups": _cgroups,

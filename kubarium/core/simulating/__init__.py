@@ -7,5 +7,6 @@ quantities   amounts that are none, by their fields
 findings     the question that the scheduler's program is asked, and its answer
 report       what came of it, for people and for programs
 explained    an explanation of one pod, likewise
+picture      the same as a page of HTML, which looks as `style` says
 amounts      how people write amounts
 """

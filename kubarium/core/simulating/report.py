@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ class Simulation:
     after: Sequence[NodeUse]
     running: Sequence[PodOn]  # pods that had a node already
     remarks: Sequence[str] = field(default=())
+    groups: Mapping[int, str] = field(default_factory=dict)  # by a pod's number: what it belongs to
 
     @property
     def placed(self) -> list[Placement]:
@@ -98,10 +99,18 @@ class Simulation:
         return sorted(name for name in found if "/" in name)
 
 
-def simulation_of(answer: Answer, seed: int, remarks: Sequence[str] = ()) -> Simulation:
+def simulation_of(
+    answer: Answer, seed: int, remarks: Sequence[str] = (), groups: Mapping[int, str] | None = None
+) -> Simulation:
     """Return what an answer says."""
     return Simulation(
-        seed, answer.placements, answer.before, answer.after, answer.running, (*remarks, *answer.remarks)
+        seed,
+        answer.placements,
+        answer.before,
+        answer.after,
+        answer.running,
+        (*remarks, *answer.remarks),
+        groups or {},
     )
 
 
