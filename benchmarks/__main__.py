@@ -17,6 +17,8 @@ NAMES = (
     "rest_front",
     "rpc",
     "scheduler_decisions",
+    "scheduler_growth",
+    "scheduler_size",
     "proxy",
     "service_path",
     "dns",

@@ -25,6 +25,7 @@ from apiserver.registry import Registry
 from apiserver.request import (
     DeleteOptions,
     ListOptions,
+    ListReply,
     ObjectReply,
     Part,
     Request,
@@ -136,6 +137,14 @@ class Resources:
 
     async def List(self, call: pb.ListRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Read a collection, or a page of it."""
+        return await frames.object_list(await self._list(call, context))
+
+    async def ListInParts(self, call: pb.ListRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
+        """Read a collection that is too large for one message."""
+        for part in frames.list_parts(await self._list(call, context)):
+            yield part
+
+    async def _list(self, call: pb.ListRequest, context: Any) -> ListReply:
         selection = ListOptions(
             label_selector=call.label_selector,
             field_selector=call.field_selector,
@@ -145,7 +154,7 @@ class Resources:
             resource_version_match=call.resource_version_match,
         )
         request = await self._admitted("list", call, context, selection=selection)
-        return await frames.object_list(await self._serving(request).list(request))
+        return await self._serving(request).list(request)
 
     async def Watch(self, call: pb.WatchRequest, context: Any) -> AsyncIterator[bytes]:  # noqa: N802 - the proto's name
         """Follow a collection; the first message, maybe empty, says that the watch is established."""
@@ -215,7 +224,9 @@ class Resources:
         selection = ListOptions(label_selector=call.label_selector, field_selector=call.field_selector)
         request = await self._admitted("deletecollection", call, context, selection=selection)
         request = structs.replace(request, deleting=_deleting(call.options))
-        return await frames.object_list(await self._serving(request).delete_collection(request))
+        return await frames.object_list(
+            frames.deleted(await self._serving(request).delete_collection(request))
+        )
 
     async def Discover(self, call: pb.DiscoverRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Say what a version of a group serves."""

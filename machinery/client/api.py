@@ -129,10 +129,10 @@ class Api:
             limit=limit,
             continue_=continue_,
             resource_version=resource_version,
+            read=lambda item: objects.decode(item, resource.type),
         )
         page = await self._transport.page(request, timeout_s)
-        items = [objects.decode(item, resource.type) for item in page.items]
-        return Listing(items, page.revision, page.continue_)
+        return Listing([*page.items], page.revision, page.continue_)
 
     async def discover(
         self, group: str, version: str, *, timeout_s: float = CALL_TIMEOUT_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
@@ -14,7 +15,7 @@ from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls, RenewableTls
 from machinery.client.transport import ApiRequest, Method, Page, raise_status, read_event
 from machinery.model.clock import Clock
-from machinery.model.errors import Unavailable
+from machinery.model.errors import TooLarge, Unavailable
 from machinery.model.log import SILENT, EventLog
 from machinery.model.requests import DeleteOptions, EventType, PatchType, WatchEvent
 from machinery.model.resources import KubeObject
@@ -76,6 +77,7 @@ class GrpcTransport:
         self._caller = caller
         self._stub = Stub(channel, SERVICE, SERVICE_PATH)
         self.answered_by = ""
+        self._large: set[str] = set()  # resources whose lists were too large for one message
         self._is_known = False  # whether `answered_by` holds; another may answer after every error
 
     async def reach(self, timeout_s: float) -> float:
@@ -107,8 +109,30 @@ class GrpcTransport:
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
-        reply = await self._unary(request, timeout_s)
-        return Page([item.json for item in reply.items], reply.revision, getattr(reply, "continue"))
+        if request.method != "List":
+            return _page(await self._unary(request, timeout_s), request)
+        if str(request.resource) not in self._large:
+            try:
+                return _page(await self._unary(request, timeout_s), request)
+            except TooLarge:
+                self._large.add(str(request.resource))
+        return await self._in_parts(request, timeout_s)
+
+    async def _in_parts(self, request: ApiRequest, timeout_s: float) -> Page:
+        """Return the answer to a List that is too large for one message, each part read before the next one comes."""
+        metadata = request_metadata(self._caller)
+        with self._errors():
+            call = self._stub.ListInParts(
+                _message(request, self._caller), timeout=timeout_s, metadata=metadata
+            )
+            try:
+                pages = [_page(part, request) async for part in call]
+            finally:
+                call.cancel()
+        if not pages:
+            raise Unavailable("the apiserver ended a list before it began")
+        items = list(chain.from_iterable(page.items for page in pages))
+        return pages[0]._replace(items=items, size_bytes=sum(page.size_bytes for page in pages))
 
     async def stream(self, request: ApiRequest, type_: type[T]) -> AsyncIterator[list[WatchEvent[T]]]:
         """Yield the batches of a Watch; the stream is cancelled when this is closed.
@@ -151,6 +175,15 @@ class GrpcTransport:
         except RpcError as error:
             self._is_known = False
             raise from_own_rpc(error) from error
+
+
+def _page(reply: pb.ObjectList, request: ApiRequest) -> Page:
+    items, size_bytes = [], 0
+    for item in reply.items:
+        json = item.json
+        size_bytes += len(json)
+        items.append(request.read(json))
+    return Page(items, reply.revision, getattr(reply, "continue"), size_bytes)
 
 
 def _message(request: ApiRequest, caller: str) -> Any:

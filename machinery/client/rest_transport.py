@@ -168,10 +168,12 @@ class RestTransport:
         if request.each:
             slots = asyncio.Semaphore(_PARTS_AT_ONCE)
             parts = (self._create(request, new, timeout_s, slots) for new in request.each)
-            return Page(await asyncio.gather(*parts), 0, "")
+            found = await asyncio.gather(*parts)
+            return Page(found, 0, "", sum(map(len, found)))
         page = objects.decode(await self.call(request, timeout_s), _Page)
         items = [bytes(item) for item in page.items or ()]
-        return Page(items, read_revision(page.metadata.resourceVersion), page.metadata.continue_)
+        size_bytes, revision = sum(map(len, items)), read_revision(page.metadata.resourceVersion)
+        return Page([request.read(item) for item in items], revision, page.metadata.continue_, size_bytes)
 
     async def _create(
         self, request: ApiRequest, new: New, timeout_s: float, slots: asyncio.Semaphore

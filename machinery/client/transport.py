@@ -7,7 +7,7 @@ Whatever stands between (a list of servers, a test that spoils calls) implements
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -64,6 +64,9 @@ class ApiRequest(NamedTuple):
     query: tuple[
         tuple[str, str], ...
     ] = ()  # Get only: what else stands in the URL, for another server than the apiserver
+    read: Callable[[bytes], Any] = (
+        bytes  # List only: what is made of each item as it comes, so that no two lists are held
+    )
     fence: Fence | None = None  # of a write: refused with Deposed once the lease says otherwise
 
     @property
@@ -73,11 +76,12 @@ class ApiRequest(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of a collection, its items as they came."""
+    """A page of a collection, its items as they came, or as the request had them read."""
 
-    items: Sequence[bytes]
+    items: Sequence[Any]
     revision: int
     continue_: str  # "" on the last page
+    size_bytes: int  # of the items, as they came
 
 
 def _body(request: ApiRequest) -> bytes:
@@ -87,7 +91,7 @@ def _body(request: ApiRequest) -> bytes:
 def _measured(answer: bytes | Page) -> Measured:
     if isinstance(answer, bytes):
         return Measured(size=len(answer))
-    return Measured(answer.revision, sum(map(len, answer.items)))
+    return Measured(answer.revision, answer.size_bytes)
 
 
 READING: Final = Reading(lambda request: request.about, _body, _measured)

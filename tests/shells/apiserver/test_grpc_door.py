@@ -31,6 +31,24 @@ async def test_a_body_over_the_limit_is_refused_as_at_the_rest_door(pki: Pki, si
         await api.aclose()
 
 
+async def test_a_list_that_is_larger_than_a_message_is_read_all_the_same(pki: Pki) -> None:
+    """At one revision, with what was there; a collection of that size is deleted as any other."""
+    async with serving(pki) as served:
+        api = served.connect("grpc")
+        for number in range(6):
+            await api.create(kinds.CONFIG_MAPS, config_map(f"m{number}", data={"key": "x" * 800_000}))
+        for _ in range(2):  # the second time it is known to be large
+            found = await api.list(kinds.CONFIG_MAPS, Selection("default"))
+            assert [each.metadata.name for each in found.items] == [f"m{number}" for number in range(6)]
+            assert {len(each.data["key"]) for each in found.items} == {800_000}
+            assert found.revision
+        page = await api.list(kinds.CONFIG_MAPS, Selection("default"), limit=4)
+        assert (len(page.items), bool(page.continue_)) == (4, True)
+        await api.delete_collection(kinds.CONFIG_MAPS, Selection("default"))
+        assert not (await api.list(kinds.CONFIG_MAPS, Selection("default"))).items
+        await api.aclose()
+
+
 async def test_bytes_that_are_no_message_are_a_bad_request(pki: Pki) -> None:
     """INVALID_ARGUMENT, and the door goes on."""
     async with serving(pki) as served:

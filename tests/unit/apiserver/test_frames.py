@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apiserver.request import ListReply, ObjectReply, SharedBatch, SharedEvent, SharedItems
 from apiserver.services import frames
+from machinery.model.errors import TooLarge
 from machinery.model.requests import EventType
 from machinery.wire.resources import messages as pb
 from tests.support.examples import examples
@@ -43,11 +45,27 @@ def test_a_list_is_read_as_it_was_meant(items: list[ObjectReply], revision: int,
 
 def test_a_long_list_is_read_as_it_was_meant() -> None:
     """It is written in parts, with turns for others between them."""
-    items = [ObjectReply(b"%d" % number * 700_000, f"uid-{number}", number) for number in range(1, 8)]
+    items = [ObjectReply(b"%d" % number * 500_000, f"uid-{number}", number) for number in range(1, 8)]
     shared = SharedItems(items)
     for _ in range(3):  # the second time it is kept, unless it is too large for that
         read = pb.ObjectList.FromString(asyncio.run(frames.object_list(ListReply("v1", "Pod", shared, 9))))
         assert list(read.items) == list(map(_object, items))
+
+
+def test_a_list_that_is_too_large_for_one_message_comes_in_parts() -> None:
+    """Together they are what it was meant as; who asks for it in one is told what to do."""
+    items = [ObjectReply(b"%d" % number * 700_000, f"uid-{number}", number) for number in range(1, 8)]
+    reply = ListReply("v1", "Pod", SharedItems(items), 9, "more", 3)
+    with pytest.raises(
+        TooLarge, match=r"the list of 7 Pod objects has 4900000 bytes of JSON, .* read it by pages"
+    ):
+        asyncio.run(frames.object_list(reply))
+    parts = list(frames.list_parts(reply))
+    read = pb.ObjectList.FromString(b"".join(parts))
+    assert (list(read.items), read.revision, read.remaining_item_count) == (list(map(_object, items)), 9, 3)
+    assert max(map(len, parts)) < frames.LARGEST_LIST
+    assert frames.deleted(reply).items[:] == ()
+    assert frames.deleted(reply).revision == 9
 
 
 @examples(100)
