@@ -65,7 +65,7 @@ class EventBatches:
             items = page.items[place : place + len(waiting.each)]
             place += len(waiting.each)
             if not waiting.answer.done():  # its kubelet has ended
-                waiting.answer.set_result(Page(items, page.revision, ""))
+                waiting.answer.set_result(Page(items, page.revision, "", sum(map(len, items))))
 
 
 def _portions(waiting: Sequence[_Waiting]) -> list[list[_Waiting]]:

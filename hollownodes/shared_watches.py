@@ -24,7 +24,6 @@ from machinery.model.log import EventLog
 from machinery.model.requests import EventType, Selection, WatchEvent, revision_of
 from machinery.model.resources import NODES, PODS, KubeObject, Resource
 from machinery.model.store import Key, key_of
-from machinery.wire import objects
 
 _REMEMBERED: Final = 10_000  # events of a collection, for who has listed and does not watch yet
 _BACKLOG: Final = 10_000  # events that one watch may lag behind
@@ -166,8 +165,8 @@ class _Collection:
     async def page(self, part: str, timeout_s: float) -> Page:
         if not await event_within(self._synced, self._clock, self._clock.timescale.cluster(timeout_s)):
             raise DeadlineExceeded(f"{self._place.resource.plural} could not be listed in time")
-        items = [objects.encode(obj) for obj in self._parts.get(part, {}).values()]
-        return Page(items, self._revision, "")
+        found = self._parts.get(part, {}).values()  # what the request would have read of them again
+        return Page([*found], self._revision, "", 0)
 
     async def stream(self, part: str, since: int) -> AsyncIterator[Sequence[WatchEvent[Any]]]:
         if since < self._floor:
