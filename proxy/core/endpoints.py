@@ -185,6 +185,8 @@ def _plan_port(
 
 def _readable(backends: list[Backend], family: Family) -> list[Backend]:
     """Return the backends whose addresses are of a family, these in their one form."""
+    if all(family.read(backend.ip) == backend.ip for backend in backends):
+        return backends
     read = [(backend, family.read(backend.ip)) for backend in backends]
     return [backend if backend.ip == ip else replace(backend, ip=ip) for backend, ip in read if ip]
 

@@ -135,7 +135,7 @@ def _checked(found: _Matched, *, is_so: bool) -> _Matched:
 
 def _is_own(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
     address = walk.packet.source if taken[1] == "s" else walk.packet.destination
-    return _checked(found, is_so=address in walk.packet.own or address.startswith("127."))
+    return _checked(found, is_so=address in walk.packet.own or address.startswith("127.") or address == "::1")
 
 
 def _is_in(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched:
@@ -176,7 +176,11 @@ def _sent_to_one(walk: _Walk, found: _Matched, taken: re.Match[str]) -> _Matched
     assert taken[2] == walk.packet.protocol
     address = f"{walk.packet.destination} . " if taken[1] else ""
     places = [Item(taken[4], f"{address}{walk.packet.port} . {number}") for number in range(int(taken[3]))]
-    return _Matched(tuple(f"to {walk.table[place].replace(' . ', ':')}" for place in places), found.marks)
+    return _Matched(tuple(f"to {_end(*walk.table[place].split(' . '))}" for place in places), found.marks)
+
+
+def _end(address: str, port: str) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _stays(_walk: _Walk, found: _Matched, _taken: re.Match[str]) -> _Matched:
@@ -185,20 +189,20 @@ def _stays(_walk: _Walk, found: _Matched, _taken: re.Match[str]) -> _Matched:
 
 _STATEMENTS: Final[tuple[tuple[str, _Read], ...]] = (
     (r"fib ([sd])addr type local", _is_own),
-    (r"ip ([sd])addr (!= )?(@affinity-\S+)", lambda _w, found, _t: _Matched(found.verdicts, found.marks, is_chance=True)),
-    (r"ip ([sd])addr (!= )?([@\d]\S*)", _is_in),
+    (r"ip6? ([sd])addr (!= )?(@affinity-\S+)", lambda _w, found, _t: _Matched(found.verdicts, found.marks, is_chance=True)),
+    (r"ip6? ([sd])addr (!= )?((?:@|::|[\da-f]+[.:])\S*)", _is_in),
     (r"meta mark set meta mark or 0x4000", lambda _w, found, _t: _Matched(found.verdicts, marks=True)),
-    (r"(ip daddr \. )?meta l4proto \. th dport vmap @(\S+)", _looked_up),
-    (r"dnat to (ip daddr \. )?(\w+) dport \. numgen random mod (\d+) map @(\S+)", _sent_to_one),
-    (r"update @\S+ \{ ip saddr timeout \d+s \}", _stays),
+    (r"(ip6? daddr \. )?meta l4proto \. th dport vmap @(\S+)", _looked_up),
+    (r"dnat to (ip6? daddr \. )?(\w+) dport \. numgen random mod (\d+) map @(\S+)", _sent_to_one),
+    (r"update @\S+ \{ ip6? saddr timeout \d+s \}", _stays),
     (r"numgen random mod \d+ 0", lambda _w, found, _t: _Matched(found.verdicts, found.marks, is_chance=True)),
     (r"meta l4proto (\w+)", lambda walk, found, taken: _checked(found, is_so=taken[1] == walk.packet.protocol)),
-    (r"dnat (to) (\d\S+)", lambda _w, found, taken: _Matched((f"to {taken[2]}",), found.marks, found.is_chance)),
+    (r"dnat (to) ([\d\[]\S+)", lambda _w, found, taken: _Matched((f"to {taken[2]}",), found.marks, found.is_chance)),
     (r"(goto|jump) (\S+)", lambda _w, found, taken: _Matched((taken[0].strip(),), found.marks, found.is_chance)),
     (r"ct state established,related", lambda _w, found, _t: _checked(found, is_so=False)),
-    (r"ip saddr \. ip daddr @(\S+)", _is_pair),
-    (r"ip ([sd])addr vmap @(\S+)", _led_by),
-    (r"ip daddr \. (\w+) dport @(\S+)", _is_named_port),
+    (r"ip6? saddr \. ip6? daddr @(\S+)", _is_pair),
+    (r"ip6? ([sd])addr vmap @(\S+)", _led_by),
+    (r"ip6? daddr \. (\w+) dport @(\S+)", _is_named_port),
     (r"(\w+) dport (\d\S*|\{ [^}]* \})", _is_port),
     (r"drop|return|accept", lambda _w, found, taken: _Matched((taken[0].strip(),), found.marks, found.is_chance)),
 )  # fmt: skip

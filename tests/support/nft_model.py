@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from proxy.core.table import TABLE, Present, is_affinity
+from proxy.core.table import NAME, Present, is_affinity
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _COMMAND = re.compile(
-    rf"(?P<verb>add|delete|flush) (?P<kind>\w+) {re.escape(TABLE)}(?: (?P<name>\S+)(?: (?P<rest>.+))?)?"
+    rf"(?P<verb>add|delete|flush) (?P<kind>\w+) ip6? {re.escape(NAME)}(?: (?P<name>\S+)(?: (?P<rest>.+))?)?"
 )
 _BLOCK = re.compile(r"  (?P<kind>chain|set|map) (?P<name>\S+) \{\n(?P<body>(?:    .*\n)*)  \}\n")
 _ELEMENTS = re.compile(r"elements = \{ (.*) \}")
@@ -39,10 +39,10 @@ class NftModel:
     def run(self, transaction: str) -> None:
         """Run a transaction as a whole, or raise `RefusedError`."""
         after = copy.deepcopy(self)
-        commands, _, block = transaction.partition(f"\ntable {TABLE} {{\n")
+        commands, *blocks = re.split(rf"\ntable ip6? {NAME} \{{\n", transaction)
         for command in commands.splitlines():
             after._command(command)
-        after._block(block)
+        after._block("".join(blocks))
         self.chains, self.declarations, self.elements = after.chains, after.declarations, after.elements
         self.commands += len(commands.splitlines())
 

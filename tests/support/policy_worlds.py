@@ -20,9 +20,11 @@ from machinery.model.network_policies import (
     judge,
     policy_of,
 )
+from proxy.core.families import V4, V6, Family
 from proxy.core.merged import Merged
 from proxy.core.policies import Policies
 from proxy.core.table import Item
+from tests.support.families import both, of_family
 from tests.support.filter_walk import Packet, is_forwarded
 
 NODES = ("node-1", "node-2")
@@ -46,6 +48,7 @@ class PolicyWorld:
     """What there is; each step changes one thing and says what."""
 
     rng: Random
+    family: Family = V4  # whose packets are meant; pods have addresses of both
     policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
     pods: dict[tuple[str, str], PolicyPod] = field(default_factory=dict)
     labels: dict[str, Labels] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class PolicyWorld:
 
     def fresh(self, node: str) -> Merged[Item, str]:
         """Return a node's table, made at once from what there is now."""
-        table, policies = new_policies(node)
+        table, policies = new_policies(node, self.family)
         for name, labels in self.labels.items():
             policies.put_namespace(name, labels)
         for policy_key, policy in self.policies.items():
@@ -96,8 +99,11 @@ class PolicyWorld:
     def differences(self, tables: Mapping[str, Mapping[Item, str]], times: int) -> Iterator[str]:
         """Compare what the rules do to some random connections, and to all to the process, with what the documentation says."""
         parties = [
-            *(Party(ip, pod) for pod in self.pods.values() for ip in pod.ips),
-            *(Party(ip, processes=self.processes if ip == OUTSIDE[1] else ()) for ip in OUTSIDE),
+            *(Party(ip, pod) for pod in self.pods.values() for ip in filter(self.family.read, pod.ips)),
+            *(
+                Party(of_family(ip, self.family), processes=self.processes if ip == OUTSIDE[1] else ())
+                for ip in OUTSIDE
+            ),
         ]
         asked = [
             *(
@@ -130,7 +136,7 @@ class PolicyWorld:
             namespace,
             name,
             self.random_labels(),
-            (ip,),
+            (of_family(ip, self.family),) if not node else tuple(both([ip])),
             node,
             tuple(NamedPort(*self.rng.choice(PORTS)[:1], each, self.rng.choice((80, 81))) for each in names),
         )
@@ -156,12 +162,15 @@ class PolicyWorld:
         if kind == 0:
             block = self.rng.choice(_BLOCKS)
             parts = _PARTS.get(block, ())
-            return {
-                "ipBlock": {
-                    "cidr": block,
-                    "except": self.rng.sample(parts, self.rng.randrange(len(parts) + 1)),
-                }
-            }
+            chosen = self.rng.sample(parts, self.rng.randrange(len(parts) + 1))
+            if ":" not in block:
+                block, chosen = (
+                    of_family(block, self.family),
+                    [of_family(each, self.family) for each in chosen],
+                )
+            elif self.family is V6:
+                block = "192.0.2.0/24"  # of the other family
+            return {"ipBlock": {"cidr": block, "except": chosen}}
         return {
             **({"podSelector": self._selector()} if kind != 1 else {}),
             **({"namespaceSelector": self._selector()} if kind != 2 else {}),
@@ -195,11 +204,11 @@ class PolicyWorld:
         return {key: self.rng.choice("xy") for key in "ab" if self.rng.random() < 0.6}
 
 
-def new_policies(node: str) -> tuple[Merged[Item, str], Policies]:
+def new_policies(node: str, family: Family = V4) -> tuple[Merged[Item, str], Policies]:
     """Return the empty table of a node, and what writes into it."""
     table: Merged[Item, str] = Merged()
-    policies = Policies(table, node)
-    policies.set_range(NODE_RANGES[node])
+    policies = Policies(table, node, family)
+    policies.set_range(of_family(NODE_RANGES[node], family))
     return table, policies
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
 
 from machinery.model.k8s.core_v1 import Service, ServicePort
 from machinery.model.k8s.discovery_v1 import Endpoint, EndpointSlice
 from tests.support.filter_walk import DROPPED, PASSED, REFUSED, Fate, Packet
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Reference:
     own_pods: str  # the range of the node's pods, "" while it has none
     own: frozenset[str]
     services: tuple[tuple[Service, tuple[EndpointSlice, ...]], ...]
+    family: str = "IPv4"
 
     def fates(self, packet: Packet) -> set[Fate]:
         """Return all that may become of a packet."""
@@ -31,11 +35,11 @@ class Reference:
             return {Fate(DROPPED)}
         for service, slices in self.services:
             port = _port(service, packet.protocol, packet.port)
-            if port and packet.destination == service.spec.clusterIP:
+            if port and packet.destination in _cluster_ips(service):
                 return self._internal(service, self._endpoints(port, slices), packet)
             if port and packet.destination in {*service.spec.externalIPs, *_vips(service)}:
                 return self._external(service, self._endpoints(port, slices), packet)
-        if any(packet.destination == service.spec.clusterIP for service, _ in self.services):
+        if any(packet.destination in _cluster_ips(service) for service, _ in self.services):
             return {Fate(REFUSED)}
         for service, slices in self.services if packet.destination in self.own else ():
             for port in service.spec.ports if service.spec.type in {"NodePort", "LoadBalancer"} else ():
@@ -43,15 +47,16 @@ class Reference:
                     return self._external(service, self._endpoints(port, slices), packet)
         return {Fate(PASSED)}
 
-    def _guarding(self, packet: Packet) -> Iterator[tuple[list[IPv4Network], Packet]]:
+    def _guarding(self, packet: Packet) -> Iterator[tuple[list[Network], Packet]]:
         for service, _ in self.services:
-            ranges = [IPv4Network(text) for text in service.spec.loadBalancerSourceRanges if ":" not in text]
+            networks = map(ip_network, service.spec.loadBalancerSourceRanges)
+            ranges = [each for each in networks if f"IPv{each.version}" == self.family]
             is_meant = packet.destination in _vips(service) and _port(service, packet.protocol, packet.port)
             if ranges and is_meant:
                 yield ranges, packet
                 return  # the first one
 
-    def _is_kept_out(self, ranges: list[IPv4Network], packet: Packet) -> bool:
+    def _is_kept_out(self, ranges: list[Network], packet: Packet) -> bool:
         is_node = packet.source in self.own and any(_in(own, ranges) for own in self.own)
         return not _in(packet.source, ranges) and not is_node
 
@@ -59,24 +64,25 @@ class Reference:
         if not ends.cluster:
             return {Fate(REFUSED)}
         is_local = service.spec.internalTrafficPolicy == "Local"
-        is_stranger = not _in(packet.source, [IPv4Network(self.cidr)])
+        is_stranger = not _in(packet.source, [ip_network(self.cidr)])
         return _sent(ends.local if is_local else ends.cluster, masqueraded=is_stranger)
 
     def _external(self, service: Service, ends: _Endpoints, packet: Packet) -> set[Fate]:
         if not ends.cluster:
             return {Fate(REFUSED)}
-        is_pod, is_node = _in(packet.source, [IPv4Network(self.cidr)]), packet.source in self.own
+        is_pod, is_node = _in(packet.source, [ip_network(self.cidr)]), packet.source in self.own
         if service.spec.externalTrafficPolicy != "Local":
             return _sent(ends.cluster, masqueraded=True)
         if is_pod or is_node:
-            is_own_pod = bool(self.own_pods) and _in(packet.source, [IPv4Network(self.own_pods)])
+            is_own_pod = bool(self.own_pods) and _in(packet.source, [ip_network(self.own_pods)])
             return _sent(ends.cluster, masqueraded=not is_own_pod)
         return _sent(ends.local, masqueraded=False)
 
     def _endpoints(self, port: ServicePort, slices: Iterable[EndpointSlice]) -> _Endpoints:
         found = [
-            (endpoint, f"{endpoint.addresses[0]}:{place.port}")
+            (endpoint, _end(endpoint.addresses[0], place.port))
             for slice_ in slices
+            if slice_.addressType == self.family
             for place in slice_.ports
             if (place.name, place.protocol) == (port.name, port.protocol)
             for endpoint in slice_.endpoints
@@ -99,6 +105,14 @@ class Reference:
 class _Endpoints:
     cluster: set[str]
     local: set[str]
+
+
+def _cluster_ips(service: Service) -> list[str]:
+    return service.spec.clusterIPs or [service.spec.clusterIP]
+
+
+def _end(address: str, port: int | None) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _port(service: Service, protocol: str, number: int) -> ServicePort | None:
@@ -126,5 +140,5 @@ def _sent(ends: set[str], *, masqueraded: bool) -> set[Fate]:
     return {Fate(end, masqueraded) for end in ends} or {Fate(DROPPED)}
 
 
-def _in(address: str, networks: Iterable[IPv4Network]) -> bool:
+def _in(address: str, networks: Iterable[Network]) -> bool:
     return any(ip_address(address) in network for network in networks)

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from proxy.core.families import V4, V6, Family
 from proxy.core.table import write_changes, write_whole
 from tests.support.nft_model import NftModel
 from tests.support.policy_worlds import NODES, PolicyWorld, new_policies
@@ -18,10 +19,11 @@ SEED = int(os.environ.get("KUBARIUM_SEED") or 0)
 
 @pytest.mark.parametrize("part", range(4))
 def test_what_gets_through_is_what_the_documentation_says(part: int) -> None:
-    """With KUBARIUM_POLICY_WORLDS=6000 about 100,000 policies are planned."""
+    """By either family, in turns. With KUBARIUM_POLICY_WORLDS=6000 about 100,000 policies are planned."""
     for number in range(part, WORLDS, 4):
-        made = {node: new_policies(node) for node in NODES}
-        world = PolicyWorld(Random(SEED + number))
+        family = (V4, V6)[number // 4 % 2]
+        made = {node: new_policies(node, family) for node in NODES}
+        world = PolicyWorld(Random(SEED + number), family)
         for _ in world.steps({node: policies for node, (_, policies) in made.items()}, STEPS):
             tables = {node: dict(table.items()) for node, (table, _) in made.items()}
             assert not list(world.differences(tables, 12)), f"KUBARIUM_SEED={SEED + number}"
@@ -29,11 +31,11 @@ def test_what_gets_through_is_what_the_documentation_says(part: int) -> None:
             assert tables[node] == dict(world.fresh(node).items())
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_changes_lead_to_what_the_whole_is(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "family"), [(0, V4), (1, V4), (2, V6)])
+def test_changes_lead_to_what_the_whole_is(seed: int, family: Family) -> None:
     """The kernel takes every transaction, and has afterwards what a whole write makes."""
-    table, policies = new_policies("node-1")
-    kernel, world = NftModel(), PolicyWorld(Random(seed))
+    table, policies = new_policies("node-1", family)
+    kernel, world = NftModel(), PolicyWorld(Random(seed), family)
     kernel.run(write_whole({}, None))
     for _ in world.steps({"node-1": policies}, 40):
         kernel.run(write_changes(table.differences()))

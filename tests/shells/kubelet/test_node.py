@@ -48,11 +48,12 @@ class _World:
     def __init__(self, root: Path, clock: VirtualClock, server: LocalRegistry) -> None:
         self.root, self.clock, self.server, self.api = root, clock, server, server.user
         self.runtime = ScriptedRuntime()
+        self.ips: tuple[str, ...] = ("10.0.0.5",)
         self.events: Any = KeptEvents()
 
     @asynccontextmanager
     async def kubelet(self, machine: Machine = MACHINE, **labels: str) -> AsyncIterator[Node]:
-        settings = NodeSettings("node-1", "10.0.0.5", labels, intervals("default"), self.root)
+        settings = NodeSettings("node-1", self.ips, labels, intervals("default"), self.root)
         node = Node(
             self.server.api(), self.runtime, self.clock, self.events,
             settings=settings, machine=machine, cgroups=Cgroups(""), port=lambda: 10251,
@@ -103,6 +104,21 @@ async def test_a_node_registers_with_what_it_is_and_has(world: _World):
     assert status.daemonEndpoints.kubeletEndpoint.Port == 10251
     assert status.nodeInfo.containerRuntimeVersion == "docker://20.10.24"
     assert status.nodeInfo.kubeletVersion == "v1.36.0"
+
+
+async def test_a_node_of_two_families_has_two_addresses_and_passes_two_ranges_on(world: _World):
+    """Though addresses are merged by their types when they are written: also when that is done again."""
+    world.ips = ("10.0.0.5", "fd00::5")
+    wanted = [("InternalIP", "10.0.0.5"), ("InternalIP", "fd00::5"), ("Hostname", "node-1")]
+    for _ in range(2):
+        async with world.kubelet():
+            await world.clock.advance(1)
+            ranges = ["10.1.0.0/24", "fd00:1::/64"]
+            await world.api.patch(NODES, "node-1", {"spec": {"podCIDR": ranges[0], "podCIDRs": ranges}})
+            await world.clock.advance(1)
+            status = (await world.node()).status
+        assert [(item.type, item.address) for item in status.addresses] == wanted
+    assert world.runtime.cidrs[-1] == "10.1.0.0/24,fd00:1::/64"
 
 
 async def test_it_is_ready_as_soon_as_its_network_is(world: _World):
@@ -239,7 +255,7 @@ async def test_an_apiserver_that_is_away_is_waited_for(world: _World):
         if failures >= 0:
             raise Unavailable("starting")
 
-    settings = NodeSettings("node-1", "10.0.0.5", {}, intervals("default"), world.root)
+    settings = NodeSettings("node-1", world.ips, {}, intervals("default"), world.root)
     api = world.server.api()
     api.before_call = fail
     node = Node(

@@ -120,6 +120,9 @@ def _config(**fields: Any) -> ApiserverConfig:
         ("service_cidr", "10.96.0.0/33"),
         ("service_cidr", "fd00::/112"),
         ("service_cidr", "10.96.0.0/30"),
+        ("service_cidr", "10.96.0.0/16,fd00::/126"),
+        ("service_cidr", "10.96.0.0/16,10.97.0.0/16"),
+        ("service_cidr", "fd00::/112,10.96.0.0/16"),
     ],
 )
 def test_a_configuration_that_does_not_work_names_the_flag(field: str, value: object) -> None:

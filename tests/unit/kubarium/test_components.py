@@ -163,3 +163,18 @@ def test_each_process_of_a_node_has_a_memory_bound_of_its_own():
 def test_an_empty_flag_is_left_out():
     """A flag without a value is not written, so that the component's own default holds."""
     assert Component("x", "x", {"cpu": "", "memory": "1Gi"}).arguments == ["--memory=1Gi"]
+
+
+def test_every_component_of_a_dual_stack_cluster_is_told_of_both_families():
+    """IPv4 first; one of IPv4 alone hears nothing of IPv6."""
+    parts = described(ClusterSpec(slot=3, ip_families="ipv4,ipv6").with_node())
+    pods = "10.244.0.0/16,fd00:10:244::/56"
+    told = {
+        "apiserver": ("service-cidr", "10.96.0.0/16,fd00:10:96::/112"),
+        "controllers": ("cluster-cidr", pods),
+        "proxy@node-1": ("cluster-cidr", pods),
+        "kubelet@node-1": ("node-ip", "10.77.3.11,fd00:10:77:3::11"),
+    }
+    assert {name: (flag, parts[name].flags[flag]) for name, (flag, _) in told.items()} == told
+    single = described(ClusterSpec().with_node()).values()
+    assert not [part.name for part in single if any("fd00" in each for each in part.arguments)]

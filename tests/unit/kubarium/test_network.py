@@ -95,3 +95,16 @@ def test_both_ends_of_every_cable_have_the_mtu():
     assert [command.count("mtu") for command in cables] == [2, 2]
     assert [command[command.index("mtu") + 1] for command in cables] == ["1400", "1400"]
     assert not [command for command in plans[0] if "mtu" in command]
+
+
+def test_a_node_of_a_dual_stack_cluster_is_reached_by_ipv6():
+    """It has an address beside the machine's, forwards, and does not wait for whether somebody else has its addresses."""
+    addresses = Addresses(ClusterSpec(name="c", slot=3, ip_families="ipv4,ipv6").with_node())
+    [node] = addresses.spec.nodes
+    commands = [" ".join(command) for command in plan_backbone(addresses) + plan_node(addresses, node)]
+    assert "address add fd00:10:77:3::1/64 dev kubarium3 nodad" in commands
+    assert "-n kubarium-c.node-1 address add fd00:10:77:3::11/64 dev eth0 nodad" in commands
+    assert "-n kubarium-c.node-1 route add ::/0 via fd00:10:77:3::1" in commands
+    assert any("net.ipv6.conf.all.forwarding=1" in command for command in commands)
+    plain = plan_backbone(ADDRESSES) + plan_node(ADDRESSES, NODE)
+    assert not [command for command in plain if any("ipv6" in word or "fd00" in word for word in command)]

@@ -52,9 +52,12 @@ def test_images_are_verified_as_kubernetes_does_unless_told_otherwise():
         ({"container_log_max_size": "much"}, "--container-log-max-size: .*quantit"),
         ({"container_log_max_size": ""}, "--container-log-max-size: .*quantit"),
         ({"container_log_max_files": 1}, "--container-log-max-files: has to be greater than 1"),
+        ({"node_ip": "10.0.0.5,10.0.0.6"}, "--node-ip: has to be one address, or one of each family"),
+        ({"node_ip": "10.0.0.5,"}, "--node-ip: '' is no IP address"),
+        ({"node_ip": "fd00::5%eth0"}, "--node-ip: 'fd00::5%eth0' is no IP address"),
     ],
 )
-def test_what_cannot_be_a_limit_is_refused_by_its_name(fields: dict[str, object], problem: str):
+def test_what_cannot_be_is_refused_by_its_name(fields: dict[str, object], problem: str):
     """Before anything is started."""
     with pytest.raises(ConfigError, match=problem):
         KubeletConfig(**NEEDED, **fields).validate()  # type: ignore[arg-type]  # a table of any fields

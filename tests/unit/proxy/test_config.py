@@ -29,6 +29,8 @@ def test_flags_that_a_cluster_starts_it_with() -> None:
     [
         ("cluster_cidr", "10.244.0.1/16"),
         ("cluster_cidr", "fd00::/64"),
+        ("cluster_cidr", "fd00::/56,10.244.0.0/16"),
+        ("cluster_cidr", "10.244.0.0/16,10.245.0.0/16"),
         ("server", ""),
         ("nodeport_addresses", ("primary", "10.0.0.1/8")),
         ("nodeport_addresses", ("all",)),

@@ -10,11 +10,13 @@ import pytest
 from machinery.model.k8s.core_v1 import Node
 from proxy.commands import CommandError
 from proxy.core.desired import Desired
+from proxy.core.families import V6
 from proxy.core.merged import Merged
 from proxy.core.routes import NodeFacts, Route, change_routes, diff_routes, facts_of
 from proxy.core.table import Item
 from proxy.routes import Routes
 from tests.support.proxy import routed_node
+from tests.support.proxy_history import dual_node
 
 ONE = routed_node("node-1", "10.244.1.0/24", "10.77.0.11")
 TWO = routed_node("node-2", "10.244.2.0/24", "10.77.0.12")
@@ -45,6 +47,16 @@ def merged(*routes: Route) -> Merged[str, str]:
 def test_every_other_node_has_a_route() -> None:
     """The others' pod ranges lie behind their addresses; the own range is the bridge's business."""
     assert routes_beside(ONE, TWO) == {"10.244.2.0/24": "10.77.0.12"}
+
+
+def test_a_family_has_the_routes_of_its_own_addresses() -> None:
+    """Of nodes with both; one that has no address of the other family is not reached by it."""
+    desired = Desired("node-1", "fd00:10:244::/56", sees_bridged=False, family=V6)
+    nodes = [dual_node(f"node-{n}", f"10.244.{n}.0/24", f"10.77.0.1{n}") for n in (1, 2)]
+    for node in (*nodes, routed_node("plain", "10.244.3.0/24", "10.77.0.13")):
+        desired.put_node(node.metadata.name, node)
+    assert dict(desired.routes.items()) == {"fd00::10:244:2:0/112": "fd00::10:77:0:12"}
+    assert desired.own.addresses == ("fd00::10:77:0:11",)
 
 
 def test_nodes_without_range_or_address_have_none() -> None:

@@ -8,14 +8,16 @@ from random import Random
 
 import pytest
 
+from proxy.core.families import V4, V6, Family
 from proxy.core.merged import Difference
-from proxy.core.table import CHAIN, MAP, SET, Item, Present, write_changes, write_whole
+from proxy.core.table import CHAIN, MAP, SET, Item, Present, table_of, write_changes, write_whole
 from tests.support.filter_walk import DROPPED, PASSED, REFUSED, Fate, Packet, fates
 from tests.support.nft_model import NftModel, RefusedError
 from tests.support.proxy import balancer, endpoint, endpoint_slice, routed_node, service_port
 from tests.support.proxy_history import OWN, History, new_desired
 
 SEEDS = range(4)
+FAMILIES = [pytest.param(each, id=each.name) for each in (V4, V6)]
 STEPS = 25
 
 
@@ -26,14 +28,15 @@ def whole(table: Mapping[Item, str]) -> NftModel:
     return model
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_changes_lead_to_what_the_whole_is(seed: int) -> None:
+def test_changes_lead_to_what_the_whole_is(seed: int, family: Family) -> None:
     """After each change of a random history the kernel's table is the one that a whole write makes."""
-    desired, kernel, history = new_desired(), NftModel(), History(Random(seed))
-    kernel.run(write_whole(dict(desired.table.items()), None))
+    desired, kernel, history = new_desired(family), NftModel(), History(Random(seed), family)
+    kernel.run(write_whole(dict(desired.table.items()), None, table_of(family)))
     desired.table.settle()
     for _ in history.steps(desired, STEPS):
-        kernel.run(write_changes(desired.table.differences()))
+        kernel.run(write_changes(desired.table.differences(), table_of(family)))
         desired.table.settle()
         assert kernel.content == whole(dict(desired.table.items())).content
 
@@ -49,10 +52,11 @@ def test_the_whole_takes_the_place_of_whatever_is_there(seed: int) -> None:
         assert kernel.content == whole(table).content
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_history_leaves_nothing_behind(seed: int) -> None:
+def test_history_leaves_nothing_behind(seed: int, family: Family) -> None:
     """What is desired depends on what there is now only, except for which number each endpoint has."""
-    desired, history = new_desired(), History(Random(seed))
+    desired, history = new_desired(family), History(Random(seed), family)
     for _ in history.steps(desired, STEPS):
         fresh = history.fresh()
         assert _numberless(desired.table.items()) == _numberless(fresh.table.items())
@@ -61,9 +65,9 @@ def test_history_leaves_nothing_behind(seed: int) -> None:
         assert dict(desired.health.items()) == dict(fresh.health.items())
 
 
-def _compare(seed: int, steps: int, packets: int) -> set[Fate]:
+def _compare(seed: int, family: Family, steps: int, packets: int) -> set[Fate]:
     """Walk packets through the tables of a random history; return all that became of them."""
-    desired, history = new_desired(), History(Random(seed))
+    desired, history = new_desired(family), History(Random(seed), family)
     seen: set[Fate] = set()
     for _ in history.steps(desired, steps):
         table, reference = dict(desired.table.items()), history.reference()
@@ -75,18 +79,20 @@ def _compare(seed: int, steps: int, packets: int) -> set[Fate]:
     return seen
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", SEEDS[:2])
-def test_packets_go_where_the_documentation_says(seed: int) -> None:
-    """Every packet in every moment of a random history; each kind of end is among them."""
-    seen = _compare(seed, STEPS, 12)
+def test_packets_go_where_the_documentation_says(seed: int, family: Family) -> None:
+    """Every packet in every moment of a random history in which all has both families; each kind of end is among them."""
+    seen = _compare(seed, family, STEPS, 12)
     assert {PASSED, REFUSED, DROPPED} < {fate.end for fate in seen}
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", range(100, 102))
-def test_many_packets_go_where_the_documentation_says(seed: int) -> None:
+def test_many_packets_go_where_the_documentation_says(seed: int, family: Family) -> None:
     """The same for longer: each of seven endpoints is met, masqueraded and not."""
-    assert len(_compare(seed, 150, 60)) == 17
+    assert len(_compare(seed, family, 150, 60)) == 17
 
 
 @pytest.mark.parametrize(
