@@ -11,6 +11,7 @@ from typing import Final
 
 from ingress.config import IngressConfig
 from ingress.default_certificate import make_default_certificate
+from ingress.gateway_reporting import GatewayReporter
 from ingress.generations import Generations
 from ingress.haproxy import HAProxy, ProxyError
 from ingress.reporting import Reporter
@@ -62,10 +63,14 @@ class Controller:
         self._process = process
         self._api = api
         clock, log = process.clock, process.log
-        self._watched = Watched(api, clock, log)
+        self._watched = Watched(api, clock, log, config.publish_service)
         self._events = EventRecorder(api, component=COMPONENT, host=process.name, clock=clock, log=log)
+        gateways, services = self._watched.gateways, self._watched.services.store
+        front = GatewayReporter(
+            api, gateways, services, self._published, config.controller, clock=clock, log=log
+        )
         self._reporter = Reporter(
-            api, self._events, self._watched.ingresses.store, self._published, clock=clock, log=log
+            api, self._events, self._watched.ingresses.store, self._published, front, clock=clock, log=log
         )
         self._generations = Generations(config.state_dir)
         self._haproxy = HAProxy(
@@ -91,6 +96,7 @@ class Controller:
             self._watched.tell(self._syncer)
             self._watched.ingresses.subscribe(lambda _change: self._reporter.wake())
             self._watched.services.subscribe(lambda _change: self._reporter.wake())
+            self._watched.gateways.subscribe(lambda _change: self._reporter.wake())
             tasks.create_task(self._events.run(), name="events")
             tasks.create_task(
                 self._reporter.run(self._candidate if self._config.lease else None), name="report"

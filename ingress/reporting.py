@@ -1,4 +1,4 @@
-"""What only one of several replicas says: addresses in the status of Ingresses, and events about what is wrong with them.
+"""What only one of several replicas says: addresses in the status of Ingresses, events about what is wrong with them, and what Gateways need.
 
 A replica that loses the lease goes on as a proxy, and waits for its turn again.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ingress.core.planning import Plan
 from ingress.core.rules import Problem
 from ingress.core.status import addresses_of, out_of_date
+from ingress.gateway_reporting import GatewayReporter
 from machinery.client.api import Api
 from machinery.client.events import WARNING, EventRecorder
 from machinery.client.leader import LeaderElector, LeadershipLost
@@ -37,6 +38,7 @@ class Reporter:
         events: EventRecorder,
         ingresses: Store[Ingress],
         find_service: Callable[[], Service | None],
+        gateways: GatewayReporter,
         *,
         clock: Clock,
         log: EventLog,
@@ -45,6 +47,7 @@ class Reporter:
         self._events = events
         self._ingresses = ingresses
         self._find_service = find_service
+        self._gateways = gateways
         self._clock = clock
         self._log = log
         self._plan: Plan | None = None
@@ -94,6 +97,7 @@ class Reporter:
         ]
         for ingress in out_of_date(filter(None, current), addresses):
             await self._write(ingress, addresses)
+        await self._gateways.report(self._plan.gateways)
 
     async def _write(self, ingress: Ingress, addresses: tuple[IngressLoadBalancerIngress, ...]) -> None:
         meta = ingress.metadata

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from ingress.core.backends import BackendKey
 from ingress.core.planning import Plan, View, plan
-from ingress.core.rendering import BackendKey, Configuration, Settings, render, server_name
+from ingress.core.rendering import Configuration, Settings, render, server_name
 from ingress.core.rules import Owner, Target
 from ingress.core.servers import Places, Server, place, servers_of
 from ingress.generations import Generations
@@ -118,12 +119,12 @@ class Syncer:
     def on_secret(self, namespace: str, name: str) -> None:
         """Note that a Secret has changed."""
         self.on_object("Secret", namespace, name)
-        if self._plan is None or (namespace, name) in self._plan.secrets:
+        if self._plan is None or self._plan.concerns_secret(namespace, name):
             self.on_rules()
 
     def on_service(self, namespace: str, name: str) -> None:
         """Note that a Service has changed."""
-        if self._plan is None or any(each[:2] == (namespace, name) for each in self._plan.targets):
+        if self._plan is None or self._plan.concerns_service(namespace, name):
             self.on_rules()
 
     def on_endpoints(self, namespace: str, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ingress.core.certificates import TYPE
 from ingress.core.planning import View
+from ingress.gateway_watching import WatchedGateways
 from ingress.syncer import Syncer
 from machinery.client.api import Api
 from machinery.client.informer import Informer
@@ -25,10 +26,14 @@ from machinery.model.store import Change
 _BY_SERVICE: Final = "service"
 _INGRESS_FIELDS: Final = ("metadata.annotations", "metadata.creationTimestamp", "spec", "status")
 _SERVICE_FIELDS: Final = (
+    "metadata.labels",
     "spec.clusterIP",
     "spec.externalIPs",
+    "spec.externalTrafficPolicy",
     "spec.ipFamilies",
+    "spec.loadBalancerIP",
     "spec.ports",
+    "spec.selector",
     "spec.type",
     "status.loadBalancer.ingress",
 )
@@ -39,7 +44,10 @@ _SECRET_FIELDS: Final = ("data",)
 class Watched:
     """The informers."""
 
-    def __init__(self, api: Api, clock: Clock, log: EventLog) -> None:
+    def __init__(self, api: Api, clock: Clock, log: EventLog, published: str = "") -> None:
+        """Make them; `published` is namespace/name of the Service that Gateways' Services stand beside."""
+        self.gateways = WatchedGateways(api, clock, log)
+        self._namespace = published.partition("/")[0]
         self.ingresses: Informer[Ingress] = Informer(
             api, INGRESSES, clock=clock, keep=trimmer(Ingress, _INGRESS_FIELDS), log=log
         )
@@ -69,6 +77,7 @@ class Watched:
             lambda name: classes.get("", name),
             self.secrets.store.get,
             self.services.store.get,
+            self.gateways.view(self.secrets.store, self.services.store, self._namespace),
         )
 
     def slices_of(self, namespace: str, name: str) -> list[EndpointSlice]:
@@ -81,6 +90,7 @@ class Watched:
             tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
         for informer in self._all():
             await informer.synced()
+        await self.gateways.begin(tasks)
 
     def tell(self, syncer: Syncer) -> None:
         """Pass every change from now on to the syncer, except for those that change nothing for it."""
@@ -97,6 +107,7 @@ class Watched:
                 if state is not None and (name := state.metadata.labels.get(SERVICE_NAME)):
                     syncer.on_endpoints(state.metadata.namespace, name)
 
+        self.gateways.tell(syncer.on_object, syncer.on_rules)
         self.ingresses.subscribe(on_ingress)
         self.classes.subscribe(lambda _change: syncer.on_rules())
         self.services.subscribe(lambda change: syncer.on_service(*_place(change)))

@@ -7,12 +7,15 @@ same objects give the same plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ingress.core.backends import BackendKey
 from ingress.core.certificates import TYPE, Certificate, CertificateError, read_secret
 from ingress.core.classes import is_ours
+from ingress.core.gateway.objects import HTTP_ROUTES
+from ingress.core.gateway.planning import GatewayPlan, GatewayView, plan_gateways
 from ingress.core.ingresses import Wanted, owner_of, read_ingress
-from ingress.core.rendering import BackendKey, Content
+from ingress.core.rendering import Content
 from ingress.core.routing import Tables, compile_rules
 from ingress.core.rules import Owner, Problem, Rule, Target
 from ingress.core.servers import why_not
@@ -28,6 +31,7 @@ class View:
     find_class: Callable[[str], IngressClass | None]
     find_secret: Callable[[str, str], Secret | None]
     find_service: Callable[[str, str], Service | None]
+    gateways: GatewayView = field(default_factory=GatewayView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ class Plan:
     ours: tuple[Ingress, ...]
     secrets: frozenset[tuple[str, str]]
     targets: frozenset[Target]
+    gateways: GatewayPlan = field(default_factory=GatewayPlan)
+
+    def concerns_secret(self, namespace: str, name: str) -> bool:
+        """Whether the plan may be another one where a Secret is."""
+        return (namespace, name) in self.secrets or (namespace, name) in self.gateways.secrets
+
+    def concerns_service(self, namespace: str, name: str) -> bool:
+        """Whether the plan may be another one where a Service is."""
+        named = (namespace, name) in self.gateways.services
+        return named or any(each[:2] == (namespace, name) for each in self.targets)
 
 
 def plan(view: View, controller: str, default_certificate: bytes, refused: Mapping[Owner, str]) -> Plan:
@@ -51,20 +65,24 @@ def plan(view: View, controller: str, default_certificate: bytes, refused: Mappi
     wanted = {owner_of(each): read_ingress(each) for each in ours}
     problems = [problem for each in wanted.values() for problem in each.problems]
     problems += [
-        Problem(owner, "Rejected", f"the proxy refuses it: {said}") for owner, said in refused.items()
+        Problem(owner, "Rejected", f"the proxy refuses it: {said}")
+        for owner, said in refused.items()
+        if owner.kind != HTTP_ROUTES.kind  # a route says so in its status
     ]
     followed = {owner: each for owner, each in wanted.items() if owner not in refused}
     tables, conflicts = compile_rules(rule for each in followed.values() for rule in each.rules)
     certified, complaints = _certify(followed, view, refused)
-    backends = _backends(tables)
+    gateways = plan_gateways(view.gateways, controller, refused)
+    backends = {**gateways.backends, **_backends(tables)}
     targets = {owner: {rule.target for rule in each.rules} for owner, each in followed.items()}
     problems += [*conflicts, *complaints, *_missing(targets, view)]
     return Plan(
-        Content(tables, backends, certified, default_certificate),
+        Content(tables, backends, certified, default_certificate, gateways.site),
         tuple(dict.fromkeys(problems)),
         tuple(ours),
         frozenset((owner.namespace, name) for owner, each in wanted.items() for _, name in each.certified),
         frozenset(key.target for key in backends),
+        gateways,
     )
 
 

@@ -15,15 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from ingress.core import text
+from ingress.core.backends import BackendKey
 from ingress.core.certificates import Certificate
+from ingress.core.gateway.planning import Site
+from ingress.core.gateway.rendering import render_site
+from ingress.core.lines import Line, certificate_file, certificate_list, fixed, joined, map_file
 from ingress.core.routing import EVERY_OTHER, Tables
-from ingress.core.rules import Options, Owner, PathKind, Rewrite, Rule, Target
+from ingress.core.rules import Owner, PathKind, Rule
 from ingress.core.servers import Places, Server
+from ingress.core.steps import step_lines
 
 MAIN: Final = "haproxy.cfg"
 HOSTS: Final = "hosts.map"
@@ -55,21 +60,6 @@ class Settings:
     old_s: float  # how long a proxy of before may finish what it has
 
 
-class BackendKey(NamedTuple):
-    """What makes a backend of the proxy: requests of the same kind to the same place share one."""
-
-    target: Target
-    options: Options
-
-    @property
-    def name(self) -> str:
-        """What the backend is called in the proxy."""
-        plain = text.name(f"{self.target.namespace}.{self.target.service}.{self.target.port or 'none'}")
-        if self.options == Options():
-            return plain
-        return f"{plain}.{hashlib.sha256(repr(self.options).encode()).hexdigest()[:10]}"
-
-
 @dataclass(frozen=True, slots=True)
 class Content:
     """What is to be configured."""
@@ -78,6 +68,7 @@ class Content:
     backends: Mapping[BackendKey, Owner]
     certified: Mapping[str, Certificate]  # by host
     default_certificate: bytes
+    site: Site = field(default_factory=Site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +98,6 @@ class Configuration:
         return None
 
 
-class _Line(NamedTuple):
-    text: str
-    owner: Owner | None = None
-
-
 def render(content: Content, places: Mapping[str, Places], settings: Settings) -> Configuration:
     """Write the configuration.
 
@@ -120,21 +106,26 @@ def render(content: Content, places: Mapping[str, Places], settings: Settings) -
     """
     groups = _Groups()
     files = {
-        HOSTS: _map_file((host, host) for host in content.tables.hosts),
-        EXACT: _map_file((key, groups.outcome(found)) for key, found in content.tables.exact.items()),
-        PREFIX: _map_file((key, groups.outcome(found)) for key, found in content.tables.prefix.items()),
+        HOSTS: map_file((host, host) for host in sorted(content.tables.hosts)),
+        EXACT: map_file((key, groups.outcome(found)) for key, found in sorted(content.tables.exact.items())),
+        PREFIX: map_file(
+            (key, groups.outcome(found)) for key, found in sorted(content.tables.prefix.items())
+        ),
         DEFAULT_CERTIFICATE: content.default_certificate,
     }
-    certificates = {_certificate_file(each): each for each in content.certified.values()}
+    certificates = {certificate_file(each): each for each in content.certified.values()}
+    site = render_site(content.site, DEFAULT_CERTIFICATE, _request_lines())
+    files |= site.files
+    certificates |= site.certificates
     files |= {name: each.pem for name, each in certificates.items()}
-    files[CERTIFICATES] = _certificate_list(content.certified)
-    fixed = [*_frontend(settings), *groups.lines(), *_endings(settings)]
-    backends = [line for key, owner in _in_order(content.backends) for line in _backend(key, owner)]
-    version = _digest(_joined([*_global(settings, ""), *fixed, *backends]), files, places)
-    lines = [*_global(settings, version), *fixed]
+    files[CERTIFICATES] = certificate_list(sorted(content.certified.items()))
+    middle = [*_frontend(settings), *groups.lines(), *_endings(settings), *site.lines]
+    backends = [line for key, owner in _in_order(content.backends) for line in _backend(key, owner, settings)]
+    version = _digest(joined([*_global(settings, ""), *middle, *backends]), files, places)
+    lines = [*_global(settings, version), *middle]
     for key, owner in _in_order(content.backends):
-        lines += [*_backend(key, owner), *_servers(places[key.name], owner)]
-    files[MAIN] = _joined(lines)
+        lines += [*_backend(key, owner, settings), *_servers(places[key.name], owner)]
+    files[MAIN] = joined(lines)
     owners = {name: Owner("Secret", each.namespace, each.secret) for name, each in certificates.items()}
     return Configuration(version, files, dict(places), [line.owner for line in lines], owners)
 
@@ -164,7 +155,7 @@ class _Groups:
             return BackendKey(first.target, first.options).name
         return self._found.setdefault(candidates, f"candidates:{len(self._found) + 1}")
 
-    def lines(self) -> Iterator[_Line]:
+    def lines(self) -> Iterator[Line]:
         """Yield the rules that go through the lists; what has been decided is no list any more."""
         patterns: dict[str, str] = {}
         for candidates, name in self._found.items():
@@ -174,15 +165,15 @@ class _Groups:
                     if rule.path.value not in patterns:
                         patterns[rule.path.value] = f"pattern-{len(patterns) + 1}"
                         acl = f"acl {patterns[rule.path.value]} var(txn.path) -m reg -i --"
-                        yield _Line(f"  {acl} {text.word('^' + rule.path.value)}", rule.owner)
+                        yield Line(f"  {acl} {text.word('^' + rule.path.value)}", rule.owner)
                     condition += f" {patterns[rule.path.value]}"
                 backend = BackendKey(rule.target, rule.options).name
-                yield _Line(f"  http-request set-var(txn.route) str({backend}) if {condition}", rule.owner)
+                yield Line(f"  http-request set-var(txn.route) str({backend}) if {condition}", rule.owner)
 
 
-def _global(settings: Settings, version: str) -> Iterator[_Line]:
+def _global(settings: Settings, version: str) -> Iterator[Line]:
     log = ["  option httplog"] if settings.logs_requests else []
-    yield from _fixed(
+    yield from fixed(
         "global",
         f"  description {_VERSION}{version}",
         "  default-path config",
@@ -211,24 +202,31 @@ def _global(settings: Settings, version: str) -> Iterator[_Line]:
     )
 
 
-def _frontend(settings: Settings) -> Iterator[_Line]:
-    other = f"var(txn.host),regsub(^[^.]+,*),map_str({HOSTS})"
-    certificates = f"crt {DEFAULT_CERTIFICATE} crt-list {CERTIFICATES}"
-    yield from _fixed(
-        "frontend ingress",
-        f"  bind :{settings.http_port}",
-        f"  bind :{settings.https_port} ssl {certificates} alpn h2,http/1.1",
+def _request_lines() -> tuple[str, ...]:
+    """Return what is done to every request, from whatever kind of object its rule comes."""
+    return (
         "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
         "  http-request set-header X-Request-ID %[uuid()] unless { req.hdr(X-Request-ID) -m found }",
         "  http-request set-header X-Real-IP %[src]",
         "  http-request set-header X-Forwarded-For %[src]",
         "  http-request set-header X-Forwarded-Host %[req.hdr(host)]",
-        "  http-request set-header X-Forwarded-Port 80 unless { ssl_fc }",
-        "  http-request set-header X-Forwarded-Port 443 if { ssl_fc }",
         *(f"  http-request set-header {each} http unless {{ ssl_fc }}" for each in _SCHEME_HEADERS),
         *(f"  http-request set-header {each} https if {{ ssl_fc }}" for each in _SCHEME_HEADERS),
         "  http-request set-var(txn.path) path",
         "  http-request set-var(txn.host) req.hdr(host),host_only,lower",
+    )
+
+
+def _frontend(settings: Settings) -> Iterator[Line]:
+    other = f"var(txn.host),regsub(^[^.]+,*),map_str({HOSTS})"
+    certificates = f"crt {DEFAULT_CERTIFICATE} crt-list {CERTIFICATES}"
+    yield from fixed(
+        "frontend ingress",
+        f"  bind :{settings.http_port}",
+        f"  bind :{settings.https_port} ssl {certificates} alpn h2,http/1.1",
+        *_request_lines(),
+        "  http-request set-header X-Forwarded-Port 80 unless { ssl_fc }",
+        "  http-request set-header X-Forwarded-Port 443 if { ssl_fc }",
         f"  http-request set-var(txn.known) var(txn.host),map_str({HOSTS})",
         f"  http-request set-var(txn.known) {text.word(other)} unless {{ var(txn.known) -m found }}",
         f"  http-request set-var(txn.known) str({EVERY_OTHER}) unless {{ var(txn.known) -m found }}",
@@ -239,14 +237,14 @@ def _frontend(settings: Settings) -> Iterator[_Line]:
     )
 
 
-def _endings(settings: Settings) -> Iterator[_Line]:
+def _endings(settings: Settings) -> Iterator[Line]:
     """Yield where requests go that nobody has a rule for, and what the cluster asks the controller itself."""
     control = text.word("unix@" + settings.control_socket)
-    yield from _fixed(
+    yield from fixed(
         "  use_backend %[var(txn.route)] if { var(txn.route) -m found }",
         f"  default_backend {NOBODY}",
         f"backend {NOBODY}",
-        "  http-request return status 404 content-type text/plain string 'no rule for this host and path\\n'",
+        '  http-request return status 404 content-type text/plain string "no rule for this host and path\\n"',
         "frontend own",
         f"  bind :{settings.health_port}",
         "  no log",
@@ -259,49 +257,16 @@ def _endings(settings: Settings) -> Iterator[_Line]:
     )
 
 
-def _backend(key: BackendKey, owner: Owner) -> Iterator[_Line]:
-    yield _Line(f"backend {key.name}", owner)
-    options = key.options
-    if options.redirects_to_tls:
-        location = "https://%[var(txn.host)]%[pathq]"
-        rule = f"http-request redirect location {text.word(location)} code 308 unless {{ ssl_fc }}"
-        yield _Line(f"  {rule}", owner)
-    if options.most_body_bytes:
-        condition = f"if {{ req.body_size gt {options.most_body_bytes} }}"
-        yield _Line(f"  http-request deny deny_status 413 {condition}", owner)
-    if options.rewrite is not None:
-        yield _Line(f"  http-request {_rewriting(options.rewrite)}", owner)
+def _backend(key: BackendKey, owner: Owner, settings: Settings) -> Iterator[Line]:
+    yield Line(f"backend {key.name}", owner)
+    for line in step_lines(key.options, round(settings.connect_s * 1000)):
+        yield Line(f"  {line}", owner)
 
 
-def _rewriting(rewrite: Rewrite) -> str:
-    target = text.literal(rewrite.target)
-    if not rewrite.pattern:
-        return f"set-path {text.word(target)}"
-    groups = re.sub(r"\$([1-9])", r"\\\1", target)
-    return f"replace-path {text.word('(?i)^' + rewrite.pattern)} {text.word(groups)}"
-
-
-def _servers(places: Places, owner: Owner) -> Iterator[_Line]:
+def _servers(places: Places, owner: Owner) -> Iterator[Line]:
     for index, server in enumerate(places):
         state = " disabled" if server is None else ""
-        yield _Line(f"  server {server_name(index)} {address_of(server)}{state}", owner)
-
-
-def _certificate_file(certificate: Certificate) -> str:
-    return f"{text.name(certificate.namespace)}_{text.name(certificate.secret)}.pem"
-
-
-def _certificate_list(certified: Mapping[str, Certificate]) -> bytes:
-    """Write which certificate is shown to whom: one without hosts to those who ask for a name that is in it."""
-    hosts: dict[tuple[str, bool], list[str]] = {}
-    for host, certificate in sorted(certified.items()):
-        hosts.setdefault((_certificate_file(certificate), bool(host)), []).append(host)
-    lines = [" ".join((name, *map(text.key, filter(None, found)))) for (name, _), found in hosts.items()]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _map_file(entries: Iterable[tuple[str, str]]) -> bytes:
-    return "".join(sorted(f"{text.key(key)} {value}\n" for key, value in entries)).encode()
+        yield Line(f"  server {server_name(index)} {address_of(server)}{state}", owner)
 
 
 def _in_order(backends: Mapping[BackendKey, Owner]) -> list[tuple[BackendKey, Owner]]:
@@ -315,14 +280,6 @@ def _digest(main: bytes, files: Mapping[str, bytes], places: Mapping[str, Places
     sizes = sorted((name, len(each)) for name, each in places.items())
     whole.update(repr(sizes).encode())
     return whole.hexdigest()[:16]
-
-
-def _joined(lines: Iterable[_Line]) -> bytes:
-    return "".join(f"{line.text}\n" for line in lines).encode()
-
-
-def _fixed(*lines: str) -> Iterator[_Line]:
-    return map(_Line, lines)
 
 
 def _ms(seconds: float) -> str:

@@ -14,11 +14,11 @@ https://kubernetes.io/docs/concepts/services-networking/ingress/#path-types
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ingress.core.rules import ANY_HOST, PathKind, Problem, Rule
+from ingress.core.rules import ANY_HOST, PathKind, Problem, Rule, upwards
 
 EVERY_OTHER: Final = "-"  # what stands for ANY_HOST in the tables
 
@@ -92,20 +92,12 @@ def _candidates(host: _Host, path: str, patterns: Sequence[Rule], exact: Rule | 
     if exact is not None:
         return (exact,)
     found: list[Rule] = []
-    longest = next((host.prefix[above] for above in _upwards(path) if above in host.prefix), host.default)
+    longest = next((host.prefix[above] for above in upwards(path) if above in host.prefix), host.default)
     for rule in patterns:
         if longest is not None and not longest.is_default and _rank(longest) < _rank(rule):
             break
         found.append(rule)
     return (*found, longest) if longest is not None else tuple(found)
-
-
-def _upwards(path: str) -> Iterator[str]:
-    """Yield a path and those above it, without slashes at their ends."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
-    yield ""
 
 
 def _rank(rule: Rule) -> tuple[int, int, tuple[str, str, str], str]:

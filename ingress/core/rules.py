@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/ingress/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -50,6 +51,14 @@ class Path:
     value: str
 
 
+def upwards(path: str) -> Iterator[str]:
+    """Yield a path and those above it, without slashes at their ends."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+    yield ""
+
+
 class Target(NamedTuple):
     """A port of a Service."""
 
@@ -65,13 +74,42 @@ class Rewrite(NamedTuple):
     target: str
 
 
+class Headers(NamedTuple):
+    """What is done to headers: names with their values, and names in lower case."""
+
+    written: tuple[tuple[str, str], ...] = ()
+    added: tuple[tuple[str, str], ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class Moved(NamedTuple):
+    """Another path for whoever is behind the rule, in the place of a prefix, by elements; of the whole path where that is None."""
+
+    prefix: str | None
+    target: str  # in a prefix' place without a slash at its end
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What becomes of the requests of a rule on their way."""
+    """What becomes of the requests of a rule on their way.
 
-    redirects_to_tls: bool = False  # what came in the clear
-    most_body_bytes: int = 0  # of a request; 0: any number
+    Attributes:
+        redirects_to_tls: what came in the clear is sent away.
+        most_body_bytes: of a request; 0 for any number.
+        host: what the Host header is to be, "" for what it is.
+        answer_within_ms: how long whoever is asked may be silent; 0 for as long as the proxy's settings say.
+        tries_once: whether no other endpoint is asked where one cannot be connected to.
+    """
+
+    redirects_to_tls: bool = False
+    most_body_bytes: int = 0
     rewrite: Rewrite | None = None
+    host: str = ""
+    moved: Moved | None = None
+    request_headers: tuple[Headers, ...] = ()
+    response_headers: tuple[Headers, ...] = ()
+    answer_within_ms: int = 0
+    tries_once: bool = False
 
 
 NO_OPTIONS = Options()

@@ -21,13 +21,18 @@ class UnsafeTextError(ValueError):
     """A text that cannot be in a configuration."""
 
 
+def is_printable(text: str) -> bool:
+    """Whether a text can be a word of a line."""
+    return bool(_PRINTABLE.fullmatch(text))
+
+
 def word(text: str) -> str:
     """Return a text as one word of a line.
 
     Raises:
         UnsafeTextError: it has characters other than ASCII's printable ones.
     """
-    if not _PRINTABLE.fullmatch(text):
+    if not is_printable(text):
         raise UnsafeTextError(f"{text[:80]!r} has characters that cannot be configured")
     if _PLAIN.fullmatch(text):
         return text

@@ -1,0 +1,105 @@
+"""What one of several replicas writes for the Gateways: the Services in front of them, and what the objects say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES
+from ingress.core.gateway.planning import GatewayPlan
+from ingress.core.gateway.services import plan_services, service_name
+from ingress.core.gateway.status import class_status, gateway_status, route_status
+from ingress.gateway_watching import WatchedGateways
+from machinery.client.api import Api
+from machinery.model.clock import Clock
+from machinery.model.errors import AlreadyExists, Conflict, NotFound
+from machinery.model.k8s.core_v1 import Service
+from machinery.model.log import EventLog
+from machinery.model.resources import SERVICES, Resource
+from machinery.model.store import Store
+
+
+class GatewayReporter:
+    """Writes what the plan says; raises the `ApiError` of the first write that fails, and is called again then."""
+
+    def __init__(
+        self,
+        api: Api,
+        watched: WatchedGateways,
+        services: Store[Service],
+        find_published: Callable[[], Service | None],
+        controller: str,
+        *,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._api = api
+        self._watched = watched
+        self._services = services
+        self._find_published = find_published
+        self._controller = controller
+        self._clock = clock
+        self._log = log
+
+    async def report(self, plan: GatewayPlan) -> None:
+        """Bring Services and statuses up to date."""
+        published = self._find_published()
+        if published is not None:
+            await self._front(plan, published)
+        namespace = published.metadata.namespace if published is not None else ""
+        now_text = self._clock.timescale.format(self._clock.now())
+        for class_, verdict in plan.classes:
+            found = self._watched.classes.get("", class_.metadata.name)
+            if found is not None:
+                await self._say(GATEWAY_CLASSES, found, class_status(found, verdict, now_text))
+        for judged in plan.gateways:
+            service = self._services.get(namespace, service_name(judged.gateway))
+            if (gateway := self._now(self._watched.gateways, judged.gateway)) is not None:
+                status = gateway_status(judged._replace(gateway=gateway), service, now_text)
+                await self._say(GATEWAYS, gateway, status)
+        for route, parents in plan.routes:
+            if (now := self._now(self._watched.routes, route)) is not None:
+                await self._say(HTTP_ROUTES, now, route_status(now, parents, self._controller, now_text))
+
+    def _now(self, store: Store[Any], judged: Any) -> Any:
+        """Return an object with what it says now; None where something else is wanted by now, which is judged soon."""
+        found = store.get(judged.metadata.namespace, judged.metadata.name)
+        if found is None or found.metadata.generation != judged.metadata.generation:
+            return None
+        return found
+
+    async def _front(self, plan: GatewayPlan, published: Service) -> None:
+        changes = plan_services(plan.wishes, published, self._services)
+        namespace = published.metadata.namespace
+        for manifest in changes.made:
+            try:
+                await self._api.create(SERVICES, msgspec.convert(manifest, Service))
+            except AlreadyExists:  # it is not known yet
+                continue
+            self._log.info("service_made", service=f"{namespace}/{manifest['metadata']['name']}")
+        for name, patch in changes.patched:
+            await self._api.patch(SERVICES, name, patch, namespace=namespace)
+            self._log.info("service_changed", service=f"{namespace}/{name}")
+        for name in changes.deleted:
+            try:
+                await self._api.delete(SERVICES, name, namespace=namespace)
+            except NotFound:
+                continue
+            self._log.info("service_deleted", service=f"{namespace}/{name}")
+
+    async def _say(self, resource: Resource[Any], found: Any, status: Any) -> None:
+        """Write a status that is another one; nobody else's words are lost, since the revision is compared."""
+        if found.status == status:
+            return
+        meta = found.metadata
+        patch = {
+            "metadata": {"resourceVersion": meta.resourceVersion},
+            "status": {name: getattr(status, name) for name in status.__struct_fields__},
+        }
+        try:
+            await self._api.patch(resource, meta.name, patch, namespace=meta.namespace, subresource="status")
+        except (NotFound, Conflict):  # what has happened meanwhile is told soon, and looked at then
+            return
+        self._log.info("status_written", object=f"{found.kind}/{meta.namespace}/{meta.name}")
