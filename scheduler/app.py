@@ -7,6 +7,7 @@ import random
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from machinery.client.api import Api
@@ -28,6 +29,7 @@ from scheduler.config import SchedulerConfig
 from scheduler.config_file import configured
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.permit import WaitingPods
+from scheduler.core.plugins.default_preemption import DefaultPreemption
 from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.plugins.volume_binding import VolumeBinding
 from scheduler.core.pod import PodInfo
@@ -37,6 +39,7 @@ from scheduler.extenders import Extenders
 from scheduler.loop import SchedulingLoop
 from scheduler.own_plugins import installed_plugins
 from scheduler.plugin_time import PluginTime
+from scheduler.preemptor import Preemptor
 from scheduler.reports import Reports
 from scheduler.status_writer import StatusWriter
 from scheduler.volume_binder import VolumeBinder
@@ -133,11 +136,22 @@ def build(
     extenders = Extenders(
         found.extenders, whole_pod=binder.look, whole_node=watch.whole_node, clock=clock, log=log
     )
+    preemptor = Preemptor(
+        leading,
+        watch.pods.store,
+        events,
+        reject=partial(_reject, waiting),
+        failed=watch.preemption_failed,
+        timeout_s=config.bind_timeout_s,
+        clock=clock,
+        metrics=metrics,
+        log=log,
+    )
     loop = SchedulingLoop(
         watch,
         binder,
         profiles,
-        {VolumeBinding.name: volumes, DynamicResources.name: devices},
+        {VolumeBinding.name: volumes, DynamicResources.name: devices, DefaultPreemption.name: preemptor},
         Reports(events, conditions),
         extenders,
         api=leading,
@@ -153,6 +167,15 @@ def build(
         log=log,
     )
     return Scheduler(api, watch, conditions, events, loop, elector, extenders)
+
+
+def _reject(waiting: WaitingPods, victim: PodInfo) -> bool:
+    """Reject a pod that waits at Permit, as its place is for another; return whether it waited."""
+    found = waiting.get(victim.uid)
+    if found is None or found.is_settled:
+        return False
+    found.reject(DefaultPreemption.name, "preempted")
+    return True
 
 
 def _volumes_within_s(profile: Profile, config: SchedulerConfig) -> float:

@@ -129,6 +129,7 @@ class BindingCycle:
     def _reserve(self, placed: Placed) -> dict[str, Wait] | Stopped:
         """Count a pod and what it gets on its node; return who has it wait, or that it does not get the node."""
         snapshot = self._watch.snapshot
+        self._watch.withdraw(placed.pod.uid, placed.node)
         snapshot.assume(placed.pod, placed.node)
         for plugin, what in placed.decision.reserved:
             plugin.keep(what, placed.node, snapshot)
@@ -293,6 +294,7 @@ class BindingCycle:
             self._undo(placed, lambda plugin=plugin: plugin.unreserve(placed.pod, placed.node, self._handle))  # type: ignore[misc]
         if watch.snapshot.forget(placed.pod.uid) is not None:
             watch.happened(ClusterEvent.POD_GONE)
+        watch.put_back(placed.pod)
 
     def _undo(self, placed: Placed, undo: Callable[[], None]) -> None:
         """Have a plugin undo something; one that fails at that keeps nobody else from it."""

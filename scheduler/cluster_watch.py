@@ -8,7 +8,7 @@ left out and told about; everything else goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -20,12 +20,21 @@ from machinery.model.clock import Clock
 from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Namespace, Node, Pod, Service
+from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.log import EventLog
 from machinery.model.pods import is_terminal
 from machinery.model.requests import EventType, Selection, revision_of
-from machinery.model.resources import NAMESPACES, NODES, PODS, REPLICA_SETS, SERVICES
+from machinery.model.resources import (
+    NAMESPACES,
+    NODES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+)
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent, node_events
+from scheduler.core.framework import Nomination
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.plugins.dynamic_resources import DynamicResources
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
@@ -78,6 +87,9 @@ class ClusterWatch:
         self._namespaces: Informer[Namespace] = Informer(api, NAMESPACES, clock=clock, log=log)
         self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)
         self._replica_sets: Informer[ReplicaSet] = Informer(api, REPLICA_SETS, clock=clock, log=log)
+        self._budgets: Informer[PodDisruptionBudget] = Informer(
+            api, POD_DISRUPTION_BUDGETS, clock=clock, log=log
+        )
         self._storage = StorageWatch(api, self.snapshot.storage, self.storage_happened, clock=clock, log=log)
         self._devices = DeviceWatch(
             api,
@@ -103,6 +115,7 @@ class ClusterWatch:
         self._replica_sets.subscribe(
             partial(self._take, self._replica_set_changed, self._leave_out_replica_set)
         )
+        self._budgets.subscribe(partial(self._take, self._budget_changed, self._leave_out_budget))
         self._pods_changed = asyncio.Event()
         self.pods.subscribe(lambda _change: self._pods_changed.set())
         self.pods.subscribe(partial(self._take, self._pod_changed, self._leave_out_pod))
@@ -110,7 +123,7 @@ class ClusterWatch:
     @property
     def _informers(self) -> tuple[Informer[Any], ...]:
         of_pods = (self._namespaces, self._nodes, self._services, self._replica_sets, self.pods)
-        return (*self._storage.informers, *self._devices.informers, *of_pods)
+        return (*self._storage.informers, *self._devices.informers, self._budgets, *of_pods)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -146,6 +159,40 @@ class ClusterWatch:
     def whole_node(self, name: str) -> Node | None:
         """Return a node with all that is known of it."""
         return self._nodes.store.get("", name)
+
+    def nominate(self, pod: PodInfo, nomination: Nomination) -> None:
+        """Keep a node for a pod that waits, or none, and note at once what follows from that."""
+        snapshot, now_s = self.snapshot, self._clock.monotonic()
+        before = snapshot.nominations.node_of(pod.uid)
+        if nomination.node:
+            snapshot.nominate(pod, nomination.node)
+        else:
+            snapshot.withdraw(pod.uid)
+        for each in nomination.leaving:
+            snapshot.note_leaving(each.uid)
+        for each in nomination.displaced:
+            snapshot.withdraw(each.uid)
+            self.queue.wake(each.uid, now_s)
+        if before and before != nomination.node:
+            self.happened(ClusterEvent.POD_GONE)
+
+    def withdraw(self, uid: str, node: str = "") -> None:
+        """Keep no node for a pod; it has one by now, or is gone. Others may have the place that was kept."""
+        kept = self.snapshot.withdraw(uid)
+        if kept and kept != node:
+            self.happened(ClusterEvent.POD_GONE)
+
+    def put_back(self, pod: PodInfo) -> None:
+        """Note that a pod waits again: the node that its status names is kept for it."""
+        if pod.nominated and self.is_there(pod):
+            self.snapshot.nominate(pod, pod.nominated)
+
+    def preemption_failed(self, pod: PodInfo, staying: Iterable[PodInfo]) -> None:
+        """Note that pods could not be taken away, and try the pod again that their place was for."""
+        for each in staying:
+            self.snapshot.note_staying(each.uid)
+        self.queue.wake(pod.uid, self._clock.monotonic())
+        self._on_change()
 
     def happened(self, event: ClusterEvent) -> None:
         """Wake the pods that an event may help."""
@@ -235,8 +282,12 @@ class ClusterWatch:
     def _leave_out_replica_set(self, rs: ReplicaSet, _error: Exception) -> None:
         self._owners.remove_replica_set(rs.metadata.namespace, rs.metadata.name)
 
+    def _leave_out_budget(self, budget: PodDisruptionBudget, _error: Exception) -> None:
+        self.snapshot.remove_budget(budget)
+
     def _leave_out_pod(self, pod: Pod, error: Exception) -> None:
         self.queue.remove(pod.metadata.uid)
+        self.withdraw(pod.metadata.uid)
         if not pod.spec.nodeName and scheduler_of(pod) in self._profiles:
             self.unreadable[pod.metadata.uid] = pod, error
             self._on_unreadable(pod, error)
@@ -273,6 +324,12 @@ class ClusterWatch:
         else:
             self._owners.set_replica_set(change.object)
 
+    def _budget_changed(self, change: Change[PodDisruptionBudget]) -> None:
+        if change.new is None:
+            self.snapshot.remove_budget(change.object)
+        else:
+            self.snapshot.set_budget(change.new)
+
     def _pod_changed(self, change: Change[Pod]) -> None:
         pod = change.object
         self.unreadable.pop(pod.metadata.uid, None)
@@ -286,15 +343,17 @@ class ClusterWatch:
     def _pod_gone(self, pod: Pod) -> None:
         self.queue.remove(pod.metadata.uid)
         self._on_gone(pod.metadata.uid)
+        self.withdraw(pod.metadata.uid)
         if self.snapshot.remove_pod(pod.metadata.uid) is not None:
             self.happened(ClusterEvent.POD_GONE)
 
     def _pod_on_node(self, pod: PodInfo) -> None:
         self.queue.remove(pod.uid)
+        self.withdraw(pod.uid, pod.node)
         before = self.snapshot.pod(pod.uid)
         if before is not None and before.node == pod.node and before.asks_as(pod):
             was_assumed = self.snapshot.is_assumed(pod.uid)
-            if was_assumed or before.is_terminating != pod.is_terminating:
+            if was_assumed or not before.ends_as(pod):
                 self.snapshot.set_pod(pod)
             if was_assumed:
                 self._pod_arrived(pod)
@@ -325,14 +384,27 @@ class ClusterWatch:
         if not ours or pod.metadata.deletionTimestamp is not None:
             self.queue.remove(uid)
             self._on_gone(uid)
+            self.withdraw(uid)
             if self.snapshot.forget(uid) is not None:
                 self.happened(ClusterEvent.POD_GONE)
             return
         if not self.snapshot.is_assumed(uid):
-            is_new = uid not in self.queue
-            self.queue.put(self._reader.read(pod), self._clock.monotonic())
-            if is_new and ClusterEvent.POD_CREATED in self._helping.heeded:
+            before, now = self.queue.pod(uid), self._reader.read(pod)
+            self._take_nomination(before, now)
+            self.queue.put(now, self._clock.monotonic())
+            if before is None and ClusterEvent.POD_CREATED in self._helping.heeded:
                 self.happened(ClusterEvent.POD_CREATED)
             self._on_change()
         elif uid in self.queue:
             self.queue.put(self._reader.read(pod), self._clock.monotonic())
+
+    def _take_nomination(self, before: PodInfo | None, now: PodInfo) -> None:
+        """Follow a pod's status when that has changed; else what was decided stays, which may not be written yet."""
+        if before is None or before.nominated != now.nominated:
+            node = now.nominated
+        else:
+            node = self.snapshot.nominations.node_of(now.uid)
+        if node and (before is None or not before.asks_as(now) or before.nominated != now.nominated):
+            self.snapshot.nominate(now, node)
+        elif not node:
+            self.withdraw(now.uid)

@@ -25,9 +25,11 @@ from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.extending import Extended
+from scheduler.core.framework import Nomination, Plugin
 from scheduler.core.guarded import Limited, PluginFailed
 from scheduler.core.messages import fault
 from scheduler.core.permit import WaitingPods
+from scheduler.core.plugins.default_preemption import NAME as _PREEMPTS
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
@@ -82,6 +84,9 @@ class SchedulingLoop:
         self._is_running = False
         self._attempts = metrics.counter(
             "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
+        )
+        self._preemptions = metrics.counter(
+            "scheduler_preemption_attempts_total", "Attempts to have pods of lower priority go"
         )
         self._waiting = metrics.gauge("scheduler_pending_pods", "Pods that wait for a node", ("queue",))
         self._cycle = BindingCycle(
@@ -158,11 +163,28 @@ class SchedulingLoop:
             case Unschedulable():
                 self._slots.release()
                 self._attempts.add(1, "unschedulable")
+                nominated = self._nominate(pod, decision.nomination)
                 watch.queue.set_unschedulable(item, decision.plugins)
                 self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
-                self._reports.unschedulable(pod, decision.message)
+                self._reports.unschedulable(pod, decision.message, nominated=nominated)
                 for plugin, action in decision.actions:
-                    tasks.create_task(self._pre_binders[plugin.name].act(action))
+                    tasks.create_task(self._act(pod, plugin, action))
+
+    def _nominate(self, pod: PodInfo, nomination: Nomination | None) -> str | None:
+        """Have a node kept for a pod; return what is to be written into its status of that, None for nothing."""
+        if _PREEMPTS in self._profiles[pod.scheduler_name].remedying:
+            self._preemptions.add(1)
+        if nomination is None:
+            return None
+        self._watch.nominate(pod, nomination)
+        for each in nomination.displaced:
+            self._reports.not_nominated(each)
+        return nomination.node
+
+    async def _act(self, pod: PodInfo, plugin: Plugin, action: object) -> None:
+        """Do what a plugin wants done for a pod that fits nowhere."""
+        with acting((cause_of_pod(pod),)):
+            await self._pre_binders[plugin.name].act(action)
 
     async def _ask(self, item: QueuedPod, fitting: Sequence[str], tasks: asyncio.TaskGroup) -> None:
         """Ask extenders about the nodes that fit a pod, and decide on it then."""

@@ -21,9 +21,13 @@ class Reports:
         self._events = events
         self._conditions = conditions
 
-    def unschedulable(self, pod: PodInfo, message: str) -> None:
-        """Say that a pod gets no node, as things are."""
-        self._failed(cause_of_pod(pod), pod.scheduler_name, UNSCHEDULABLE, message)
+    def unschedulable(self, pod: PodInfo, message: str, *, nominated: str | None = None) -> None:
+        """Say that a pod gets no node, as things are; and, unless None, which node is kept for it ("" for none)."""
+        self._failed(cause_of_pod(pod), pod.scheduler_name, UNSCHEDULABLE, message, nominated)
+
+    def not_nominated(self, pod: PodInfo) -> None:
+        """Say that no node is kept for a pod any more."""
+        self._conditions.clear_nomination(cause_of_pod(pod))
 
     def fault(self, pod: PodInfo, message: str) -> None:
         """Say that the scheduler, or a plugin, has failed on a pod."""
@@ -42,10 +46,12 @@ class Reports:
         """Do not write any more that a pod gets no node: it has one."""
         self._conditions.drop(pod)
 
-    def _failed(self, about: CauseRef, scheduler: str, reason: str, message: str) -> None:
+    def _failed(
+        self, about: CauseRef, scheduler: str, reason: str, message: str, nominated: str | None = None
+    ) -> None:
         with acting((about,)):
             self._events[scheduler].record(_reference(about), WARNING, "FailedScheduling", message)
-        self._conditions.set_unschedulable(about, reason, message)
+        self._conditions.set_unschedulable(about, reason, message, nominated=nominated)
 
 
 def cause_of_pod(pod: PodInfo) -> CauseRef:

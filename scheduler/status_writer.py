@@ -1,6 +1,8 @@
-"""Writes the PodScheduled condition of pods that fit nowhere: the newest message only, and only if it is new."""
+"""Writes why pods fit nowhere (the PodScheduled condition), and which nodes are kept for them: the newest only, and only if it is new."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from machinery.client.api import Api
 from machinery.client.controller import run_controller
@@ -19,8 +21,18 @@ from scheduler.core.pod import PodInfo
 _WORKERS = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is to be written of a pod."""
+
+    uid: str
+    reason: str = ""  # "" leaves the condition as it is
+    message: str = ""
+    nominated: str | None = None  # the node, "" for none; None leaves it as it is
+
+
 class StatusWriter:
-    """Writes conditions. A pod has one message at most that is not written yet."""
+    """Writes statuses. Of a pod one state at most is not written yet."""
 
     def __init__(self, api: Api, pods: Store[Pod], *, clock: Clock, log: EventLog) -> None:
         self._api = api
@@ -28,35 +40,63 @@ class StatusWriter:
         self._clock = clock
         self._log = log
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._messages: dict[Key, tuple[str, str, str]] = {}  # uid, reason and message
+        self._unwritten: dict[Key, _Said] = {}
 
-    def set_unschedulable(self, about: CauseRef, reason: str, message: str) -> None:
-        """Write into a pod why it waits, soon."""
-        key = (about.namespace, about.name)
-        self._messages[key] = (about.uid, reason, message)
-        self._queue.add(key, about)
+    def set_unschedulable(
+        self, about: CauseRef, reason: str, message: str, *, nominated: str | None = None
+    ) -> None:
+        """Write into a pod why it waits and, unless None, which node is kept for it ("" for none), soon."""
+        if nominated is None:
+            nominated = self._before(about).nominated
+        self._put(about, _Said(about.uid, reason, message, nominated))
+
+    def clear_nomination(self, about: CauseRef) -> None:
+        """Write into a pod that no node is kept for it, soon."""
+        self._put(about, replace(self._before(about), nominated=""))
 
     def drop(self, pod: PodInfo) -> None:
         """Do not tell it any more: it has a node."""
-        self._messages.pop((pod.namespace, pod.name), None)
+        self._unwritten.pop((pod.namespace, pod.name), None)
 
     async def run(self) -> None:
         """Write until cancelled."""
         await run_controller("pod-conditions", self._queue, self._write, workers=_WORKERS, log=self._log)
 
+    def _before(self, about: CauseRef) -> _Said:
+        found = self._unwritten.get((about.namespace, about.name))
+        return found if found is not None and found.uid == about.uid else _Said(about.uid)
+
+    def _put(self, about: CauseRef, said: _Said) -> None:
+        key = (about.namespace, about.name)
+        self._unwritten[key] = said
+        self._queue.add(key, about)
+
     async def _write(self, key: Key) -> float | None:
-        uid, reason, message = self._messages.get(key, ("", "", ""))
-        pod = self._pods.get(*key)
-        if pod is None or pod.metadata.uid != uid or pod.spec.nodeName:
-            self._messages.pop(key, None)
+        said = self._unwritten.get(key)
+        if said is None:
             return None
-        now_text = self._clock.timescale.format(self._clock.now())
-        condition = plan_condition(pod, reason, message, now_text=now_text)
-        if condition is not None:
-            await self._patch(key, {"metadata": {"uid": uid}, "status": {"conditions": [condition]}})
-        if self._messages.get(key) == (uid, reason, message):
-            del self._messages[key]
+        pod = self._pods.get(*key)
+        if pod is None or pod.metadata.uid != said.uid or pod.spec.nodeName:
+            self._unwritten.pop(key, None)
+            return None
+        status = self._status(pod, said)
+        if status:
+            await self._patch(key, {"metadata": {"uid": said.uid}, "status": status})
+        if self._unwritten.get(key) is said:
+            del self._unwritten[key]
         return None
+
+    def _status(self, pod: Pod, said: _Said) -> dict[str, object]:
+        """Return what of a pod's status is not as it should be."""
+        status: dict[str, object] = {}
+        if said.reason:
+            now_text = self._clock.timescale.format(self._clock.now())
+            condition = plan_condition(pod, said.reason, said.message, now_text=now_text)
+            if condition is not None:
+                status["conditions"] = [condition]
+        if said.nominated is not None and said.nominated != pod.status.nominatedNodeName:
+            status["nominatedNodeName"] = said.nominated or None
+        return status
 
     async def _patch(self, key: Key, patch: dict[str, object]) -> None:
         namespace, name = key

@@ -9,7 +9,10 @@ registry, profile       which plugins there are, and which of them look at whose
 pipeline, evaluation,   the engine: the verdicts of a profile's plugins about every node, kept per need, of which only the
 evaluations             outdated ones are worked out again
 like_nodes, domains     what it counts: nodes that all scores see alike, and the values of a topology label
-schedule, messages      one decision, and the message of a pod that fits nowhere
+preemption, candidates, who has to go for a pod of higher priority, and from which node; which nodes are kept for whom
+nominations, budgets
+schedule, pod_verdicts, one decision, and the message of a pod that fits nowhere
+messages
 queue, cluster_events   which pods wait, and which change wakes whom
 explaining              what every plugin says of every node, and what would let a pod fit
 simulation              decisions on objects alone, without a cluster

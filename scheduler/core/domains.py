@@ -101,6 +101,20 @@ class Tally:
         self._change(domain, amount - before, 0)
         return self._neighbours(domain, node.index)
 
+    def change(self, changed: NodeInfo) -> int:
+        """Return by how much a node's domain would have more, if the node's pods were others."""
+        before = self._counted.get(changed.index)
+        return 0 if before is None else self._measure(changed) - before
+
+    def emptiest_with(self, index: int, change: int) -> int | None:
+        """Return `emptiest`, if there were more in the domain of a node."""
+        domain = self._domain_of.get(index)
+        if not change or domain is None:
+            return self.emptiest()
+        alone = self._histogram.get(domain.amount) == 1
+        others = (each for each in self._histogram if each != domain.amount or not alone)
+        return min((*others, domain.amount + change))
+
     def domain(self, index: int) -> Domain | None:
         """Return the domain of a node."""
         return self._domain_of.get(index)

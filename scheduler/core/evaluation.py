@@ -11,11 +11,12 @@ last one are judged again; what results is what judging all of them afresh would
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scheduler.core.framework import Fact, Need
-from scheduler.core.like_nodes import LikeNodes
+from scheduler.core.like_nodes import NOWHERE, LikeNodes
 from scheduler.core.node import NodeInfo
 from scheduler.core.pipeline import build_pipeline
 from scheduler.core.profile import Profile
@@ -44,16 +45,24 @@ class _Standing:
 
 
 class Evaluation:
-    """The verdicts about all nodes, for pods with these needs: one for each plugin of the profile, None where it says nothing."""
+    """The verdicts about all nodes, for pods with these needs: one for each plugin of the profile, None where it says nothing.
 
-    def __init__(self, profile: Profile, needs: Sequence[Need | None], snapshot: Snapshot) -> None:
+    `floor` is the lowest priority of the nominated pods that these pods have to leave room for, None where there are none: a node that
+    is kept for some has to fit with them, and without.
+    """
+
+    def __init__(
+        self, profile: Profile, needs: Sequence[Need | None], snapshot: Snapshot, floor: int | None = None
+    ) -> None:
         self._snapshot = snapshot
+        self._floor = floor
+        self.memo: dict[Hashable, Any] = {}
         pipeline = self._pipeline = build_pipeline(profile, needs, snapshot)
         self.reserving = pipeline.reserving
         self._relations = [each.relation for each in pipeline.relations]
         self._sifting = [(at, each.relation) for at, each in enumerate(pipeline.relations) if each.filters]
         self._rating = [(at, each) for at, each in enumerate(pipeline.relations) if each.weight]
-        self._classes: dict[tuple[tuple[int, ...], tuple[Fact, ...]], LikeNodes] = {}
+        self._classes: dict[tuple[tuple[int, ...], tuple[Fact, ...], int], LikeNodes] = {}
         self._rejections: dict[Rejection, int] = {}
         self._standings: dict[int, _Standing] = {}
         self._position = -1
@@ -79,7 +88,7 @@ class Evaluation:
         A node's whole score is its class's points and its own absolute score.
         """
         if self._sifting:
-            fitting = [each for each in self._classes.values() if self._sifted(each.facts) is None]
+            fitting = [each for each in self._classes.values() if self._sifted(each) is None]
         else:
             fitting = list(self._classes.values())
         if not fitting:
@@ -108,7 +117,7 @@ class Evaluation:
         """Count the nodes that cannot take the pod, by reason."""
         counts = dict(self._rejections)
         for each in self._classes.values():
-            if (rejection := self._sifted(each.facts)) is not None:
+            if (rejection := self._sifted(each)) is not None:
                 counts[rejection] = counts.get(rejection, 0) + each.size
         return counts
 
@@ -117,7 +126,22 @@ class Evaluation:
         standing = self._standings.get(index)
         if standing is None or standing.class_ is None:
             return standing.rejection if standing else None
-        return self._sifted(standing.class_.facts)
+        return self._sifted(standing.class_)
+
+    @property
+    def has_relations(self) -> bool:
+        """Whether what holds between nodes may reject one."""
+        return bool(self._sifting)
+
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return what would keep the pod from a node whose pods were others than they are; the rest of the cluster as it is."""
+        verdict = self._standings[changed.index].verdict
+        if isinstance(verdict, Rejection):
+            return verdict
+        for judge in self._pipeline.pod_filters:
+            if (rejection := judge(changed)) is not None:
+                return rejection
+        return self._sifted_with(changed)
 
     # -- one node --
 
@@ -156,28 +180,42 @@ class Evaluation:
             self._reject(standing, traits)
             return
         pipeline = self._pipeline
-        for judge in pipeline.pod_filters:
-            if (rejection := judge(node)) is not None:
-                self._reject(standing, rejection)
-                return
+        held = None if self._floor is None else self._held(node, self._floor)
+        for each in (node,) if held is None else (held, node):
+            for judge in pipeline.pod_filters:
+                if (rejection := judge(each)) is not None:
+                    self._reject(standing, rejection)
+                    return
         score = traits.own
         for rate in pipeline.pod_own:
             score += rate(node)
         raw = traits.raw
         if pipeline.pod_raw:
             raw += tuple(rate(node) for rate in pipeline.pod_raw)
-        self._enter(node.index, standing, raw, score)
+        self._enter(node.index, standing, raw, score, held if self._sifting else None)
+
+    def _held(self, node: NodeInfo, floor: int) -> NodeInfo | None:
+        """Return a node with the pods that it is kept for; None where it is kept for none."""
+        pods = self._snapshot.nominations.on_from(node.name, floor)
+        if not pods:
+            return None
+        held = node.copy()
+        for pod in pods:
+            held.add(pod)
+        return held
 
     def _reject(self, standing: _Standing, rejection: Rejection) -> None:
         standing.rejection = rejection
         self._rejections[rejection] = self._rejections.get(rejection, 0) + 1
 
-    def _enter(self, index: int, standing: _Standing, raw: tuple[int, ...], score: int) -> None:
+    def _enter(
+        self, index: int, standing: _Standing, raw: tuple[int, ...], score: int, held: NodeInfo | None
+    ) -> None:
         facts = tuple([relation.fact(index) for relation in self._relations]) if self._relations else ()
-        key = (raw, facts)
+        key = (raw, facts, NOWHERE if held is None else index)
         class_ = self._classes.get(key)
         if class_ is None:
-            class_ = self._classes[key] = LikeNodes(raw, facts)
+            class_ = self._classes[key] = LikeNodes(raw, facts, held)
         standing.class_ = class_
         standing.score = score
         standing.position = class_.add(index, score)
@@ -194,7 +232,8 @@ class Evaluation:
             if moved != index:
                 self._standings[moved].position = position
             if not class_.size:
-                del self._classes[class_.raw, class_.facts]
+                of = NOWHERE if class_.held is None else class_.held.index
+                del self._classes[class_.raw, class_.facts, of]
 
     # -- relations --
 
@@ -204,10 +243,18 @@ class Evaluation:
             standing = self._standings.get(index)
             if standing is not None and (class_ := standing.class_) is not None:
                 self._withdraw(index, standing)
-                self._enter(index, standing, class_.raw, standing.score)
+                self._enter(index, standing, class_.raw, standing.score, class_.held)
 
-    def _sifted(self, facts: tuple[Fact, ...]) -> Rejection | None:
+    def _sifted(self, class_: LikeNodes) -> Rejection | None:
+        if class_.held is not None and (rejection := self._sifted_with(class_.held)) is not None:
+            return rejection
         for position, relation in self._sifting:
-            if (rejection := relation.rejection(facts[position])) is not None:
+            if (rejection := relation.rejection(class_.facts[position])) is not None:
+                return rejection
+        return None
+
+    def _sifted_with(self, changed: NodeInfo) -> Rejection | None:
+        for _, relation in self._sifting:
+            if (rejection := relation.rejection_with(changed)) is not None:
                 return rejection
         return None

@@ -1,4 +1,7 @@
-"""The evaluations of the kinds of pods that came by lately: pods with equal needs share one."""
+"""The evaluations of the kinds of pods that came by lately: pods with equal needs share one.
+
+Where nodes are kept for other pods (preemption), those that have to leave alone the same of them do.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,15 @@ class Evaluations:
         for each in needs:
             if each.__class__ is Stopped:
                 return self._first_stop(template, needs)
-        kind = (template.serial, *needs)
+        floor = snapshot.nominations.floor(pod.priority)
+        kind = (template.serial, floor, *needs)
         found = self._kinds.get(kind)
         if found is None:
             if any(isinstance(each, Stopped) for each in template.needs):
                 return self._first_stop(template, needs)
-            found = self._kinds[kind] = Evaluation(self.profile, self._in_order(template, needs), snapshot)
+            found = self._kinds[kind] = Evaluation(
+                self.profile, self._in_order(template, needs), snapshot, floor
+            )
             if len(self._kinds) > self._limit:
                 self._kinds.popitem(last=False)
         self._kinds.move_to_end(kind)

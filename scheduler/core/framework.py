@@ -106,9 +106,24 @@ class Relation(Protocol):
         """Return why nodes with a fact cannot take the pod, None where they can."""
         ...
 
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return why a node could not take the pod if its own pods were others than they are; None if it could."""
+        ...
+
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
         """Return 0 to 100 for each fact of the nodes that can take the pod; it comes with their number."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nomination:
+    """The node that is kept for a pod from now on, "" for none, and what follows from that at once."""
+
+    node: str
+    leaving: tuple[PodInfo, ...] = ()  # pods that are taken away for it
+    displaced: tuple[
+        PodInfo, ...
+    ] = ()  # pods of lower priority that the node was kept for, and is not any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +132,12 @@ class Remedy:
 
     message: str
     action: Any = None  # known to the shell under the plugin's name
+    nomination: Nomination | None = None  # None: what is kept for the pod stays as it is
+    succeeds: bool = False  # the pod will have a node: nothing more is said, and no further plugin asked
 
 
-class Verdicts(Protocol):
-    """What PostFilter sees of the nodes that were judged."""
+class KindVerdicts(Protocol):
+    """What was judged of nodes for all pods of a kind."""
 
     def rejections(self) -> Mapping[Rejection, int]:
         """Count the nodes by what keeps the pod from them."""
@@ -128,6 +145,34 @@ class Verdicts(Protocol):
 
     def rejection_of(self, index: int) -> Rejection | None:
         """Return what keeps the pod from one node."""
+        ...
+
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return what would keep the pod from a node whose pods were others than they are; the rest of the cluster as it is."""
+        ...
+
+    @property
+    def has_relations(self) -> bool:
+        """Whether what holds between nodes may reject one: a verdict then follows from more than the node's own pods."""
+        ...
+
+    @property
+    def memo(self) -> dict[Hashable, Any]:
+        """What a plugin keeps about the nodes for all pods of this kind, under a key of its own."""
+        ...
+
+
+class Verdicts(KindVerdicts, Protocol):
+    """What PostFilter sees of the nodes that were judged, for one pod."""
+
+    @property
+    def tie_break(self) -> float:
+        """A number in [0, 1) that chooses where a choice does not matter."""
+        ...
+
+    @property
+    def shared(self) -> KindVerdicts:
+        """The verdicts for all pods of this kind; these are about one of them, which a node may be kept for."""
         ...
 
 

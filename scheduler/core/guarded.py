@@ -301,6 +301,14 @@ class _GuardedRelation:
         found = self._guard.ask("Filter", self._relation.rejection, fact)
         return None if found is None else self._guard.rejection("Filter", found)
 
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return what it says of other pods; of a relation that cannot say, what holds now: then nobody is taken away for a pod."""
+        ask = getattr(self._relation, "rejection_with", None)
+        if ask is None:
+            return self.rejection(self.fact(changed.index))
+        found = self._guard.ask("Filter", ask, changed)
+        return None if found is None else self._guard.rejection("Filter", found)
+
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
         found: Sequence[int] = self._guard.ask("Score", self._relation.points, candidates)
         is_right = (

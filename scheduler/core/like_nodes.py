@@ -11,18 +11,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from scheduler.core.framework import Fact
+from scheduler.core.node import NodeInfo
 
 NOWHERE: Final = -1
 
 
 class LikeNodes:
-    """Candidates with the same raw scores, of those that are normalized, and the same fact for each relation."""
+    """Candidates with the same raw scores, of those that are normalized, and the same fact for each relation.
 
-    __slots__ = ("_buckets", "facts", "raw", "size", "top")
+    A node that relations look at by itself, for it is kept for other pods, is in a class of its own: `held` is the node with them.
+    """
 
-    def __init__(self, raw: tuple[int, ...], facts: tuple[Fact, ...]) -> None:
+    __slots__ = ("_buckets", "facts", "held", "raw", "size", "top")
+
+    def __init__(self, raw: tuple[int, ...], facts: tuple[Fact, ...], held: NodeInfo | None = None) -> None:
         self.raw = raw
         self.facts = facts
+        self.held = held
         self.size = 0
         self.top = NOWHERE  # the highest absolute score
         self._buckets: dict[int, list[int]] = {}

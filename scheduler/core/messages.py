@@ -4,7 +4,8 @@
     preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful
     for scheduling.
 
-The claims are those of devices, which Kubernetes' scheduler tells of whatever a pod asks for. Preempting pods of lower priority is not built; where Kubernetes would, the message says so.
+The claims are those of devices, which Kubernetes' scheduler tells of whatever a pod asks for. A pod that will have the place of others is
+told nothing of that: only what keeps it from the nodes now.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ NO_CLAIMS: Final = "no new claims to deallocate"
 NO_NODES: Final = "no nodes available to schedule pods"
 NOT_HELPFUL: Final = "Preemption is not helpful for scheduling"
 NO_VICTIMS: Final = "No preemption victims found for incoming pod"
-NOT_BUILT: Final = "Preemption of pods with lower priority is not built in Kubarium"
 NEVER: Final = "preemption: not eligible due to preemptionPolicy=Never."
+WAITS: Final = "preemption: not eligible due to a terminating pod on the nominated node."
 
 
 def unschedulable(nodes: int, rejections: Mapping[Rejection, int], remedies: Sequence[str]) -> str:
@@ -29,7 +30,8 @@ def unschedulable(nodes: int, rejections: Mapping[Rejection, int], remedies: Seq
     for rejection, number in rejections.items():
         for reason in rejection.reasons:
             reasons[reason] += number
-    return f"0/{nodes} nodes are available: {_histogram(reasons)}. {', '.join(remedies)}"
+    text = f"0/{nodes} nodes are available: {_histogram(reasons)}."
+    return f"{text} {', '.join(remedies)}" if remedies else text
 
 
 def no_node_looked_at(nodes: int, why: str) -> str:

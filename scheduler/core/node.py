@@ -45,6 +45,7 @@ class NodeInfo:
         "nonzero_cpu",
         "nonzero_memory",
         "pod_count",
+        "pods",
         "ports",
         "priorities",
         "taints",
@@ -75,6 +76,7 @@ class NodeInfo:
         self.disks: dict[Disk, int] = {}  # pods by the disks that they mount
         self.claims: dict[ClaimKey, int] = {}  # pods by the claims that they use
         self.priorities: dict[int, int] = {}  # pods by priority
+        self.pods: dict[str, PodInfo] = {}  # by uid
 
     def describe(self, node: Node) -> None:
         """Note what a Node object says."""
@@ -97,9 +99,23 @@ class NodeInfo:
         self.exists = False
         self.images = {}
 
+    def copy(self) -> NodeInfo:
+        """Return the node for a question "what if": pods that are added to it or removed from it do not change this one."""
+        other: NodeInfo = object.__new__(NodeInfo)
+        for name in _SHARED:
+            setattr(other, name, getattr(self, name))
+        for name in _COUNTS:
+            setattr(other, name, dict(getattr(self, name)))
+        other.ports = {port: dict(users) for port, users in self.ports.items()} if self.ports else {}
+        return other
+
     def add(self, pod: PodInfo, sign: int = 1) -> None:
         """Count a pod; with sign -1, stop counting it."""
         needs = pod.needs
+        if sign > 0:
+            self.pods[pod.uid] = pod
+        else:
+            self.pods.pop(pod.uid, None)
         self.pod_count += sign
         self.cpu += sign * needs.cpu
         self.memory += sign * needs.memory
@@ -120,6 +136,19 @@ class NodeInfo:
             count(self.disks, disk, sign)
         for port in needs.ports:
             count(self.ports.setdefault((port.protocol, port.port), {}), port.ip, sign)
+
+
+_COUNTS: Final = (
+    "claims",
+    "disks",
+    "extended",
+    "label_counts",
+    "leaving_counts",
+    "pods",
+    "priorities",
+    "terms",
+)
+_SHARED: Final = tuple(name for name in NodeInfo.__slots__ if name not in {*_COUNTS, "ports"})
 
 
 def count(counts: dict[K, int], key: K, change: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from machinery.model.clock import Timescale
+from machinery.model.conditions import find
 from machinery.model.device_claims import PodClaim as DeviceClaim
 from machinery.model.device_claims import pod_claims
 from machinery.model.fields import trimmer
@@ -51,6 +54,11 @@ _trim: Final = trimmer(Pod, _FIELDS)
 
 
 DEFAULT_SCHEDULER: Final = "default-scheduler"
+DISRUPTION_TARGET: Final = "DisruptionTarget"  # the condition of a pod that somebody is about to delete
+PREEMPTED: Final = "PreemptionByScheduler"  # its reason, where this is for a pod of higher priority
+NOT_STARTED: Final = math.inf  # counts as the latest start
+_CONDITIONS: Final = frozenset({"PodScheduled", DISRUPTION_TARGET})
+_UNSCALED: Final = Timescale()
 
 
 def scheduler_of(pod: Pod) -> str:
@@ -88,6 +96,9 @@ class PodInfo:
     device_claims: tuple[DeviceClaim, ...] = ()
     scheduler_name: str = DEFAULT_SCHEDULER
     terms: OwnTerms = NO_TERMS  # of affinity between pods
+    nominated: str = ""  # status.nominatedNodeName
+    started_s: float = NOT_STARTED  # status.startTime, in cluster seconds of scale 1
+    is_preempted: bool = False  # it is being deleted since a pod of higher priority was to have its place
 
     @property
     def key(self) -> str:
@@ -128,6 +139,17 @@ class PodInfo:
             self.device_claims,
             self.scheduler_name,
             self.terms,
+            self.nominated,
+            self.started_s,
+            self.is_preempted,
+        )
+
+    def ends_as(self, other: PodInfo) -> bool:
+        """Whether preemption would see in the other pod what it sees in this one: how long it runs, and whether it is leaving."""
+        return (self.started_s, self.is_terminating, self.is_preempted) == (
+            other.started_s,
+            other.is_terminating,
+            other.is_preempted,
         )
 
     def asks_as(self, other: PodInfo) -> bool:
@@ -138,6 +160,11 @@ class PodInfo:
             and self.gates == other.gates
             and self.device_claims == other.device_claims
         )
+
+
+def _is_preempted(pod: Pod) -> bool:
+    condition = find(pod.status.conditions, DISRUPTION_TARGET)
+    return condition is not None and (condition.status, condition.reason) == ("True", PREEMPTED)
 
 
 class PodReader:
@@ -168,6 +195,9 @@ class PodReader:
             device_claims=tuple(pod_claims(pod)) if spec.resourceClaims else (),
             scheduler_name=scheduler_of(pod),
             terms=self._shared_terms(needs, meta.namespace) if needs.has_terms else NO_TERMS,
+            nominated=pod.status.nominatedNodeName,
+            started_s=_UNSCALED.parse(pod.status.startTime) if pod.status.startTime else NOT_STARTED,
+            is_preempted=meta.deletionTimestamp is not None and _is_preempted(pod),
         )
 
     def _shared_needs(self, spec: PodSpec) -> Needs:
@@ -199,7 +229,12 @@ def essential(pod: Pod) -> Pod:
 
     A pod that is being resized asks for what its node keeps for it.
     """
-    scheduled = [each for each in pod.status.conditions if each.type == "PodScheduled"]
-    claims = pod.status.resourceClaimStatuses
-    status = PodStatus(phase=pod.status.phase, conditions=scheduled, resourceClaimStatuses=claims)
+    whole = pod.status
+    status = PodStatus(
+        phase=whole.phase,
+        conditions=[each for each in whole.conditions if each.type in _CONDITIONS],
+        nominatedNodeName=whole.nominatedNodeName,
+        resourceClaimStatuses=whole.resourceClaimStatuses,
+        startTime=whole.startTime,
+    )
     return msgspec.structs.replace(_trim(as_reserved(pod)), status=status)

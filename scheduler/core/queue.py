@@ -112,6 +112,11 @@ class SchedulingQueue:
         """Whether a pod is being tried, and still to be."""
         return self._pods.get(item.pod.uid) is item and item.where is Where.IN_FLIGHT
 
+    def pod(self, uid: str) -> PodInfo | None:
+        """Return a pod as it was put in last."""
+        item = self._pods.get(uid)
+        return item.pod if item else None
+
     def counts(self) -> dict[Where, int]:
         """Return how many pods there are in each part."""
         return dict(self._counts)
@@ -135,6 +140,12 @@ class SchedulingQueue:
         item = self._pods.get(uid)
         if item is not None and item.where is Where.GATED:
             self._open(item)
+
+    def wake(self, uid: str, now_s: float) -> None:
+        """Try a pod again that fitted nowhere, once its backoff is over."""
+        item = self._pods.get(uid)
+        if item is not None and item.where is Where.UNSCHEDULABLE:
+            self._wake(item, now_s)
 
     def remove(self, uid: str) -> None:
         """Remove a pod, wherever it is; entries in heaps are skipped later."""

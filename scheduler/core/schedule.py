@@ -1,6 +1,7 @@
 """The decision: which node a pod goes to, or why to none.
 
 pod ─▶ plugins say what they have to know of it; one keeps it from every node? ─▶ Unschedulable
+    ─▶ a node is kept for it, and it fits there? ─▶ Bind
     ─▶ Evaluation of the pod's kind, refreshed ─▶ no candidate? ─▶ Unschedulable, reasons counted, remedies asked
     ─▶ where extenders were asked, the nodes that they take
     ─▶ the nodes with the highest score ─▶ one of them, by the random number that the caller drew
@@ -17,10 +18,12 @@ from scheduler.core import messages
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.extending import Extended
-from scheduler.core.framework import Plugin, Remedy, Verdicts
+from scheduler.core.framework import Nomination, Plugin, Remedy, Verdicts
 from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
+from scheduler.core.pod_verdicts import PodVerdicts
+from scheduler.core.preemption import rejection_beside
 from scheduler.core.profile import Profile
 from scheduler.core.registry import NO_NODES
 from scheduler.core.rejection import Rejection, Stopped
@@ -58,6 +61,7 @@ class Unschedulable:
     message: str
     plugins: frozenset[str]  # that rejected a node: what helps one of them may help the pod
     actions: tuple[Action, ...] = ()
+    nomination: Nomination | None = None  # None: what is kept for the pod stays as it is
 
 
 Decision: TypeAlias = Bind | Unschedulable
@@ -68,9 +72,13 @@ def feasible(pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations) -> tupl
     evaluation = evaluations.of(pod) if snapshot.node_count else None
     if evaluation is None or isinstance(evaluation, Stopped):
         return ()
-    return tuple(
+    names = [
         snapshot.nodes[index].name for _, class_ in evaluation.candidates() for index, _ in class_.scored()
-    )
+    ]
+    verdicts = _verdicts(pod, evaluation, snapshot, 0.0)
+    if verdicts.fits_kept and verdicts.kept and verdicts.kept.name not in names:
+        names.append(verdicts.kept.name)
+    return tuple(names)
 
 
 def schedule(
@@ -92,15 +100,28 @@ def schedule(
         return Unschedulable(messages.NO_NODES, frozenset({NO_NODES}))
     evaluation = evaluations.of(pod)
     if isinstance(evaluation, Stopped):
-        return _stopped(snapshot, evaluation)
+        return _stopped(pod, snapshot, evaluation)
+    verdicts = _verdicts(pod, evaluation, snapshot, tie_break)
+    kept = verdicts.kept
+    if verdicts.fits_kept and kept and (extended is None or extended.verdict(kept.name) is None):
+        return Bind(kept.name, 0, 1, _reserve(pod, evaluation, kept, snapshot))
     candidates = evaluation.candidates()
     if not candidates:
-        return _unschedulable(pod, snapshot, evaluation, evaluations.profile)
+        return _unschedulable(pod, snapshot, verdicts, evaluations.profile)
     if extended is not None:
         return _choose_extended(
-            candidates, pod, evaluation, snapshot, evaluations.profile, tie_break, extended
+            candidates, pod, evaluation, snapshot, evaluations.profile, verdicts, extended
         )
     return _choose(candidates, pod, evaluation, snapshot, tie_break)
+
+
+def _verdicts(pod: PodInfo, evaluation: Evaluation, snapshot: Snapshot, tie_break: float) -> PodVerdicts:
+    """Return the verdicts about a pod, which is not in its own way on the node that is kept for it."""
+    kept = snapshot.node(snapshot.nominations.node_of(pod.uid))
+    if kept is None:
+        return PodVerdicts(evaluation, tie_break)
+    others = snapshot.nominations.on_from(kept.name, pod.priority, pod.uid)
+    return PodVerdicts(evaluation, tie_break, kept, rejection_beside(kept, others, evaluation.rejection_with))
 
 
 def _choose_extended(
@@ -109,7 +130,7 @@ def _choose_extended(
     evaluation: Evaluation,
     snapshot: Snapshot,
     profile: Profile,
-    tie_break: float,
+    verdicts: PodVerdicts,
     extended: Extended,
 ) -> Decision:
     """Choose among the nodes that extenders take, too, by the sum of the points."""
@@ -120,25 +141,30 @@ def _choose_extended(
         if extended.verdict((node := snapshot.nodes[index]).name) is None
     ]
     if not rated:
-        return _unschedulable(pod, snapshot, _Verdicts(evaluation, snapshot, extended), profile)
+        return _unschedulable(pod, snapshot, _ExtendedVerdicts(verdicts, snapshot, extended), profile)
     highest = max([score for score, _ in rated])
     best = [node for score, node in rated if score == highest]
-    node = best[int(tie_break * len(best))]
+    node = best[int(verdicts.tie_break * len(best))]
     reserved = _reserve(pod, evaluation, node, snapshot) if evaluation.reserving else ()
     return Bind(node.name, highest, len(best), reserved)
 
 
-class _Verdicts:
+class _ExtendedVerdicts:
     """What plugins say of nodes, and extenders of those that plugins take."""
 
-    def __init__(self, evaluation: Evaluation, snapshot: Snapshot, extended: Extended) -> None:
-        self._evaluation = evaluation
+    def __init__(self, verdicts: PodVerdicts, snapshot: Snapshot, extended: Extended) -> None:
         self._snapshot = snapshot
         self._extended = extended
+        self._verdicts = verdicts
+        self.shared = verdicts.shared
+        self.tie_break = verdicts.tie_break
+        self.memo = verdicts.memo
+        self.has_relations = verdicts.has_relations
+        self.rejection_with = verdicts.rejection_with
 
     def rejections(self) -> dict[Rejection, int]:
-        counts = self._evaluation.rejections()
-        for _, class_ in self._evaluation.candidates():
+        counts = dict(self._verdicts.rejections())
+        for _, class_ in self.shared.candidates():
             for index, _ in class_.scored():
                 if (rejection := self._extended.verdict(self._snapshot.nodes[index].name)) is not None:
                     counts[rejection] = counts.get(rejection, 0) + 1
@@ -146,7 +172,7 @@ class _Verdicts:
 
     def rejection_of(self, index: int) -> Rejection | None:
         node = self._snapshot.nodes[index]
-        own = self._evaluation.rejection_of(index)
+        own = self._verdicts.rejection_of(index)
         return own if own is not None or not node.exists else self._extended.verdict(node.name)
 
 
@@ -184,24 +210,33 @@ def _reserve(
     )
 
 
-def _stopped(snapshot: Snapshot, stopped: Stopped) -> Unschedulable:
+def _stopped(pod: PodInfo, snapshot: Snapshot, stopped: Stopped) -> Unschedulable:
     text = messages.no_node_looked_at(snapshot.node_count, stopped.message)
-    return Unschedulable(text, frozenset({stopped.plugin}))
+    kept = snapshot.nominations.node_of(pod.uid)
+    return Unschedulable(text, frozenset({stopped.plugin}), nomination=Nomination("") if kept else None)
 
 
 def _unschedulable(pod: PodInfo, snapshot: Snapshot, verdicts: Verdicts, profile: Profile) -> Unschedulable:
     rejections = verdicts.rejections()
     remedies = _remedies(pod, verdicts, snapshot, profile)
-    text = messages.unschedulable(snapshot.node_count, rejections, [remedy.message for _, remedy in remedies])
-    actions = tuple(Action(plugin, remedy.action) for plugin, remedy in remedies if remedy.action is not None)
-    return Unschedulable(text, frozenset(rejection.plugin for rejection in rejections), actions)
+    succeeds = any(remedy.succeeds for _, remedy in remedies)
+    said = [] if succeeds else [remedy.message for _, remedy in remedies]
+    return Unschedulable(
+        messages.unschedulable(snapshot.node_count, rejections, said),
+        frozenset(rejection.plugin for rejection in rejections),
+        tuple(Action(plugin, remedy.action) for plugin, remedy in remedies if remedy.action is not None),
+        next((remedy.nomination for _, remedy in remedies if remedy.nomination is not None), None),
+    )
 
 
 def _remedies(
     pod: PodInfo, verdicts: Verdicts, snapshot: Snapshot, profile: Profile
 ) -> Sequence[tuple[Plugin, Remedy]]:
-    return [
-        (plugin, remedy)
-        for plugin in profile.remedies
-        if (remedy := plugin.remedy(pod, verdicts, snapshot)) is not None
-    ]
+    """Ask the plugins in their order, until one of them succeeds."""
+    found: list[tuple[Plugin, Remedy]] = []
+    for plugin in profile.remedies:
+        if (remedy := plugin.remedy(pod, verdicts, snapshot)) is not None:
+            found.append((plugin, remedy))
+            if remedy.succeeds:
+                break
+    return found

@@ -9,14 +9,17 @@ nodes are not what they were.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node
+from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from scheduler.core.affinity import Namespaces, Terms
+from scheduler.core.budgets import Budget, Budgets
 from scheduler.core.devices.inventory import Devices
 from scheduler.core.node import NodeInfo, count
+from scheduler.core.nominations import Nominations
 from scheduler.core.owners import Owners
 from scheduler.core.pod import ClaimKey, PodInfo
 from scheduler.core.storage import Storage
@@ -44,10 +47,13 @@ class Snapshot:
         self.terms = Terms(self.namespaces)  # of affinity, that pods on nodes have
         self.devices = Devices(self.touch)
         self.claims: Counter[ClaimKey] = Counter()  # pods on nodes by the claims that they use
+        self.nominations = Nominations()
+        self.budgets = Budgets()
         self._by_name: dict[str, NodeInfo] = {}
         self._free: list[int] = []
         self._pods: dict[str, PodInfo] = {}  # on a node, assumed ones too
         self._assumed: dict[str, _Assumed] = {}
+        self._leaving: set[str] = set()  # pods whose deletion, for a pod of higher priority, is under way
         self._priorities: Counter[int] = Counter()  # of the pods
         self._log: list[int] = []
         self._log_start = 0
@@ -97,16 +103,19 @@ class Snapshot:
     def set_pod(self, pod: PodInfo) -> None:
         """Add or replace a pod that has a node; this confirms or corrects what was assumed of it."""
         self._assumed.pop(pod.uid, None)
+        self.withdraw(pod.uid)
         self._put(pod)
 
     def remove_pod(self, uid: str) -> PodInfo | None:
         """Remove a pod and return it; None where it is not there."""
         self._assumed.pop(uid, None)
+        self._leaving.discard(uid)
         return self._take(uid)
 
     def assume(self, pod: PodInfo, node: str) -> None:
         """Count a pod on the node that was chosen for it."""
         bound = pod.on(node)
+        self.withdraw(pod.uid)
         self._assumed[pod.uid] = _Assumed(bound)
         self._put(bound)
 
@@ -117,7 +126,10 @@ class Snapshot:
 
     def forget(self, uid: str) -> PodInfo | None:
         """Undo what was assumed of a pod; one that the watch has confirmed stays."""
-        return self._take(uid) if self._assumed.pop(uid, None) is not None else None
+        if self._assumed.pop(uid, None) is None:
+            return None
+        self._leaving.discard(uid)
+        return self._take(uid)
 
     def unconfirmed(self, before_s: float) -> list[PodInfo]:
         """Return the assumed pods whose binding ended before `before_s` without a word from the watch."""
@@ -130,6 +142,50 @@ class Snapshot:
     def has_lower(self, priority: int) -> bool:
         """Whether a pod on some node has a lower priority."""
         return min(self._priorities, default=priority) < priority
+
+    # -- preemption --
+
+    def nominate(self, pod: PodInfo, node: str) -> None:
+        """Keep a node for a pod that waits, and no other one."""
+        self.withdraw(pod.uid)
+        self.nominations.put(pod, node)
+        self.terms.add(pod.terms)
+        self.touch(node)
+
+    def withdraw(self, uid: str) -> str:
+        """Keep no node for a pod; return the one that was kept, "" for none."""
+        node = self.nominations.node_of(uid)
+        if node and (pod := self.nominations.drop(uid)) is not None:
+            self.terms.remove(pod.terms)
+            self.touch(node)
+        return node
+
+    def note_leaving(self, uid: str) -> None:
+        """Note that the deletion of a pod, for one of higher priority, is under way."""
+        self._leaving.add(uid)
+
+    def note_staying(self, uid: str) -> None:
+        """Note that it has failed."""
+        self._leaving.discard(uid)
+
+    def is_leaving(self, pod: PodInfo) -> bool:
+        """Whether a pod is being taken away for one of higher priority."""
+        return pod.is_preempted or pod.uid in self._leaving
+
+    def set_budget(self, budget: PodDisruptionBudget) -> None:
+        """Add or replace a PodDisruptionBudget."""
+        self._concern(self.budgets.set(budget))
+
+    def remove_budget(self, budget: PodDisruptionBudget) -> None:
+        """Forget a PodDisruptionBudget."""
+        self._concern(self.budgets.remove(budget))
+
+    def _concern(self, budgets: Sequence[Budget]) -> None:
+        """Note that who may be taken away from the nodes of the pods that some budgets cover has changed."""
+        if budgets:
+            for node in self.existing_nodes():
+                if any(each.covers(pod.labels) for pod in node.pods.values() for each in budgets):
+                    self._note(node)
 
     # -- changes --
 

@@ -134,6 +134,14 @@ class Reference:
         scores = self._scores(info.needs, fitting, points)
         return {name: score + 2 * wished[name] for name, score in scores.items()}, reasons
 
+    def reasons_of(self, pod: Pod, name: str) -> list[str]:
+        """Return why a pod cannot go to one node, nothing where it can."""
+        info = self._reader.read(pod)
+        own = info.needs.constraints
+        spread = read_spread(own, info.labels.labels, None if own else self._owners.selector_of(info))
+        [node] = [each for each in self._nodes if each.name == name]
+        return self._reasons(info, node, spread.hard) or self._affinity.reasons(pod, name)
+
     def _reasons(self, pod, node, hard) -> list[str]:
         needs = pod.needs
         cordon = any(

@@ -5,13 +5,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from machinery.model.clock import Clock
+from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import SILENT
-from machinery.model.resources import EVENTS, PODS
+from machinery.model.resources import EVENTS, PODS, Resource
 from machinery.process.metrics import Metrics
 from scheduler.app import Scheduler, build
 from scheduler.config import SchedulerConfig
 from tests.support.scripted_api import LocalRegistry
+
+
+class PriorityClass(msgspec.Struct, frozen=True, kw_only=True):
+    """What pods name to have a priority."""
+
+    apiVersion: str = "scheduling.k8s.io/v1"
+    kind: str = "PriorityClass"
+    metadata: ObjectMeta = ObjectMeta()
+    value: int
+    preemptionPolicy: str
+
+
+PRIORITY_CLASSES: Resource[PriorityClass] = Resource(
+    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False, type=PriorityClass
+)
 
 
 class SchedulerWorld:
@@ -20,6 +38,7 @@ class SchedulerWorld:
     def __init__(self, clock: Clock, server: LocalRegistry) -> None:
         self.clock, self.server, self.user = clock, server, server.user
         self.api = self.server.api("scheduler")
+        self.metrics = Metrics()
 
     def build(self, api=None, *, clock=None, identity="", tie_break=0.0, **fields) -> Scheduler:
         config = SchedulerConfig(
@@ -30,10 +49,15 @@ class SchedulerWorld:
             api or self.api,
             clock or self.clock,
             SILENT,
-            Metrics(),
+            self.metrics,
             identity=identity,
             tie_breaks=lambda: tie_break,
         )
+
+    async def given_class(self, name: str, value: int, policy: str = "PreemptLowerPriority") -> None:
+        """Create a PriorityClass."""
+        created = PriorityClass(metadata=ObjectMeta(name=name), value=value, preemptionPolicy=policy)
+        await self.user.create(PRIORITY_CLASSES, created)
 
     @asynccontextmanager
     async def scheduling(self, api=None, **fields):

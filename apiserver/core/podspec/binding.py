@@ -89,6 +89,8 @@ def disrupted(pod: Json, now: str) -> Json:
 
 
 def _scheduled(status: Json, generation: int, now: str) -> Json:
+    """Return the status of a pod with a node: no node is kept for it any more."""
+    status = {name: value for name, value in status.items() if name != "nominatedNodeName"}
     return _with_condition(status, "PodScheduled", generation, now, {})
 
 

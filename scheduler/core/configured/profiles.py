@@ -159,7 +159,7 @@ def _remarks(found: Configuration) -> tuple[str, ...]:
     if any(each is not None for each in asked):
         remarks.append(_NO_SAMPLE)
     if any(each.name == "DefaultPreemption" for profile in found.profiles for each in profile.pluginConfig):
-        remarks.append("the arguments of DefaultPreemption have no effect: preemption is not built")
+        remarks.append("the arguments of DefaultPreemption have no effect: all nodes are looked at")
     if any("filterTimeout" in each.args for profile in found.profiles for each in profile.pluginConfig):
         remarks.append(
             "filterTimeout of DynamicResources counts as devices that are tried, 200 in a millisecond, 10,000 at most"

@@ -171,6 +171,20 @@ class Affinity(Tallies):
             return ANTI_AFFINITY
         return REPELLED if any(_has(place) for place in fact[second : self._filtering]) else None
 
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return by which rule a node with other pods would be out."""
+        more = [tally.change(changed) for tally in self._wanted]
+        is_alone = self._is_first and not any(
+            tally.total + each for tally, each in zip(self._wanted, more, strict=True)
+        )
+        for tally, each in zip(self._wanted, more, strict=True):
+            domain = tally.domain(changed.index)
+            if domain is None or not (is_alone or domain.amount + each > 0):
+                return NO_AFFINITY
+        if any(_has_with(tally, changed) for tally in self._unwanted):
+            return ANTI_AFFINITY
+        return REPELLED if any(_has_with(tally, changed) for tally in self._repelling) else None
+
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the sum of the weights in all domains."""
         raw = [sum(map(_amount, fact[self._filtering :])) for fact, _ in candidates]
@@ -178,6 +192,11 @@ class Affinity(Tallies):
         if lowest == highest:
             return [0] * len(raw)
         return [int(MAX_SCORE * ((each - lowest) / (highest - lowest))) for each in raw]
+
+
+def _has_with(tally: Tally, changed: NodeInfo) -> bool:
+    domain = tally.domain(changed.index)
+    return domain is not None and domain.amount + tally.change(changed) > 0
 
 
 def _has(place: Place) -> bool:

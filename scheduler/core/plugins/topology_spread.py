@@ -157,6 +157,19 @@ class Spreading(Tallies):
                 return SKEWED
         return None
 
+    def rejection_with(self, changed: NodeInfo) -> Rejection | None:
+        """Return by which constraint a node with other pods would be out."""
+        index = changed.index
+        for constraint, tally in self._hard:
+            domain = tally.domain(index)
+            if domain is None:
+                return UNLABELED
+            more = tally.change(changed)
+            least = least_matching(constraint, tally.emptiest_with(index, more), tally.size())
+            if is_skewed(constraint, domain.amount + more, least):
+                return SKEWED
+        return None
+
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the soft constraints."""
         start = len(self._hard)

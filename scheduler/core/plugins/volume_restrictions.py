@@ -5,10 +5,9 @@ https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
-from machinery.model.k8s.core_v1 import PersistentVolumeClaim
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.disks import Disk, is_in_use
 from scheduler.core.framework import Filter, Plugin
@@ -28,11 +27,6 @@ DISK_CONFLICT: Final = Rejection(NAME, ("node(s) had no available disk",), resol
 _ALONE: Final = "ReadWriteOncePod"
 
 
-def is_taken(key: ClaimKey, claim: PersistentVolumeClaim, used: Container[ClaimKey]) -> bool:
-    """Whether only one pod may use a claim, and a pod on some node does."""
-    return _ALONE in claim.spec.accessModes and key in used
-
-
 class VolumeRestrictions(Plugin):
     """Filters nodes on which a disk of the pod is in use, and all while a claim of the pod has its pod already."""
 
@@ -44,10 +38,13 @@ class VolumeRestrictions(Plugin):
         return bool(needs.claims)
 
     def need(self, pod: PodInfo, snapshot: Snapshot) -> Restricted | None:
-        """Return the disks, and whether a claim is taken."""
+        """Return the disks, and the claims that only one pod may use."""
         claims = ((each.key, snapshot.storage.claim(each.key)) for each in pod.claims)
-        taken = any(claim and is_taken(key, claim, snapshot.claims) for key, claim in claims)
-        return Restricted(pod.needs.disks, taken) if taken or pod.needs.disks else None
+        alone = tuple(key for key, claim in claims if claim and _ALONE in claim.spec.accessModes)
+        if not alone and not pod.needs.disks:
+            return None
+        taken = any(key in snapshot.claims for key in alone)
+        return Restricted(pod.needs.disks, alone, taken, snapshot)
 
     def filter(self, need: Restricted, snapshot: Snapshot) -> Filter:
         """Return the filter."""
@@ -55,14 +52,22 @@ class VolumeRestrictions(Plugin):
         return Filter(need.judge)
 
 
-class Restricted(NamedTuple):
-    """What only one pod may have."""
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """What only one pod may have; who has a claim by now concerns every node."""
 
     disks: tuple[Disk, ...]
+    alone: tuple[ClaimKey, ...]
     is_taken: bool
+    snapshot: Snapshot = field(compare=False)
 
     def judge(self, node: NodeInfo) -> Rejection | None:
         """Return why a node cannot have the volumes, None where it can."""
         if any(is_in_use(each, node.disks) for each in self.disks):
             return DISK_CONFLICT
-        return REJECTION if self.is_taken else None
+        return REJECTION if any(self._users(each, node) for each in self.alone) else None
+
+    def _users(self, claim: ClaimKey, node: NodeInfo) -> int:
+        """Return how many pods use a claim, where the node may have other pods than it has."""
+        is_there = self.snapshot.nodes[node.index].claims.get(claim, 0)
+        return self.snapshot.claims[claim] - is_there + node.claims.get(claim, 0)

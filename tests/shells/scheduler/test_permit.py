@@ -54,6 +54,24 @@ async def test_a_gang_is_bound_when_its_last_pod_has_a_node(world):
         assert await workers(world, 3) == ["node-1"] * 3
 
 
+async def test_a_waiting_pod_loses_its_place_to_one_of_higher_priority(world):
+    """It is rejected, not deleted, and told so."""
+    await world.server.given(NODES, node(cpu="1"))
+    async with world.scheduling(config=world.config):
+        await world.server.given(PODS, member(0))
+        await world.clock.advance(1)
+        urgent = await world.server.given(
+            PODS, pod("urgent", requests={"cpu": "1"}, priorityClassName="system-cluster-critical")
+        )
+        await world.clock.advance(5)
+        assert await world.node_of("urgent") == "node-1"
+        waiting = await world.user.get(PODS, "worker-0", namespace="default")
+        assert waiting.metadata.deletionTimestamp is None
+        assert "0/1 nodes are available: 1 preempted." in await world.messages("worker-0")
+        said = await world.messages("worker-0", "Preempted")
+        assert said == [f"Preempted by pod {urgent.metadata.uid} on node node-1"]
+
+
 async def test_a_gang_that_does_not_fit_gives_its_places_back(world):
     """After its time; it says so, and a pod that waits for the place gets it. When a pod of the gang comes it is tried again."""
     await world.server.given(NODES, node(cpu="2"))
@@ -61,9 +79,8 @@ async def test_a_gang_that_does_not_fit_gives_its_places_back(world):
         for number in (0, 1):
             await world.server.given(PODS, member(number))
         await world.clock.advance(1)
-        await world.server.given(
-            PODS, pod("large", requests={"cpu": "2"}, priorityClassName="system-cluster-critical")
-        )
+        await world.given_class("first-in-line", 1000, "Never")
+        await world.server.given(PODS, pod("large", requests={"cpu": "2"}, priorityClassName="first-in-line"))
         await world.clock.advance(10)
         assert await world.node_of("large") == ""
         await world.clock.advance(12)

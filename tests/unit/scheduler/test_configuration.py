@@ -114,7 +114,7 @@ profiles:
         "parallelism has no effect: one thread decides",
         "leaderElection has no effect: flags say who leads (--leader-elect, --profile)",
         "percentageOfNodesToScore has no effect: all nodes are looked at, for every pod",
-        "the arguments of DefaultPreemption have no effect: preemption is not built",
+        "the arguments of DefaultPreemption have no effect: all nodes are looked at",
     )
     assert (found.initial_backoff_s, found.longest_backoff_s) == (2, 20)
     assert read().remarks == ()

@@ -170,22 +170,6 @@ def test_a_node_that_is_gone_takes_no_pod():
     assert world.message(pod()) == "no nodes available to schedule pods"
 
 
-def test_preemption_that_kubernetes_would_try_is_said_to_be_missing():
-    """Only where pods of lower priority stand in the way, and the pod may preempt."""
-    world = Decider(node(cpu="1"))
-    world.run(pod("low", node="node-1", requests={"cpu": "1"}))
-    equal = pod(requests={"cpu": "1"})
-    assert world.message(equal).endswith("1 No preemption victims found for incoming pod.")
-    urgent = changed(equal, spec__priority=10)
-    assert world.message(urgent).endswith(
-        "1 Preemption of pods with lower priority is not built in Kubarium."
-    )
-    patient = changed(urgent, spec__preemptionPolicy="Never")
-    assert world.message(patient).endswith(
-        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
-    )
-
-
 def test_a_constraint_without_a_plugin_keeps_the_pod_pending_and_is_named():
     """Nobody could tell that it was ignored."""
     message = Decider(*three()).message(pod(schedulingGroup=PodSchedulingGroup(podGroupName="gang")))

@@ -218,9 +218,9 @@ def test_an_event_costs_no_more_beside_ten_times_as_many() -> None:
 
 
 def test_a_pod_that_fits_nowhere_is_told_of_every_node() -> None:
-    """The same whether somebody could be preempted or not, except for those that could."""
+    """Who could have the place of others is told only what keeps it from the nodes now."""
     world = World(3)
     assert world.told[0].endswith("3 No preemption victims found for incoming pod.")
     world.put(pod("urgent", 1, huge=True, priority=7))
     world.settle()
-    assert "lower priority is not built" in world.told[-1]
+    assert world.told[-1] == "0/3 nodes are available: 3 Insufficient cpu."

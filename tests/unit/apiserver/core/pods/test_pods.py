@@ -185,8 +185,9 @@ def _node_affinity(*terms: list[Json]) -> Json:
 
 
 def test_a_binding_gives_the_pod_its_node() -> None:
-    """The node, the condition and the annotations come; generation and the given pod stay."""
+    """The node, the condition and the annotations come; no node is kept any more; generation and the given pod stay."""
     old = created(pod())
+    old["status"]["nominatedNodeName"] = "node-2"
     before = deepcopy(old)
     bound = bind(old, _binding(annotations={"a": "b"}), NOW)
     assert bound["spec"]["nodeName"] == "node-1"
@@ -200,6 +201,7 @@ def test_a_binding_gives_the_pod_its_node() -> None:
             "observedGeneration": 1,
         },
     ]
+    assert "nominatedNodeName" not in bound["status"]
     assert old == before
 
 
