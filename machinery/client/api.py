@@ -113,13 +113,20 @@ class Api:
         limit: int = 0,
         continue_: str = "",
         resource_version: str = "",
+        keep: Callable[[T], T] | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Listing[T]:
         """Read a collection, or a page of it. resource_version "0" allows the server's cache.
 
+        Each object is reduced by `keep` as it comes, so that what it leaves is never there for all of them at once.
+
         Raises:
             Expired: the revision, or that of the continue token, is compacted.
         """
+
+        def read(item: bytes) -> T:
+            return objects.decode(item, resource.type)
+
         request = ApiRequest(
             "List",
             resource,
@@ -129,7 +136,7 @@ class Api:
             limit=limit,
             continue_=continue_,
             resource_version=resource_version,
-            read=lambda item: objects.decode(item, resource.type),
+            read=read if keep is None else lambda item: keep(read(item)),
         )
         page = await self._transport.page(request, timeout_s)
         return Listing([*page.items], page.revision, page.continue_)

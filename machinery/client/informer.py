@@ -50,7 +50,7 @@ class Informer(Generic[T]):
         self._keep = keep or (lambda obj: obj)
         self._subscribers: list[Callable[[Change[T]], None]] = []
         self._synced = asyncio.Event()
-        self._reflector = Reflector(api, resource, selection, self, clock, jitter, log)
+        self._reflector = Reflector(api, resource, selection, self, clock, jitter, log, keep)
 
     async def synced(self) -> None:
         """Wait until the first list is in the store and its callbacks have run."""
@@ -85,18 +85,17 @@ class Informer(Generic[T]):
         if event.object is None:
             return
         if event.type is EventType.DELETED:
-            self._delete(event.object)
+            self._delete(self._keep(event.object))
         else:
-            self._put(event.object)
+            self._put(self._keep(event.object))
 
-    def _put(self, obj: T) -> None:
+    def _put(self, new: T) -> None:
         old = self.store.get(*key_of(obj))
-        if old is not None and old.metadata.resourceVersion == obj.metadata.resourceVersion:
+        if old is not None and old.metadata.resourceVersion == new.metadata.resourceVersion:
             return
-        if old is not None and old.metadata.uid != obj.metadata.uid:
+        if old is not None and old.metadata.uid != new.metadata.uid:
             self._delete(old)
             old = None
-        new = self._keep(obj)
         self.store.put(new)
         self._tell(Change(EventType.ADDED if old is None else EventType.MODIFIED, old, new))
 
@@ -104,7 +103,7 @@ class Informer(Generic[T]):
         if self.store.get(*key_of(last)) is None:
             return
         self.store.drop(key_of(last))
-        self._tell(Change(EventType.DELETED, self._keep(last), None))
+        self._tell(Change(EventType.DELETED, last, None))
 
     def _tell(self, change: Change[T]) -> None:
         for callback in self._subscribers:

@@ -33,7 +33,7 @@ class Sink(Protocol[T]):
     """Where the copy is kept. Both methods are synchronous and cheap."""
 
     def replace(self, items: Sequence[T]) -> None:
-        """Replace everything by a new list."""
+        """Replace everything by a new list, of objects that are reduced already."""
         ...
 
     def apply(self, event: WatchEvent[T]) -> None:
@@ -52,6 +52,7 @@ class Reflector(Generic[T]):
     clock: Clock
     jitter: Callable[[], float]
     log: EventLog
+    keep: Callable[[T], T] | None = None  # reduces what is listed; events come whole
     revision: int = 0  # the last one delivered; 0 before the first list
     _list_from: str = _ANY
     _failures: Failures = field(init=False)
@@ -81,7 +82,11 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> None:
         listing = await self.api.list(
-            self.resource, self.selection, resource_version=self._list_from, timeout_s=LIST_TIMEOUT_S
+            self.resource,
+            self.selection,
+            resource_version=self._list_from,
+            keep=self.keep,
+            timeout_s=LIST_TIMEOUT_S,
         )
         self.sink.replace(listing.items)
         self.revision = listing.revision

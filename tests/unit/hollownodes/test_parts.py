@@ -108,7 +108,7 @@ class Server:
         self.sizes.append(len(request.each))
         if self.is_down:
             raise Unavailable("nobody answers")
-        return Page([new.body for new in request.each], 7, "")
+        return Page([new.body for new in request.each], 7, "", 0)
 
 
 def _request(*bodies: bytes) -> ApiRequest:
