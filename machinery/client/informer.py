@@ -90,7 +90,7 @@ class Informer(Generic[T]):
             self._put(self._keep(event.object))
 
     def _put(self, new: T) -> None:
-        old = self.store.get(*key_of(obj))
+        old = self.store.get(*key_of(new))
         if old is not None and old.metadata.resourceVersion == new.metadata.resourceVersion:
             return
         if old is not None and old.metadata.uid != new.metadata.uid:

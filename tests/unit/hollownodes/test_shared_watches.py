@@ -13,11 +13,9 @@ import pytest
 from hollownodes.shared_watches import Place, SharedWatches, place_of
 from machinery.client.transport import ApiRequest
 from machinery.model.errors import Expired, Unavailable
-from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import SILENT
 from machinery.model.requests import DeleteOptions, EventType, Selection
 from machinery.model.resources import CONFIG_MAPS, NODES, PODS, SERVICES
-from machinery.wire import objects
 from tests.support.builders import changed, config_map, pod
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
