@@ -294,6 +294,14 @@ def _simulate(sub: argparse.ArgumentParser) -> None:
         help="write the state down, for --cluster; without --pods that is all",
     )  # fmt: skip
     sub.add_argument(
+        "--how-many", action="store_true",
+        help="count instead how many more of each workload or pod of --pods fit beside what runs",
+    )  # fmt: skip
+    sub.add_argument(
+        "--which-can-go", action="store_true",
+        help="try instead which nodes could go: alone, and together",
+    )  # fmt: skip
+    sub.add_argument(
         "--html", default="", metavar="FILE",
         help="draw it: a page with the nodes as boxes, before and after, and who was left without one",
     )  # fmt: skip

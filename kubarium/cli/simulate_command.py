@@ -31,6 +31,8 @@ def simulate(options: argparse.Namespace) -> int:
         print(f"{options.save}: {len(known)} objects")
         if not pods:
             return 0
+    if options.how_many or options.which_can_go:
+        return _capacities(options, known, pods, config)
     found = simulate_items(known, pods, config=config, seed=options.seed)
     if options.html:
         from kubarium.core.simulating.picture import picture
@@ -38,6 +40,25 @@ def simulate(options: argparse.Namespace) -> int:
         files.write(options.html, picture(found, options.title))
     print(json.dumps(found.document(), indent=2) if options.output == "json" else _text(found))
     return 1 if found.left else 0
+
+
+def _capacities(options: argparse.Namespace, known: list[Item], pods: list[Item], config: str) -> int:
+    """Print how many more fit, and which nodes could go."""
+    from kubarium.core.simulating.capacities import LEAVING_HEAD, ROOM_HEAD
+    from kubarium.simulating.simulation import capacities_of
+
+    if options.how_many and not pods:
+        raise KubariumError("--how-many: --pods names the file with what is counted")
+    asked = pods if options.how_many else ()
+    found = capacities_of(known, asked, leaving=options.which_can_go, config=config, seed=options.seed)
+    if options.output == "json":
+        print(json.dumps(found.document(), indent=2))
+        return 0
+    parts = [f"note: {each}" for each in found.remarks]
+    parts += [table(ROOM_HEAD, found.room_rows())] if found.room else []
+    parts += [table(LEAVING_HEAD, found.leaving_rows()), "", *found.summary()] if found.leaving else []
+    print("\n".join(parts))
+    return 0
 
 
 def explain_pod(options: argparse.Namespace) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from kubarium.core.simulating.capacities import Capacities
 from kubarium.core.simulating.completing import Completion
 from kubarium.core.simulating.findings import Answer, Explanation, Question
 from kubarium.core.simulating.manifests import Item, ManifestError, read_items
@@ -16,6 +17,8 @@ from kubarium.core.simulating.workloads import WORKLOADS, expand
 from kubarium.errors import KubariumError
 from kubarium.simulating.asking import ask
 from machinery.model.k8s.core_v1 import Node
+
+_MOST: Final = 100_000  # replicas that are tried
 
 
 def simulate(
@@ -52,6 +55,48 @@ def simulate_items(
     found = checked(ask(question_of(items, config, seed)), items)
     groups = {number: _owner(each) for number, each in enumerate(items) if each.kind == "Pod"}
     return simulation_of(found, seed, remarks, groups)
+
+
+def capacities_of(
+    state: Sequence[Item],
+    pods: Sequence[Item] = (),
+    *,
+    leaving: bool = False,
+    config: str = "",
+    seed: int = 0,
+) -> Capacities:
+    """Return how many more of each workload or pod of `pods` fit beside what runs, and with `leaving` which nodes could go.
+
+    Raises:
+        KubariumError: an object makes no sense, or what comes stands for no pods.
+    """
+    items, remarks = together(state, [_once(each) for each in pods])
+    first: dict[str, int] = {}
+    for number, each in enumerate(items):
+        if number >= len(state) and each.kind == "Pod":
+            first.setdefault(str(each.place), number)
+    about = {
+        first[str(each.place)]: f"{each.kind} {'/'.join(each.key[1:])}"
+        for each in pods
+        if str(each.place) in first
+    }
+    if not about and not leaving:
+        raise KubariumError("nothing of what comes stands for pods, so there is nothing to count")
+    question = question_of(items, config, seed)
+    question.how_many, question.most, question.leaving = list(about), _MOST, leaving
+    found = checked(ask(question), items)
+    room = {about[each.number]: each for each in found.room}
+    return Capacities(room, found.leaving, found.together, len(found.after), (*remarks, *found.remarks))
+
+
+def _once(item: Item) -> Item:
+    """Return a workload with one replica, of which others are counted."""
+    spec = item.obj.get("spec")
+    if item.kind == "DaemonSet":
+        raise KubariumError(str(item.refuse("has one pod on each node, so there is nothing to count")))
+    if item.kind not in WORKLOADS or not isinstance(spec, dict) or "replicas" not in spec:
+        return item
+    return Item(item.place, {**item.obj, "spec": {**spec, "replicas": 1}})
 
 
 def explain_items(state: Sequence[Item], namespace: str, name: str, *, config: str = "") -> Explanation:

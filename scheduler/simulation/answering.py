@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +14,14 @@ from machinery.process.config import ConfigError
 from machinery.wire.objects import decoder_for, without_nulls
 from scheduler.config_file import configured
 from scheduler.core.profile import Profile
+from scheduler.core.simulation import leaving as core
+from scheduler.core.simulation.capacity import count_fitting
+from scheduler.core.simulation.leaving import Leavings
 from scheduler.core.simulation.placing import Left, Placed, Result, place
 from scheduler.core.simulation.using import requests_of, use_of_nodes
 from scheduler.core.simulation.world import TYPES, Member, World
 from scheduler.own_plugins import installed_plugins
-from scheduler.simulation.conversation import Answer, Placement, PodOn, Question, Refused
+from scheduler.simulation.conversation import Answer, Leaving, Placement, PodOn, Question, Refused, Room
 from scheduler.simulation.explaining import explanation_of, find_member
 
 
@@ -46,9 +50,11 @@ def answer(question: Question) -> Answer:
     world = setting.world
     if question.explain:
         return _explained(question.explain, setting)
+    draw = random.Random(question.seed).random  # noqa: S311 - ties are no secrets
+    if question.how_many or question.leaving:
+        return _capacities(question, setting, draw)
     before = use_of_nodes(world.snapshot)
     running = [_on_node(each) for each in world.running()]
-    draw = random.Random(question.seed).random  # noqa: S311 - ties are no secrets
     results = place(world, setting.profiles, draw)
     return Answer(
         remarks=setting.remarks,
@@ -56,6 +62,29 @@ def answer(question: Question) -> Answer:
         after=use_of_nodes(world.snapshot),
         running=running,
         placements=[_placement(each) for each in results],
+    )
+
+
+def _capacities(question: Question, setting: Setting, draw: Callable[[], float]) -> Answer:
+    world, profiles = setting.world, setting.profiles
+    found = Answer(remarks=setting.remarks, after=use_of_nodes(world.snapshot))
+    asked = {each.number: each for each in world.waiting()}
+    for number in question.how_many:
+        counted = count_fitting(asked[number], world, profiles, draw, most=question.most)
+        message = counted.left.message.strip() if counted.left else ""
+        found.room.append(Room(number, counted.number, dict(sorted(counted.nodes.items())), message))
+    if question.leaving:
+        leavings = Leavings(world, profiles, draw)
+        found.leaving = [_leaving(each) for each in leavings.each_alone()]
+        found.together = leavings.together()
+    return found
+
+
+def _leaving(found: core.Leaving) -> Leaving:
+    return Leaving(
+        found.node,
+        {each.member.info.key: each.decision.node for each in found.moved},
+        {member.info.key: why.strip() for member, why in found.stuck},
     )
 
 

@@ -7,6 +7,7 @@ quantities   amounts that are none, by their fields
 findings     the question that the scheduler's program is asked, and its answer
 report       what came of it, for people and for programs
 explained    an explanation of one pod, likewise
+capacities   how many more fit, and which nodes could go
 picture      the same as a page of HTML, which looks as `style` says
 amounts      how people write amounts
 """

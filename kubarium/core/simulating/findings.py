@@ -21,6 +21,9 @@ class Question(msgspec.Struct):
     scheduler_name: str = "default-scheduler"
     seed: int = 0
     explain: str = ""
+    how_many: list[int] = []  # numbers of pods: how many like each fit is counted, and nothing is decided
+    most: int = 0  # replicas that are tried of each
+    leaving: bool = False  # which nodes could go is tried, and nothing is decided
 
 
 class Refused(msgspec.Struct):
@@ -105,6 +108,23 @@ class Explanation(msgspec.Struct, omit_defaults=True):
     hints: list[HintText] = []
 
 
+class Room(msgspec.Struct):
+    """How many pods like one fit."""
+
+    number: int  # of that pod
+    replicas: int
+    nodes: dict[str, int]  # replicas by node
+    message: str  # why there are not more; "" where as many as were tried fit
+
+
+class Leaving(msgspec.Struct):
+    """What came of a node without which it was tried."""
+
+    node: str
+    moved: dict[str, str]  # pods, "namespace/name", and where they would go
+    stuck: dict[str, str]  # pods that keep it, and why
+
+
 class Answer(msgspec.Struct):
     """What was found, or why nothing was."""
 
@@ -116,3 +136,6 @@ class Answer(msgspec.Struct):
     running: list[PodOn] = []
     placements: list[Placement] = []
     explanation: Explanation | None = None
+    room: list[Room] = []
+    leaving: list[Leaving] = []  # each node, tried alone; the emptiest first
+    together: list[str] = []  # nodes that can go together

@@ -22,6 +22,7 @@ from machinery.model.k8s.core_v1 import (
     Pod,
     Service,
 )
+from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.k8s.resource_v1 import DeviceClass, ResourceClaim, ResourceSlice
 from machinery.model.k8s.storage_v1 import CSINode, StorageClass
 from machinery.model.pods import is_terminal
@@ -39,6 +40,7 @@ TYPES: Final[Mapping[tuple[str, str], type[KubeObject]]] = {
     ("v1", "Pod"): Pod,
     ("v1", "Service"): Service,
     ("apps/v1", "ReplicaSet"): ReplicaSet,
+    ("policy/v1", "PodDisruptionBudget"): PodDisruptionBudget,
     ("resource.k8s.io/v1", "DeviceClass"): DeviceClass,
     ("resource.k8s.io/v1", "ResourceClaim"): ResourceClaim,
     ("resource.k8s.io/v1", "ResourceSlice"): ResourceSlice,
@@ -65,6 +67,7 @@ class World:
         self.reader = PodReader()
         self.nodes: dict[str, Node] = {}
         self.members: dict[str, Member] = {}  # by uid
+        self.budgets: list[PodDisruptionBudget] = []
         snapshot = self.snapshot
         self._put: dict[type, Callable[[Any], object]] = {
             Namespace: lambda each: snapshot.namespaces.set(each.metadata.name, each.metadata.labels),
@@ -73,6 +76,7 @@ class World:
             PersistentVolumeClaim: lambda each: snapshot.storage.set_claim(essential_claim(each)),
             Service: snapshot.owners.set_service,
             ReplicaSet: snapshot.owners.set_replica_set,
+            PodDisruptionBudget: self.budgets.append,
             DeviceClass: snapshot.devices.set_class,
             ResourceClaim: lambda each: snapshot.devices.set_claim(essential_device_claim(each)),
             ResourceSlice: snapshot.devices.set_slice,

@@ -193,3 +193,39 @@ def test_a_state_is_saved(files: Path, capsys: pytest.CaptureFixture[str]):
     before = capsys.readouterr().out.partition("\n")[2]
     main(["simulate", "--cluster", str(saved), "--pods", str(files / "pods.yaml"), "-o", "json"])
     assert before == capsys.readouterr().out
+
+
+def test_how_many_more_fit_is_counted(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Of each workload, whatever its number of replicas."""
+    assert run(files, "--how-many") == 0
+    assert (
+        "Deployment default/web   2          node-2 2   0/2 nodes are available: 2 Insufficient cpu"
+        in capsys.readouterr().out
+    )
+    assert run(files, "--how-many", "-o", "json") == 0
+    [found] = json.loads(capsys.readouterr().out)["howMany"]
+    assert (found["replicas"], found["nodes"]) == (2, {"node-2": 2})
+
+
+def test_which_node_can_go_is_tried(files: Path, capsys: pytest.CaptureFixture[str]):
+    """Each alone, and together."""
+    assert main(["simulate", "--cluster", str(files / "state.yaml"), "--which-can-go"]) == 0
+    said = capsys.readouterr().out
+    assert "node-1   no       -              default/old: no controller would make it again" in said
+    assert "1 of 2 nodes can go alone; together 1: node-2" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (PODS.replace("Deployment", "DaemonSet"), "(DaemonSet default/web): has one pod on each node, so there is nothing to count"),
+        ("{apiVersion: v1, kind: Service, metadata: {name: web}}", "nothing of what comes stands for pods"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_counted_is_told(
+    files: Path, text: str, problem: str, capsys: pytest.CaptureFixture[str]
+):
+    """By its place."""
+    (files / "pods.yaml").write_text(text)
+    assert run(files, "--how-many") == 1
+    assert problem in capsys.readouterr().err

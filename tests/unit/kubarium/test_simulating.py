@@ -239,7 +239,20 @@ def test_amounts_may_be_numbers():
 
 def test_both_sides_of_the_pipe_have_one_form():
     """What one writes, the other reads whole."""
-    for name in ("Question", "Answer", "Placement", "PodOn", "NodeUse", "Refused"):
+    for name in (
+        "Question",
+        "Answer",
+        "Placement",
+        "PodOn",
+        "NodeUse",
+        "Refused",
+        "Verdict",
+        "NodeVerdicts",
+        "HintText",
+        "Explanation",
+        "Room",
+        "Leaving",
+    ):
         here, there = getattr(findings, name), getattr(conversation, name)
         assert [each.name for each in msgspec.structs.fields(here)] == [
             each.name for each in msgspec.structs.fields(there)
