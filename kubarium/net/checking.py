@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_INET, AF_INET6
 from typing import Any, Final
 
 import msgspec
@@ -60,7 +61,7 @@ _PAUSE_S: Final = 1.0
 class Checked:
     """What came of a check."""
 
-    ground: Ground
+    ground: Ground  # by IPv4
     results: tuple[Result, ...]
     took_s: float
 
@@ -95,12 +96,16 @@ async def _check(
     try:
         nodes = await _ready_nodes(api, spec)
         async with _deployed(api, spec, image, nodes, told) as namespace:
-            ground = await _waited_for(api, spec, namespace, nodes, timeout_s)
+            grounds = await _waited_for(api, spec, namespace, nodes, timeout_s)
+            ground = grounds[0]
             told(f"the pods run after {WALL.monotonic_wall() - began:.1f} s")
             with Spaces() as spaces:
                 places = _places(spec, layout, ground)
-                async with serving(spaces, {name: places[name] for name in check_ground.SERVERS}):
-                    results = await _tried(spaces, places, matrix.probes(ground), told)
+                servers = {name: places[name] for name in check_ground.SERVERS}
+                families = [AF_INET6 if each.is_ipv6 else AF_INET for each in grounds]
+                async with serving(spaces, servers, families):
+                    probes = [probe for each in grounds for probe in matrix.probes(each)]
+                    results = await _tried(spaces, places, probes, told)
     finally:
         await api.aclose()
     return Checked(ground, tuple(results), WALL.monotonic_wall() - began)
@@ -161,9 +166,9 @@ async def _deployed(
 
 async def _waited_for(
     api: Api, spec: ClusterSpec, namespace: str, nodes: tuple[str, str], timeout_s: float
-) -> Ground:
-    """Wait until every pod is Ready and every Service has what it is going to have."""
-    own = Selection(namespace=namespace)
+) -> list[Ground]:
+    """Wait until every pod is Ready and every Service has what it is going to have; return where, by each family."""
+    own, addresses = Selection(namespace=namespace), Addresses(spec)
     pods: list[Pod] = []
     services: list[Service] = []
 
@@ -177,26 +182,34 @@ async def _waited_for(
             for end in each.endpoints
             for ip in end.addresses
         }
-        return balanced and all(map(_is_ready, pods)) and len(behind) >= len(check_ground.SERVERS)
+        return (
+            balanced
+            and all(map(_is_ready, pods))
+            and len(behind) >= len(check_ground.SERVERS) * len(addresses.host_ips)
+        )
 
     await _until(is_there, timeout_s, lambda: _waiting(pods, services))
-    addresses = Addresses(spec)
-    known = {node.name: addresses.node(node) for node in spec.nodes}
-    return Ground(
-        namespace,
-        addresses.host,
-        nodes,
-        {name: known[name] for name in nodes},
-        {pod.metadata.name: pod.status.podIP for pod in pods},
-        {each.metadata.name: _addresses(each) for each in services},
-    )
+    known = {node.name: addresses.node_ips(node) for node in spec.nodes}
+    return [
+        Ground(
+            namespace,
+            machine,
+            nodes,
+            {name: known[name][number] for name in nodes},
+            {pod.metadata.name: pod.status.podIPs[number].ip for pod in pods},
+            {each.metadata.name: _addresses(each, number) for each in services},
+        )
+        for number, machine in enumerate(addresses.host_ips)
+    ]
 
 
-def _addresses(service: Service) -> check_ground.Addresses:
+def _addresses(service: Service, number: int) -> check_ground.Addresses:
+    """Return where a Service is, by the first family or the second one (numbers 0 and 1)."""
+    found = service.spec.clusterIPs[number : number + 1] or [service.spec.clusterIP]
     return check_ground.Addresses(
-        service.spec.clusterIP,
+        found[0],
         {(port.protocol or "TCP").lower(): port.nodePort or 0 for port in service.spec.ports},
-        next(iter(balancer_addresses(service)), ""),
+        next((each for each in balancer_addresses(service) if (":" in each) == bool(number)), ""),
     )
 
 

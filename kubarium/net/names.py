@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
@@ -27,9 +28,11 @@ async def answer(server: str, port: int, name: str) -> str:
 
 
 async def look_up(
-    name: str, resolv_conf: str, door: Callable[[], Awaitable[socket.socket]]
+    name: str, resolv_conf: str, door: Callable[[], Awaitable[socket.socket]], kind: str = "A"
 ) -> frozenset[str]:
     """Return the addresses of a name as a resolver finds them by its configuration, with sockets of a `door`.
+
+    They are of one family, by the `kind` of the records: A, or AAAA for IPv6.
 
     Raises:
         LookupError: nobody has the name, or it has no address.
@@ -39,8 +42,8 @@ async def look_up(
     for full in full_names(name, searched, dots):
         made = await door()
         made.connect((servers[0], 53))
-        record = await _ask(servers[0], 53, full, made)
-        if found := frozenset(str(rr.rdata) for rr in record.rr if rr.rtype == QTYPE.A):
+        record = await _ask(servers[0], 53, full, made, kind)
+        if found := frozenset(str(ip_address(str(rr.rdata))) for rr in record.rr if QTYPE[rr.rtype] == kind):
             return found
     raise LookupError(name)
 
@@ -69,10 +72,14 @@ def full_names(name: str, searched: Sequence[str], dots: int) -> list[str]:
     return [name, *within] if name.count(".") >= dots else [*within, name]
 
 
-async def _ask(server: str, port: int, name: str, made: socket.socket | None = None) -> DNSRecord:
+async def _ask(
+    server: str, port: int, name: str, made: socket.socket | None = None, kind: str = "A"
+) -> DNSRecord:
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bytes] = loop.create_future()
-    question = DNSRecord(DNSHeader(id=secrets.randbelow(2**16), rd=1), q=DNSQuestion(f"{name}."))
+    question = DNSRecord(
+        DNSHeader(id=secrets.randbelow(2**16), rd=1), q=DNSQuestion(f"{name}.", getattr(QTYPE, kind))
+    )
     where: dict[str, Any] = {"sock": made} if made else {"remote_addr": (server, port)}
     transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answered), **where)
     try:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final, cast
 
@@ -40,16 +41,18 @@ class Place:
 
 
 @asynccontextmanager
-async def serving(spaces: Spaces, servers: Mapping[str, Place]) -> AsyncIterator[None]:
-    """Have servers answer at their places, by TCP and UDP."""
+async def serving(
+    spaces: Spaces, servers: Mapping[str, Place], families: Sequence[socket.AddressFamily]
+) -> AsyncIterator[None]:
+    """Have servers answer at their places, by TCP and UDP, at the addresses of some families."""
     loop = asyncio.get_running_loop()
     listening: list[asyncio.Server] = []
     datagrams: list[asyncio.DatagramTransport] = []
     try:
-        for name, place in servers.items():
-            door = await _bound(spaces, place, socket.SOCK_STREAM)
+        for (name, place), family in product(servers.items(), families):
+            door = await _bound(spaces, place, socket.SOCK_STREAM, family)
             listening.append(await asyncio.start_server(_greeter(name), sock=door))
-            udp = await _bound(spaces, place, socket.SOCK_DGRAM)
+            udp = await _bound(spaces, place, socket.SOCK_DGRAM, family)
             transport, _ = await loop.create_datagram_endpoint(lambda name=name: _Echo(name), sock=udp)  # type: ignore[misc]
             datagrams.append(transport)
         yield
@@ -106,7 +109,12 @@ async def _resolved(spaces: Spaces, place: Place, probe: Probe) -> str:
         return ""
     text = place.resolv_conf.read_text()
     try:
-        found = await look_up(probe.name, text, lambda: spaces.make_socket(place.space, socket.SOCK_DGRAM))
+        found = await look_up(
+            probe.name,
+            text,
+            lambda: spaces.make_socket(place.space, socket.SOCK_DGRAM),
+            "AAAA" if probe.is_ipv6 else "A",
+        )
     except LookupError:
         return NO_NAME
     except TimeoutError:
@@ -118,7 +126,8 @@ async def _resolved(spaces: Spaces, place: Place, probe: Probe) -> str:
 
 async def _ask(spaces: Spaces, place: Place, probe: Probe) -> str:
     """Ask once; return the answer, or how it ended."""
-    made = await spaces.make_socket(place.space, _KINDS[probe.protocol])
+    family = socket.AF_INET6 if probe.is_ipv6 else socket.AF_INET
+    made = await spaces.make_socket(place.space, _KINDS[probe.protocol], family)
     patience_s = _SILENCE_S if probe.end == SILENCE else _PATIENCE_S
     try:
         async with WALL.timeout_wall(patience_s):
@@ -158,10 +167,14 @@ async def _ask_udp(made: socket.socket, address: tuple[str, int]) -> str:
             continue
 
 
-async def _bound(spaces: Spaces, place: Place, kind: socket.SocketKind) -> socket.socket:
-    made = await spaces.make_socket(place.space, kind)
+async def _bound(
+    spaces: Spaces, place: Place, kind: socket.SocketKind, family: socket.AddressFamily
+) -> socket.socket:
+    made = await spaces.make_socket(place.space, kind, family)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("0.0.0.0", PORT))
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(("", PORT))
     return made
 
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -29,19 +30,22 @@ class Spaces:
     ) -> None:
         self._stack.close()
 
-    async def make_socket(self, path: str, kind: socket.SocketKind) -> socket.socket:
+    async def make_socket(
+        self, path: str, kind: socket.SocketKind, family: socket.AddressFamily = socket.AF_INET
+    ) -> socket.socket:
         """Make a socket that does not block.
 
         Raises:
             OSError: there is no such namespace, or it may not be entered.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread(path), self._make, path, kind)
+        make = partial(self._make, path, kind, family)
+        return await asyncio.get_running_loop().run_in_executor(self._thread(path), make)
 
-    def _make(self, path: str, kind: socket.SocketKind) -> socket.socket:
+    def _make(self, path: str, kind: socket.SocketKind, family: socket.AddressFamily) -> socket.socket:
         if path and not hasattr(self._entered, "path"):
             enter(path)
             self._entered.path = path
-        made = socket.socket(socket.AF_INET, kind)
+        made = socket.socket(family, kind)
         made.settimeout(0)
         return made
 

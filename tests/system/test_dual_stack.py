@@ -225,6 +225,14 @@ def test_policies_count_for_both_families(kubectl: Kubectl, dual: Cluster) -> No
     eventually(lambda: reached() == everybody)
 
 
+def test_every_way_there_is_leads_where_it_should_by_both_families(dual: Cluster) -> None:
+    """The matrix of `kubarium net check` has rows for IPv6, and nothing fails."""
+    told = _kubarium(dual, "net", "check")
+    assert told.stdout.endswith(", 0 failed\n"), told.stdout + told.stderr
+    for row in ("ClusterIP", "NodePort", "affinity", "external Local", "DNS", "policy, ingress"):
+        assert f"\n{row}, IPv6 " in told.stdout
+
+
 def _policy(peer: Json) -> Json:
     ingress = [{"from": [peer], "ports": [{"port": "http"}]}]
     spec = {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"], "ingress": ingress}
@@ -237,19 +245,12 @@ def _policy(peer: Json) -> Json:
 
 
 def _explained(cluster: Cluster, kubectl: Kubectl, client: str, address: str) -> Json:
-    asked = (
-        "--from",
-        f"{kubectl.namespace}/{client}",
-        "--to",
-        address,
-        "--port",
-        str(WEB_PORT),
-        "-o",
-        "json",
-    )
-    command = [sys.executable, "-m", "kubarium", "explain", "netpol", "--name", cluster.name, *asked]
-    environment = {**environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout, done.stderr
-    found: Json = json.loads(done.stdout)
+    asked = ("--from", f"{kubectl.namespace}/{client}", "--to", address, "--port", str(WEB_PORT))
+    found: Json = json.loads(_kubarium(cluster, "explain", "netpol", *asked, "-o", "json").stdout)
     return found
+
+
+def _kubarium(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kubarium", *words, "--name", cluster.name]
+    environment = {**environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -25,12 +25,12 @@ class Addresses(NamedTuple):
 
     cluster_ip: str
     node_ports: Mapping[str, int]  # by protocol
-    balancer: str
+    balancer: str  # "" for none
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where everything is."""
+    """Where everything is, by the addresses of one family."""
 
     namespace: str
     machine: str  # its address on the backbone
@@ -38,6 +38,11 @@ class Ground:
     node_ips: Mapping[str, str]
     pod_ips: Mapping[str, str]
     services: Mapping[str, Addresses]
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the addresses are of IPv6."""
+        return ":" in self.machine
 
     def node_of(self, who: str) -> str:
         """Return the node of a pod, or the node itself; "" for the machine."""
@@ -128,7 +133,7 @@ def _service(name: str, selector: dict[str, str], **spec: Any) -> dict[str, Any]
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name},
-        "spec": {"selector": selector, "ports": ports, **spec},
+        "spec": {"selector": selector, "ports": ports, "ipFamilyPolicy": "PreferDualStack", **spec},
     }
 
 

@@ -8,7 +8,7 @@ https://kubernetes.io/docs/reference/networking/virtual-ips/, …/docs/concepts/
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from kubarium.core.addresses import CLUSTER_DOMAIN
@@ -40,19 +40,27 @@ class Probe:
     times: int = 1  # asked one after the other; the same server has to answer each time
 
     @property
+    def is_ipv6(self) -> bool:
+        """Whether it goes by IPv6."""
+        return ":" in self.address
+
+    @property
     def expected(self) -> str:
         """What has to come of it, in words."""
         return self.end or f"{' or '.join(sorted(self.answers))} answers"
 
 
 def probes(ground: Ground) -> list[Probe]:
-    """Return everything that is tried."""
-    return [
+    """Return everything that is tried; by IPv6 nothing that has to do with the pool of load balancers, which is IPv4."""
+    found = [
         each
         for protocol in PROTOCOLS
         for part in (_pod_addresses, _services_by_address, _without_endpoints, _local_policies, _narrow, _names, _guarded)
         for each in part(ground, protocol)
     ]  # fmt: skip
+    if not ground.is_ipv6:
+        return found
+    return [replace(each, row=f"{each.row}, IPv6") for each in found if each.address]
 
 
 def _pod_addresses(ground: Ground, protocol: str) -> Iterator[Probe]:

@@ -15,10 +15,12 @@ from machinery.model.log import SILENT
 from machinery.process.clock import SystemClock
 from proxy.commands import CommandError, Commands
 from proxy.core.desired import Desired
-from proxy.nft import Nft, read_generation
+from proxy.core.families import V4, V6, Family
+from proxy.core.table import table_of
+from proxy.nft import Nft, Turns, read_generation
 from tests.support.netns import Lab, inside
 from tests.support.proxy import SERVICE_IP, endpoint, endpoint_slice, service
-from tests.support.proxy_history import History, new_desired
+from tests.support.proxy_history import History, dual_node, new_desired
 
 NODE = "node-1"
 STEPS = 60
@@ -51,9 +53,10 @@ class Node:
 
     desired: Desired = field(default_factory=new_desired)
     commands: Spied = field(default_factory=Spied)
+    turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
-        self.nft = Nft(self.commands, SILENT)
+        self.nft = Nft(self.commands, SILENT, self.desired.family, self.turns)
 
     async def write(self, *, anyway: bool = False) -> str:
         """Write what is desired; return the transactions."""
@@ -85,9 +88,9 @@ async def nft(*arguments: str) -> str:
     return await Commands(SystemClock(), 20).succeed(["nft", *arguments])
 
 
-async def kernel() -> list[Any]:
+async def kernel(family: Family = V4) -> list[Any]:
     """Read the kernel's table, without what only says in which order it was made."""
-    listed = json.loads(await nft("-j", "list", "table", "ip", "kubarium-proxy"))["nftables"]
+    listed = json.loads(await nft("-j", "list", "table", *table_of(family).split()))["nftables"]
     found = []
     for item in listed[1:]:
         ((kind, fields),) = item.items()
@@ -100,22 +103,23 @@ async def kernel() -> list[Any]:
     return sorted((item for item in found if item[0] != "rule"), key=json.dumps) + rules
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_changes_lead_to_what_the_whole_is(lab: Lab, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "family"), [(1, V4), (2, V6)], ids=["IPv4", "IPv6"])
+def test_changes_lead_to_what_the_whole_is(lab: Lab, seed: int, family: Family) -> None:
     """No change of a random history is refused, and they end where a whole write begins."""
+    table = table_of(family)
 
     async def scenario() -> None:
-        node, history = Node(), History(Random(seed))
+        node, history = Node(new_desired(family)), History(Random(seed), family)
         await node.write(anyway=True)
         for _ in history.steps(node.desired, STEPS):
             text = await node.write()
-            assert "table ip kubarium-proxy {" not in text, "it was refused, and written as a whole"
-        changed = await kernel()
+            assert f"table {table} {{" not in text, "it was refused, and written as a whole"
+        changed = await kernel(family)
         await Node(node.desired).write(anyway=True)
-        assert await kernel() == changed
-        await nft("delete", "table", "ip", "kubarium-proxy")
+        assert await kernel(family) == changed
+        await nft("delete", "table", *table.split())
         await Node(node.desired).write(anyway=True)
-        assert await kernel() == changed
+        assert await kernel(family) == changed
 
     in_node(lab, scenario)
 
@@ -206,6 +210,27 @@ def test_only_what_another_hand_has_touched_is_written_again(lab: Lab) -> None:
         assert "table ip kubarium-proxy {" in await node.write(anyway=True)
         assert "10.244.2.3" in await nft("list", "map", "ip", "kubarium-proxy", "tcp-endpoints")
         assert await node.write(anyway=True) == ""
+
+    in_node(lab, scenario)
+
+
+def test_the_tables_of_two_families_are_no_other_hand_for_each_other(lab: Lab) -> None:
+    """Neither is written again because of the other, also where they change at once; somebody else's hand is noticed by both."""
+
+    async def scenario() -> None:
+        turns = Turns()
+        four, six = (Node(new_desired(each), turns=turns) for each in (V4, V6))
+        await asyncio.gather(four.write(anyway=True), six.write(anyway=True))
+        four.serve("10.244.2.1")
+        six.desired.put_node("node-2", dual_node("node-2", "10.244.2.0/24", "10.77.0.12"))
+        assert all(await asyncio.gather(four.write(), six.write()))
+        assert [await each.write(anyway=True) for each in (four, six)] == ["", ""]
+        await nft("add", "chain", "ip6", "kubarium-proxy", "stranger")
+        four.serve("10.244.2.2")
+        await four.write()
+        assert all([await each.write(anyway=True) for each in (four, six)])
+        assert "stranger" not in await nft("list", "table", "ip6", "kubarium-proxy")
+        assert [await each.write(anyway=True) for each in (four, six)] == ["", ""]
 
     in_node(lab, scenario)
 

@@ -14,6 +14,7 @@ from kubarium.net.names import full_names, read_resolv_conf
 from kubarium.net.probing import judged
 from machinery.model.k8s.core_v1 import Namespace, Pod, Service
 from machinery.model.k8s.networking_v1 import NetworkPolicy
+from tests.support.families import twin
 
 IMAGE = "busybox:1.36"
 TYPES = {"Namespace": Namespace, "NetworkPolicy": NetworkPolicy, "Pod": Pod, "Service": Service}
@@ -66,6 +67,31 @@ def test_three_hundred_ways_are_tried() -> None:
     ends = Counter(each.end for each in made)
     assert min(ends[REFUSED], ends[SILENCE]) >= 30
     assert {name for each in made for name in each.answers} == set(SERVERS)
+
+
+def test_ipv6_is_tried_as_ipv4_is() -> None:
+    """Every kind of way, in rows of its own, except for the load balancers', which are IPv4."""
+    made = probes(ground("node-1", "node-2"))
+    four = ground("node-1", "node-2")
+    six = replace(
+        four,
+        machine=twin(four.machine),
+        node_ips={name: twin(ip) for name, ip in four.node_ips.items()},
+        pod_ips={name: twin(ip) for name, ip in four.pod_ips.items()},
+        services={
+            name: each._replace(cluster_ip=twin(each.cluster_ip), balancer="")
+            for name, each in four.services.items()
+        },
+    )
+    found = probes(six)
+    assert all(each.is_ipv6 for each in found)
+    rows = {each.row for each in made} - {"LoadBalancer", "source ranges"}
+    assert {each.row for each in found} == {f"{row}, IPv6" for row in rows}
+    assert len(found) == sum(bool(each.address) and each.address not in _balancers(four) for each in made)
+
+
+def _balancers(at: Ground) -> set[str]:
+    return {each.balancer for each in at.services.values()}
 
 
 def test_on_one_node_everybody_is_near() -> None:
