@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from machinery.process.run import Process
 from machinery.process.tls import ServerTls
 
 _CALLER: Final = "kubelet@hollow"  # the owner of fields is called as with every kubelet
+_GENERATIONS: Final = (20_000, 20, 100)  # objects, then collections of the generation before
 _VITAL_AT_ONCE: Final = 32  # leases and statuses in flight: a wait here is not one in the server's way
 
 
@@ -68,12 +70,19 @@ async def host(config: HollowNodesConfig, process: Process, connect: Callable[[]
         )
         process.pages[PATH] = FleetPages(fleet)
         process.ready()
+        _collect_seldom()
         async with asyncio.TaskGroup() as running:
             running.create_task(watches.run(), name="shared-watches")
             running.create_task(fleet.run(), name="fleet")
     finally:
         await vital.aclose()
         await bulk.aclose()
+
+
+def _collect_seldom() -> None:
+    """Look for garbage less often: what nodes are made of stays, and there is much of it."""
+    gc.freeze()
+    gc.set_threshold(*_GENERATIONS)
 
 
 def _machine(config: HollowNodesConfig) -> Machine:

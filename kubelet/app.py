@@ -26,6 +26,7 @@ from kubelet.core.network_files import ClusterDns
 from kubelet.core.node_status import Machine
 from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
+from kubelet.diskless import DisklessFiles, DisklessRecords, DisklessVolumes
 from kubelet.environment import Environment
 from kubelet.hooks import Hooks
 from kubelet.hosting import CriChannel, KubeletProcess, OwnCertificates
@@ -54,7 +55,7 @@ from kubelet.runtime import Runtime
 from kubelet.runtime_handlers import RuntimeHandlers
 from kubelet.sandboxes import Sandboxes
 from kubelet.server import NodeServer
-from kubelet.status_writer import StatusWriter
+from kubelet.status_writer import HOLD_S, StatusWriter
 from kubelet.termination_messages import TerminationMessages
 from kubelet.usage import UsageWindows
 from kubelet.volume_metrics import VolumeMetrics
@@ -72,6 +73,9 @@ from machinery.process.server import GrpcServer, bound_ports, grpc_server
 from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
+_MANY_HOLD_S: Final = (
+    3.0  # wall seconds that a status waits for the next one where many kubelets share a core
+)
 HOLLOW = "hollow"  # the runtime that simulates containers
 _ASK_AGAIN = Backoff(initial_s=0.2, cap_s=0.2)  # wall seconds: a runtime that does not answer yet
 
@@ -93,8 +97,8 @@ async def serve(config: KubeletConfig, process: Process) -> None:
 class Kubelet:
     """All parts of one kubelet.
 
-    One of many in a process is handed its machine, which it would else read from the real one; nobody brings plugins to it,
-    and of its simulated containers no log grows.
+    One of many in a process is handed its machine, which it would else read from the real one; its containers are simulated, nobody
+    brings plugins to it, no log grows, and it writes no files that only containers read.
     """
 
     def __init__(
@@ -113,7 +117,7 @@ class Kubelet:
         self._vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
         api = self.api
         self._draining = False
-        self._is_one_of_many = machine is not None
+        is_one_of_many = self._is_one_of_many = machine is not None
         self._around = Surroundings(process.clock.timescale, "", config.node_ips)
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
@@ -121,11 +125,12 @@ class Kubelet:
         self.machine = machine or read_machine(
             config.root, cpu=config.cpu, memory=config.memory, identity=identity
         )
-        self.runtime = Runtime(channel, clock, caller=process.name)
+        self.runtime = Runtime(channel, clock, caller="" if is_one_of_many else process.name)
         self.events = EventRecorder(api, component="kubelet", host=config.node_name, clock=clock, log=log)
         self.cgroups = Cgroups(config.cgroup_root, log=log)
         self._usage = NodeUsageReader(self.cgroups, self.machine, config.root, clock)
-        self.files = PodFiles(config.root, config.cluster_domain)
+        files = DisklessFiles if is_one_of_many else PodFiles
+        self.files = files(config.root, config.cluster_domain)
         self.node = Node(
             self._vital,
             self.runtime,
@@ -158,13 +163,14 @@ class Kubelet:
         )
         self.probes = Probes(self.runtime, self.events, clock, log, on_change=self._probes_changed)
         self.objects = ReferencedObjects(api, clock, log)
+        records = DisklessRecords if is_one_of_many else ImageRecords
         self.images = Images(
             self.objects,
             self.runtime,
             self.events,
             clock,
             log,
-            permits=ImagePermits(ImageRecords(config.root, log), config.image_verification, clock, log),
+            permits=ImagePermits(records(config.root, log), config.image_verification, clock, log),
         )
         self.environment = Environment(
             api,
@@ -176,9 +182,18 @@ class Kubelet:
             host_ips=config.node_ips,
         )
         self.plugins = NodePlugins(
-            api, config.root, self.node, config.node_name, self.objects, self.events, clock, log
+            api,
+            config.root,
+            self.node,
+            config.node_name,
+            self.objects,
+            self.events,
+            clock,
+            log,
+            makes_tokens=not is_one_of_many,
         )
-        self.volumes = Volumes(
+        volumes = DisklessVolumes if is_one_of_many else Volumes
+        self.volumes = volumes(
             api,
             config.root,
             clock,
@@ -192,7 +207,7 @@ class Kubelet:
             sources=self.plugins.sources,
             drivers=self.plugins.volumes,
         )
-        self.writer = StatusWriter(api, clock, log)
+        self.writer = StatusWriter(api, clock, log, hold_s=_MANY_HOLD_S if is_one_of_many else HOLD_S)
         self.source = PodSource(api, config.node_name, clock, log)
         self.workers = PodWorkers(
             self._tools(),

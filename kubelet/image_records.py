@@ -58,7 +58,7 @@ class ImageRecords:
         self._under_way[image] += 1
         try:
             if _key(image) not in self._intents:
-                _write(self._pulling / _key(image), PullIntent(image=image))
+                self._write(self._pulling / _key(image), PullIntent(image=image))
                 self._intents[_key(image)] = image
         except OSError:
             self._under_way[image] -= 1
@@ -79,7 +79,7 @@ class ImageRecords:
             OSError: the disk is full or broken; the record is as it was.
         """
         if self._records.get(_key(record.image_ref)) != record:
-            _write(self._pulled / _key(record.image_ref), record)
+            self._write(self._pulled / _key(record.image_ref), record)
             self._records[_key(record.image_ref)] = record
 
     def settle(self, names: Iterable[str]) -> None:
@@ -93,11 +93,11 @@ class ImageRecords:
         """Remove a record, of an image that is gone."""
         self._records.pop(_key(record.image_ref), None)
         with suppress(OSError):  # it is removed again by the next kubelet
-            (self._pulled / _key(record.image_ref)).unlink(missing_ok=True)
+            self._delete(self._pulled / _key(record.image_ref))
 
     def _forget_intent(self, image: str) -> None:
         try:
-            (self._pulling / _key(image)).unlink(missing_ok=True)
+            self._delete(self._pulling / _key(image))
         except OSError as error:
             self._log.warning("pull_intent_not_removed", image=image, error=error)
             return
@@ -118,11 +118,13 @@ class ImageRecords:
                 self._log.warning("image_record_damaged", file=str(path), error=error)
                 self._records[path.name] = PulledRecord(last_updated_time="", image_ref="")
 
+    def _write(self, path: Path, content: PulledRecord | PullIntent) -> None:
+        draft = path.with_name(path.name + _DRAFT)
+        draft.write_bytes(msgspec.json.encode(content))
+        draft.replace(path)
 
-def _write(path: Path, content: PulledRecord | PullIntent) -> None:
-    draft = path.with_name(path.name + _DRAFT)
-    draft.write_bytes(msgspec.json.encode(content))
-    draft.replace(path)
+    def _delete(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
 
 
 def _key(text: str) -> str:

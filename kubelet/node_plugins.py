@@ -37,13 +37,15 @@ class NodePlugins:
         events: EventRecorder,
         clock: Clock,
         log: EventLog,
+        *,
+        makes_tokens: bool = True,
     ) -> None:
         self._node = node
         self._clock = clock
         self._log = log
         self._info = NodeInfo(api, node_name, clock)
         csi_drivers, device_drivers = CsiDrivers(self._info, str(root), clock), Drivers(root, clock)
-        self.sources = Sources(api, objects, clock)
+        self.sources = Sources(api, objects, clock, makes_tokens=makes_tokens)
         self.volumes = CsiVolumes(
             api, csi_drivers, self.sources, root, node_name, clock, node=node.own, on_use=node.pulse
         )

@@ -164,9 +164,7 @@ class Runtime:
             NotImplementedHere: the runtime tells no events.
             Unavailable: the connection has broken.
         """
-        call = self._runtime.GetContainerEvents(
-            cri.GetEventsRequest(), metadata=request_metadata(self._caller)
-        )
+        call = self._runtime.GetContainerEvents(cri.GetEventsRequest(), metadata=self._metadata())
         try:
             await call.begun()  # of a runtime that says nothing before its first event, with that
             yield None
@@ -256,6 +254,10 @@ class Runtime:
         ).images
         return images
 
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return who asks, and because of what; nothing where there is no caller's name: it asks within its own process."""
+        return request_metadata(self._caller) if self._caller else ()
+
     async def _ask(
         self, method: Any, request: Any, timeout_s: float = _QUERY_S, *, patience_s: float = _PATIENCE_S
     ) -> Any:
@@ -264,7 +266,7 @@ class Runtime:
         failures = Failures(self._clock, _RETRY)
         while True:
             try:
-                return await method(request, timeout=timeout_s, metadata=request_metadata(self._caller))
+                return await method(request, timeout=timeout_s, metadata=self._metadata())
             except Closed as error:
                 raise _closed(error) from error
             except RpcError as error:

@@ -34,7 +34,7 @@ from machinery.model.requests import DeleteOptions, PatchType, revision_of
 from machinery.model.resources import PODS
 
 _AT_ONCE: Final = 16  # writes on their way
-_HOLD_S: Final = 0.2  # wall seconds that a status which nobody acts on waits for the next one
+HOLD_S: Final = 0.2  # wall seconds that a status which nobody acts on waits for the next one
 _LONGEST_HOLD_S: Final = 1.0  # ... while there is more to write than can be written
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds
 
@@ -52,7 +52,9 @@ class _Entry:
 class StatusWriter:
     """The writes that are due, by pod."""
 
-    def __init__(self, api: Api, clock: Clock, log: EventLog = SILENT) -> None:
+    def __init__(self, api: Api, clock: Clock, log: EventLog = SILENT, *, hold_s: float = HOLD_S) -> None:
+        """A status that nobody acts on waits for so many wall seconds for the next one."""
+        self._hold_s = hold_s
         self._api = api
         self._clock = clock
         self._log = log
@@ -120,9 +122,9 @@ class StatusWriter:
     async def _hold(self, entry: _Entry) -> None:
         """Wait for a moment, unless somebody acts on what is to be written; longer while all writers are busy."""
         held_s = 0.0
-        hold_s = self._clock.timescale.cluster(_HOLD_S)
+        hold_s = self._clock.timescale.cluster(self._hold_s)
         while not entry.delete and not await event_within(entry.hurry, self._clock, hold_s):
-            held_s += _HOLD_S
+            held_s += self._hold_s
             if not self._slots.locked() or held_s >= _LONGEST_HOLD_S:
                 return
 

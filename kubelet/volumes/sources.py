@@ -33,7 +33,8 @@ class _Token:
 class Sources:
     """The sources of the volumes of the node's pods."""
 
-    def __init__(self, api: Api, objects: ObjectSource, clock: Clock) -> None:
+    def __init__(self, api: Api, objects: ObjectSource, clock: Clock, *, makes_tokens: bool = True) -> None:
+        self._makes_tokens = makes_tokens
         self._api = api
         self._objects = objects
         self._clock = clock
@@ -60,11 +61,13 @@ class Sources:
         return secret_data(found) if found else {}
 
     async def token(self, pod: Pod, source: ServiceAccountTokenProjection) -> str:
-        """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old.
+        """Return a token for the pod's ServiceAccount, bound to the pod; a new one when it gets old. "" where nobody reads it.
 
         Raises:
             VolumeProblem: it cannot be had now.
         """
+        if not self._makes_tokens:
+            return ""
         return (await self.token_status(pod, source.audience, source.expirationSeconds)).token
 
     async def token_status(

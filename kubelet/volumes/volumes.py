@@ -78,6 +78,8 @@ _PROPAGATION: Final = {
 class Volumes:
     """The volumes of the node's pods."""
 
+    has_disk = True  # whether files, folders and mounts are made
+
     def __init__(
         self,
         api: Api,
@@ -108,8 +110,8 @@ class Volumes:
         self._drivers = drivers
         self.claimed = ClaimedVolumes(api, self._pods, node, drivers, events)
         self._writing = asyncio.Lock()
-        self._can_mount = mounts_are_seen(self._pods)
-        if not self._can_mount:
+        self._can_mount = self.has_disk and mounts_are_seen(self._pods)
+        if self.has_disk and not self._can_mount:
             log.warning("volumes_on_disk", why="mounts made here do not reach the container runtime")
 
     async def mount(self, pod: Pod) -> Mapping[str, str]:
@@ -249,10 +251,7 @@ class Volumes:
             )
         folder = self._folder(pod, volume)
         if kind == "emptyDir":
-            medium = volume.emptyDir.medium if volume.emptyDir is not None else ""
-            if medium not in _MEDIA:
-                raise VolumeProblem(f'unknown storage medium "{medium}"')
-            wants_memory = medium == "Memory"
+            wants_memory = self._check_medium(volume) == "Memory"
             empty_dir.set_up(
                 folder,
                 pod,
@@ -265,6 +264,13 @@ class Volumes:
             write = partial(self._replace_files, folder, kind, payload, stamp, fs_group(pod))
             await self._write(write, payload)
         return str(folder)
+
+    @staticmethod
+    def _check_medium(volume: Volume) -> str:
+        medium = volume.emptyDir.medium if volume.emptyDir is not None else ""
+        if medium not in _MEDIA:
+            raise VolumeProblem(f'unknown storage medium "{medium}"')
+        return medium
 
     async def _write(self, write: Callable[[], None], payload: Payload) -> None:
         """Write beside the loop what takes long; one volume at a time, since one may be mounted and refreshed at once."""
@@ -321,7 +327,8 @@ class Volumes:
         read_only: bool,  # whatever the mount says
     ) -> cri.Mount:
         path = _known(volumes, mount.name, container)
-        if sub_path := _sub_path(mount, env):
+        sub_path = _sub_path(mount, env)
+        if sub_path and self.has_disk:
             place = (
                 self._pods / pod.metadata.uid / "volume-subpaths" / mount.name / container.name / str(index)
             )

@@ -26,6 +26,7 @@ CAUSE_KEY: Final = "kubarium-cause"
 TRACE_KEY: Final = "traceparent"
 CALLER_KEY: Final = "kubarium-caller"
 SERVER_KEY: Final = "kubarium-server"  # in answers: the name of the apiserver that gave them
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 _TRACEPARENT: Final = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 LIMIT: Final = 16  # causes in a header; a reconcile that waited longer acted on the newest ones
 
@@ -96,9 +97,14 @@ def acting(causes: tuple[CauseRef, ...]) -> Iterator[None]:
         acting_on.reset(cause_token)
 
 
+def _quoted(text: str) -> str:
+    """Return a text percent-encoded where it needs that, which names seldom do."""
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
+
+
 def _format(cause: CauseRef) -> str:
-    path = "/".join(quote(part, safe=":") for part in (cause.resource, cause.namespace, cause.name))
-    return f"{path}@{cause.revision}+{quote(cause.uid, safe='')}"
+    parts = (_quoted(part).replace("%3A", ":") for part in (cause.resource, cause.namespace, cause.name))
+    return f"{'/'.join(parts)}@{cause.revision}+{_quoted(cause.uid)}"
 
 
 def _parse(text: str) -> CauseRef | None:

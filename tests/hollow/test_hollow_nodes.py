@@ -16,11 +16,11 @@ from hollownodes.config import HollowNodesConfig
 from hollownodes.control import PATH
 from machinery.model.conditions import is_true
 from machinery.model.hollow_nodes import node_names
-from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
+from machinery.model.k8s.core_v1 import ConfigMapVolumeSource, Node, NodeSpec, Pod, Volume, VolumeMount
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.requests import DeleteOptions
-from machinery.model.resources import EVENTS, LEASES, NODES, PODS
-from tests.support.builders import changed, pod
+from machinery.model.resources import CONFIG_MAPS, EVENTS, LEASES, NODES, PODS
+from tests.support.builders import changed, config_map, container, pod
 from tests.support.inline_executor import InlineExecutor
 from tests.support.scenario_world import Journal, LocalProcess
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
@@ -263,3 +263,20 @@ async def test_orders_that_cannot_be_read_are_refused(tmp_path: Path):
         assert pages.answer("PUT", PATH, b'{"node": "hollow-0001", "do": "explode"}').status == 400
         assert pages.answer("PUT", PATH, b'{"node": "hollow-0009", "do": "kill"}').status == 404
         assert pages.answer("DELETE", PATH, b"").status == 405
+
+
+async def test_a_pod_waits_for_what_its_volumes_come_from_though_nobody_reads_them(tmp_path: Path):
+    """Nothing of them is written, and no token is asked for."""
+    async with hosted(tmp_path, 1) as nodes:
+        volume = Volume(name="settings", configMap=ConfigMapVolumeSource(name="settings"))
+        mount = VolumeMount(name="settings", mountPath="/settings")
+        wanted = pod("web", containers=[container(volumeMounts=[mount])], volumes=[volume])
+        await nodes.registry.given(PODS, changed(wanted, spec__nodeName="hollow-0001"))
+        await nodes.clock.sleep(30)
+        assert not await nodes.runs("web")
+        await nodes.registry.given(CONFIG_MAPS, config_map())
+        await nodes.until(lambda: nodes.runs("web"))
+        calls = [call for client in nodes.clients for call in client.calls]
+        assert not [call for call in calls if call[0] == "post token"]
+        folder = tmp_path / "hollow-0001" / "pods"
+        assert not list(folder.iterdir())
