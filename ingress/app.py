@@ -69,8 +69,9 @@ class Controller:
         front = GatewayReporter(
             api, gateways, services, self._published, config.controller, clock=clock, log=log
         )
+        ingresses, classes = self._watched.ingresses.store, self._watched.classes.store
         self._reporter = Reporter(
-            api, self._events, self._watched.ingresses.store, self._published, front, clock=clock, log=log
+            api, self._events, ingresses, classes, self._published, front, clock=clock, log=log
         )
         self._generations = Generations(config.state_dir)
         self._haproxy = HAProxy(

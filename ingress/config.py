@@ -27,9 +27,13 @@ class IngressConfig(ComponentConfig):
     )
     state_dir: str = setting("/run/ingress", help="folder for the proxy's configuration and its sockets")
     haproxy: str = setting("haproxy", help="the proxy's program")
-    controller: str = setting(CONTROLLER, help="what the IngressClasses name whose Ingresses are followed")
+    controller: str = setting(
+        CONTROLLER, help="what the IngressClasses and GatewayClasses name whose objects are followed"
+    )
     publish_service: str = setting(
-        "", help="namespace/name of the Service whose addresses Ingresses get as their status; none if empty"
+        "",
+        help="namespace/name of the Service whose addresses Ingresses get as their status, and beside which each "
+        "Gateway gets one; none if empty",
     )
     lease: str = setting(
         "", help="namespace/name of the Lease whose holder alone writes status and events; none if empty"

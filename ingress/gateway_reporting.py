@@ -46,7 +46,7 @@ class GatewayReporter:
     async def report(self, plan: GatewayPlan) -> None:
         """Bring Services and statuses up to date."""
         published = self._find_published()
-        if published is not None:
+        if published is not None and plan.is_known:  # else a Service may be deleted whose Gateway is there
             await self._front(plan, published)
         namespace = published.metadata.namespace if published is not None else ""
         now_text = self._clock.timescale.format(self._clock.now())

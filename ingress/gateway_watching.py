@@ -54,10 +54,11 @@ class WatchedGateways:
             (GATEWAY_CLASSES, self.classes, _FIELDS),
             (GATEWAYS, self.gateways, _FIELDS),
             (HTTP_ROUTES, self.routes, _FIELDS),
-            (REFERENCE_GRANTS, self.grants, ("spec",)),
+            (REFERENCE_GRANTS, self.grants, ("metadata.generation", "spec")),
         ]
         self._informers: list[Informer[Any]] = []
         self._listeners: list[Callable[[Change[Any]], None]] = []
+        self._on_known: list[Callable[[], None]] = []
 
     def view(self, secrets: Store[Secret], services: Store[Service], namespace: str) -> GatewayView:
         """Return what is known at any time, for the plan; `namespace` is that of the Gateways' Services."""
@@ -70,6 +71,7 @@ class WatchedGateways:
             secrets.get,
             services.get,
             namespace,
+            self._is_known,
         )
 
     async def begin(self, tasks: asyncio.TaskGroup) -> None:
@@ -93,6 +95,7 @@ class WatchedGateways:
                 on_rules()
 
         self.subscribe(on_change)
+        self._on_known.append(on_rules)
 
     def subscribe(self, listener: Callable[[Change[Any]], None]) -> None:
         """Call for every change from now on, whatever it is of."""
@@ -139,10 +142,21 @@ class WatchedGateways:
         informer.subscribe(self._tell)
         self._informers.insert(0 if first else len(self._informers), informer)
         tasks.create_task(informer.run(), name=f"informer-{resource.plural}")
+        tasks.create_task(self._tell_of(informer), name=f"known-{resource.plural}")
+
+    async def _tell_of(self, informer: Informer[Any]) -> None:
+        """Say when a kind is known: there may be no object of it, whose first sight would say so."""
+        await informer.synced()
+        for on_known in self._on_known:
+            on_known()
 
     def _tell(self, change: Change[Any]) -> None:
         for listener in self._listeners:
             listener(change)
+
+    def _is_known(self) -> bool:
+        missing = {resource.plural for resource, _, _ in self._missing}
+        return missing <= {REFERENCE_GRANTS.plural} and all(each.revision for each in self._informers)
 
     def _labels_of(self, namespace: str) -> dict[str, str]:
         found = self.namespaces.get("", namespace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from ingress.core.planning import Plan
 from ingress.core.rules import Problem
@@ -20,7 +21,7 @@ from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, NotFound
 from machinery.model.insist import Failures, tell_first
 from machinery.model.k8s.core_v1 import ObjectReference, Service
-from machinery.model.k8s.networking_v1 import Ingress, IngressLoadBalancerIngress
+from machinery.model.k8s.networking_v1 import Ingress, IngressClass, IngressLoadBalancerIngress
 from machinery.model.log import EventLog
 from machinery.model.requests import reference_to
 from machinery.model.resources import INGRESSES
@@ -37,6 +38,7 @@ class Reporter:
         api: Api,
         events: EventRecorder,
         ingresses: Store[Ingress],
+        classes: Store[IngressClass],
         find_service: Callable[[], Service | None],
         gateways: GatewayReporter,
         *,
@@ -46,6 +48,7 @@ class Reporter:
         self._api = api
         self._events = events
         self._ingresses = ingresses
+        self._classes = classes
         self._find_service = find_service
         self._gateways = gateways
         self._clock = clock
@@ -116,10 +119,9 @@ class Reporter:
         self._told = set(plan.problems)
 
     def _reference(self, problem: Problem) -> ObjectReference | None:
-        owner = problem.owner
-        if owner.kind != "Ingress":
-            return ObjectReference(
-                kind=owner.kind, namespace=owner.namespace, name=owner.name, apiVersion="v1"
-            )
-        ingress = self._ingresses.get(owner.namespace, owner.name)
-        return reference_to(ingress) if ingress is not None else None
+        _, namespace, name, _ = owner = problem.owner
+        if owner.kind not in {"Ingress", "IngressClass"}:
+            return ObjectReference(kind=owner.kind, namespace=namespace, name=name, apiVersion="v1")
+        store: Store[Any] = self._ingresses if owner.kind == "Ingress" else self._classes
+        found = store.get(namespace, name)
+        return reference_to(found) if found is not None else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ingress.core.backends import BackendKey
 from ingress.core.certificates import TYPE, Certificate, CertificateError, read_secret
-from ingress.core.classes import is_ours
+from ingress.core.classes import class_of, is_ours
 from ingress.core.gateway.objects import HTTP_ROUTES
 from ingress.core.gateway.planning import GatewayPlan, GatewayView, plan_gateways
 from ingress.core.ingresses import Wanted, owner_of, read_ingress
@@ -75,7 +75,7 @@ def plan(view: View, controller: str, default_certificate: bytes, refused: Mappi
     gateways = plan_gateways(view.gateways, controller, refused)
     backends = {**gateways.backends, **_backends(tables)}
     targets = {owner: {rule.target for rule in each.rules} for owner, each in followed.items()}
-    problems += [*conflicts, *complaints, *_missing(targets, view)]
+    problems += [*conflicts, *complaints, *_missing(targets, view), *_parametrized(ours, view)]
     return Plan(
         Content(tables, backends, certified, default_certificate, gateways.site),
         tuple(dict.fromkeys(problems)),
@@ -143,3 +143,12 @@ def _missing(targets: Mapping[Owner, Iterable[Target]], view: View) -> Iterable[
         for target in sorted(wanted):
             if why := why_not(target, view.find_service(target.namespace, target.service)):
                 yield Problem(owner, "NoBackend", f"{why}: requests for it are answered with 503")
+
+
+def _parametrized(ours: Iterable[Ingress], view: View) -> Iterable[Problem]:
+    """Yield the classes in use that have parameters: there are none that mean anything here."""
+    for name in sorted({class_of(each) for each in ours}):
+        found = view.find_class(name)
+        if found is not None and (given := found.spec.parameters) is not None:
+            text = f"spec.parameters ({given.kind} {given.name}) is not supported: it is ignored"
+            yield Problem(Owner("IngressClass", "", name), "UnsupportedParameters", text)

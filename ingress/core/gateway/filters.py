@@ -126,7 +126,7 @@ def _moved(path: PathModifier | None, prefix: str) -> Moved | None:
     if path.type == "ReplaceFullPath":
         return Moved(None, _path(path.replaceFullPath or "/"))
     if path.type == "ReplacePrefixMatch":
-        return Moved(prefix, _path(path.replacePrefixMatch).rstrip("/"))
+        return Moved(prefix, _path(path.replacePrefixMatch or "").rstrip("/"))
     raise UnsupportedError(f"{path.type} is no way to replace a path")
 
 

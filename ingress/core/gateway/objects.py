@@ -200,8 +200,8 @@ class PathModifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Another path."""
 
     type: str = ""
-    replaceFullPath: str = ""
-    replacePrefixMatch: str = ""
+    replaceFullPath: str | None = None
+    replacePrefixMatch: str | None = None
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -296,7 +296,7 @@ class HTTPRoute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 class GrantFrom(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who may refer."""
 
-    group: str = ""
+    group: str
     kind: str = ""
     namespace: str = ""
 
@@ -304,7 +304,7 @@ class GrantFrom(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 class GrantTo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """To what."""
 
-    group: str = ""
+    group: str
     kind: str = ""
     name: str = ""  # "" for every one
 

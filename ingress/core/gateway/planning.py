@@ -25,7 +25,12 @@ from machinery.model.k8s.core_v1 import Secret, Service
 
 @dataclass(frozen=True, slots=True)
 class GatewayView:
-    """What the plan looks at. `namespace` is where the Gateways' Services are, "" where there are none."""
+    """What the plan looks at.
+
+    Attributes:
+        namespace: where the Gateways' Services are, "" where there are none.
+        is_known: whether all Gateways that there are have been seen by now.
+    """
 
     classes: Iterable[GatewayClass] = ()
     gateways: Iterable[Gateway] = ()
@@ -35,6 +40,7 @@ class GatewayView:
     find_secret: Callable[[str, str], Secret | None] = lambda _namespace, _name: None
     find_service: Callable[[str, str], Service | None] = lambda _namespace, _name: None
     namespace: str = ""
+    is_known: Callable[[], bool] = lambda: False
 
 
 class Port(NamedTuple):
@@ -80,6 +86,7 @@ class GatewayPlan:
     """What is to be done.
 
     Attributes:
+        is_known: whether what is not in it is not there; else it may only be unknown yet.
         routes: those that name a Gateway of ours, or that have said something of one.
         secrets: what the plan depends on, there or not, by namespace and name; likewise `services`.
     """
@@ -91,6 +98,7 @@ class GatewayPlan:
     routes: tuple[tuple[HTTPRoute, tuple[JudgedParent, ...]], ...] = ()
     secrets: frozenset[tuple[str, str]] = frozenset()
     services: frozenset[tuple[str, str]] = frozenset()
+    is_known: bool = False
 
     @property
     def wishes(self) -> tuple[Wish, ...]:
@@ -205,6 +213,7 @@ class _Planning:
             tuple(self._routes),
             frozenset(_secrets(self._gateways.values())),
             frozenset(self._services | {self._front(each) for each in self._gateways.values()}),
+            self._view.is_known(),
         )
 
     def _front(self, gateway: Gateway) -> tuple[str, str]:
