@@ -99,6 +99,8 @@ def _text(found: Simulation) -> str:
     parts = [f"note: {each}" for each in found.remarks]
     if found.placed:
         parts += [table(POD_HEAD, found.pod_rows()), ""]
+    if found.evicted:
+        parts += ["Taken away:", *(f"  {each}" for each in found.evictions()), ""]
     if found.left:
         parts += ["Without a node:", *(f"  {each}" for each in found.reasons()), ""]
     parts += [table(NODE_HEAD, found.node_rows()), "", *found.summary()]

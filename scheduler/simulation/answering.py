@@ -21,7 +21,16 @@ from scheduler.core.simulation.placing import Left, Placed, Result, place
 from scheduler.core.simulation.using import requests_of, use_of_nodes
 from scheduler.core.simulation.world import TYPES, Member, World
 from scheduler.own_plugins import installed_plugins
-from scheduler.simulation.conversation import Answer, Leaving, Placement, PodOn, Question, Refused, Room
+from scheduler.simulation.conversation import (
+    Answer,
+    Evicted,
+    Leaving,
+    Placement,
+    PodOn,
+    Question,
+    Refused,
+    Room,
+)
 from scheduler.simulation.explaining import explanation_of, find_member
 
 
@@ -55,13 +64,16 @@ def answer(question: Question) -> Answer:
         return _capacities(question, setting, draw)
     before = use_of_nodes(world.snapshot)
     running = [_on_node(each) for each in world.running()]
-    results = place(world, setting.profiles, draw)
+    outcome = place(world, setting.profiles, draw)
     return Answer(
         remarks=setting.remarks,
         before=before,
         after=use_of_nodes(world.snapshot),
         running=running,
-        placements=[_placement(each) for each in results],
+        placements=[_placement(each) for each in outcome.results],
+        evicted=[
+            Evicted(each.pod.namespace, each.pod.name, each.pod.node, each.by.key) for each in outcome.evicted
+        ],
     )
 
 
@@ -114,6 +126,7 @@ def read(question: Question) -> Setting | Answer:
             refused.append(Refused(number, str(error)))
     if refused:
         return Answer(refused=refused)
+    world.count_budgets()
     remarks = [*found.remarks, *(f"{each.url} is not asked: this is no cluster" for each in found.extenders)]
     return Setting(world, {each.scheduler_name: each for each in found.profiles}, remarks)
 

@@ -90,6 +90,7 @@ class Explanation(msgspec.Struct, omit_defaults=True):
     profile: str
     requests: Amounts
     node: str = ""  # where it is; it was judged as if it were not there
+    nominated: str = ""  # the node that is kept for it
     gate: str = ""  # what it waits for before it is looked at
     message: str = ""  # of a pod that fits nowhere, as the scheduler says it
     nodes: list[NodeVerdicts] = []  # none where a plugin keeps the pod from all of them
@@ -113,6 +114,15 @@ class Leaving(msgspec.Struct):
     stuck: dict[str, str]  # pods that keep it, and why
 
 
+class Evicted(msgspec.Struct):
+    """A pod that had a node, and made room for one of higher priority."""
+
+    namespace: str
+    name: str
+    node: str
+    by: str  # "namespace/name"
+
+
 class Answer(msgspec.Struct, omit_defaults=True):
     """What was found, or why nothing was."""
 
@@ -123,6 +133,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     after: list[NodeUse] = []
     running: list[PodOn] = []  # pods that had a node in the question
     placements: list[Placement] = []
+    evicted: list[Evicted] = []
     explanation: Explanation | None = None
     room: list[Room] = []
     leaving: list[Leaving] = []  # each node, tried alone; the emptiest first

@@ -29,6 +29,7 @@ def explanation_of(member: Member, world: World, profile: Profile) -> Explanatio
     decision = schedule(info, snapshot, Evaluations(snapshot, profile), tie_break=0.0)
     if isinstance(decision, Unschedulable):
         found.message = decision.message.strip()
+    found.nominated = snapshot.withdraw(info.uid)  # what is kept for it is not in its way
     lines = explain(info, snapshot, profile)
     if not isinstance(lines, Stopped):
         found.nodes = [_verdicts(line, profile) for line in lines]

@@ -23,6 +23,8 @@ def head_lines(found: Explanation) -> Iterator[str]:
     yield f"pod {found.namespace}/{found.name} requests {asked or 'nothing'}; profile {found.profile}"
     if found.node:
         yield f"it is on {found.node}; judged as of now, as if it were not there"
+    if found.nominated:
+        yield f"{found.nominated} is kept for it, until the pods that made room are gone"
     if found.gate:
         yield f"it is not looked at: {found.gate}"
     if found.message:

@@ -102,6 +102,7 @@ class Explanation(msgspec.Struct, omit_defaults=True):
     profile: str
     requests: Amounts
     node: str = ""  # where it is; it was judged as if it were not there
+    nominated: str = ""  # the node that is kept for it
     gate: str = ""  # what it waits for before it is looked at
     message: str = ""  # of a pod that fits nowhere, as the scheduler says it
     nodes: list[NodeVerdicts] = []  # none where a plugin keeps the pod from all of them
@@ -125,6 +126,15 @@ class Leaving(msgspec.Struct):
     stuck: dict[str, str]  # pods that keep it, and why
 
 
+class Evicted(msgspec.Struct):
+    """A pod that had a node, and made room for one of higher priority."""
+
+    namespace: str
+    name: str
+    node: str
+    by: str  # "namespace/name"
+
+
 class Answer(msgspec.Struct):
     """What was found, or why nothing was."""
 
@@ -135,6 +145,7 @@ class Answer(msgspec.Struct):
     after: list[NodeUse] = []
     running: list[PodOn] = []
     placements: list[Placement] = []
+    evicted: list[Evicted] = []
     explanation: Explanation | None = None
     room: list[Room] = []
     leaving: list[Leaving] = []  # each node, tried alone; the emptiest first

@@ -50,6 +50,7 @@ def picture(found: Simulation, title: str = "Simulation") -> str:
             *_totals(found),
             "</header><main>",
             *_left(found),
+            *_evicted(found),
             *_legend(found),
             *_nodes(found),
             *_table(found),
@@ -88,6 +89,13 @@ def _left(found: Simulation) -> Iterator[str]:
     yield "</section>"
 
 
+def _evicted(found: Simulation) -> Iterator[str]:
+    if found.evicted:
+        yield '<section class="left"><h2>Taken away for pods of higher priority</h2><ul>'
+        yield from (f"<li>{escape(each)}</li>" for each in found.evictions())
+        yield "</ul></section>"
+
+
 def _legend(found: Simulation) -> Iterator[str]:
     colours = _colours(found)
     yield '<ul class="legend" aria-label="Legend">'
@@ -105,17 +113,20 @@ def _nodes(found: Simulation) -> Iterator[str]:
     colours = _colours(found)
     running = _by_node(found.running)
     placed = _by_node(found.placed)
+    evicted = {(each.namespace, each.name) for each in found.evicted}
     size = "small" if len(found.after) > _LARGE else "large"
     yield f'<section class="nodes {size}" aria-label="Nodes">'
     for was, now in zip(found.before, found.after, strict=True):
         old = list(_parts(running.get(now.name, ()), found.groups, {}))
         new = list(_parts(placed.get(now.name, ()), found.groups, colours))
+        stayed = [each for each in running.get(now.name, ()) if (each.namespace, each.name) not in evicted]
+        kept = list(_parts(stayed, found.groups, {}))
         pods = now.requested.get("pods", 0)
         yield f'<article tabindex="0"><h2>{escape(now.name)}</h2><p class="pods">{pods} {"pod" if pods == 1 else "pods"}</p>'
         extended = [(each, each) for each in sorted(now.allocatable) if "/" in each]
         for resource, name in (*_RESOURCES, *extended):
-            yield from _bars(resource, name, was, now, old, new)
-        yield f"<p class=who>{escape(', '.join(map(_label, (*new, *old))) or 'empty')}</p></article>"
+            yield from _bars(resource, name, was, now, old, [*kept, *new])
+        yield f"<p class=who>{escape(', '.join(map(_label, (*new, *kept))) or 'empty')}</p></article>"
     yield "</section>"
 
 
@@ -129,7 +140,7 @@ def _bars(
         f" <span>{written(resource, after)} of {written(resource, whole)}</span></h3>"
     )
     yield _bar(resource, "before", whole, before, old)
-    yield _bar(resource, "after", whole, after, [*old, *new])
+    yield _bar(resource, "after", whole, after, new)
 
 
 def _bar(resource: str, when: str, whole: int, requested: int, parts: Sequence[_Part]) -> str:

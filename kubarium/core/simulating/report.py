@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kubarium.core.simulating.amounts import percent, written
-from kubarium.core.simulating.findings import Amounts, Answer, NodeUse, Placement, PodOn
+from kubarium.core.simulating.findings import Amounts, Answer, Evicted, NodeUse, Placement, PodOn
 
 Row = tuple[str, ...]
 POD_HEAD: Final = ("POD", "NODE", "SCORE", "TIES")
@@ -25,6 +25,7 @@ class Simulation:
     after: Sequence[NodeUse]
     running: Sequence[PodOn]  # pods that had a node already
     remarks: Sequence[str] = field(default=())
+    evicted: Sequence[Evicted] = field(default=())  # pods that made room for those of higher priority
     groups: Mapping[int, str] = field(default_factory=dict)  # by a pod's number: what it belongs to
 
     @property
@@ -75,12 +76,21 @@ class Simulation:
         for (reason, message), names in groups.items():
             yield f"{_names(names)}: {reason}: {message.strip()}"
 
+    def evictions(self) -> Iterator[str]:
+        """Yield who made room for whom."""
+        for each in self.evicted:
+            yield f"{each.namespace}/{each.name} on {each.node}, for {each.by}"
+
     def document(self) -> dict[str, Any]:
         """Return everything, for programs; the same input and seed return the same."""
         return {
             "seed": self.seed,
             "remarks": list(self.remarks),
             "placements": [_placement(each) for each in self.placements],
+            "evicted": [
+                {"namespace": each.namespace, "name": each.name, "node": each.node, "by": each.by}
+                for each in self.evicted
+            ],
             "nodes": [
                 {
                     "name": now.name,
@@ -110,6 +120,7 @@ def simulation_of(
         answer.after,
         answer.running,
         (*remarks, *answer.remarks),
+        answer.evicted,
         groups or {},
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scheduler.core.evaluations import Evaluations
 from scheduler.core.framework import Plugin, Relation, Score
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
@@ -68,6 +69,7 @@ def explain(pod: PodInfo, snapshot: Snapshot, profile: Profile) -> list[Line] | 
             _filter_related(plugin, relation, profile, lines)
             if relation.scores and profile.weights.get(plugin.name):
                 scored.append((plugin, relation))
+    _mark_nominated(pod, snapshot, profile, lines)
     candidates = [each for each in lines if each.fits]
     for plugin, need in asked:
         weight = profile.weights.get(plugin.name, 0)
@@ -76,6 +78,18 @@ def explain(pod: PodInfo, snapshot: Snapshot, profile: Profile) -> list[Line] | 
     for plugin, relation in scored:
         _score_related(plugin, relation, profile.weights[plugin.name], candidates)
     return lines
+
+
+def _mark_nominated(pod: PodInfo, snapshot: Snapshot, profile: Profile, lines: Sequence[Line]) -> None:
+    """Reject the nodes on which there is no room beside the pods that they are kept for, as the engine does."""
+    if not len(snapshot.nominations):
+        return
+    evaluation = Evaluations(snapshot, profile).of(pod)
+    if isinstance(evaluation, Stopped):
+        return
+    for line in lines:
+        if line.fits and (rejection := evaluation.rejection_of(line.node.index)) is not None:
+            line.verdicts[rejection.plugin].reasons = rejection.reasons
 
 
 def _filter(plugin: Plugin, need: Any, profile: Profile, snapshot: Snapshot, lines: Sequence[Line]) -> None:

@@ -27,7 +27,7 @@ def count_fitting(
     member: Member, world: World, profiles: Profiles, tie_breaks: Callable[[], float], *, most: int
 ) -> Capacity:
     """Return how many replicas of a pod fit, of at most `most`."""
-    placing = Placing(world, profiles, tie_breaks)
+    placing = Placing(world, profiles, tie_breaks, preempts=False)
     placed: list[Placed] = []
     left: Left | None = None
     while len(placed) < most:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.selectors import from_selector
-from scheduler.core.simulation.world import World
+from scheduler.core.pod import PodInfo
 
 
 def covers(budget: PodDisruptionBudget, namespace: str, labels: Mapping[str, str]) -> bool:
@@ -17,12 +17,12 @@ def covers(budget: PodDisruptionBudget, namespace: str, labels: Mapping[str, str
     return from_selector(selector).matches(labels)
 
 
-def disruptions_allowed(budget: PodDisruptionBudget, world: World) -> int:
+def disruptions_allowed(budget: PodDisruptionBudget, running: Iterable[PodInfo]) -> int:
     """Return how many of a budget's pods may go now."""
     if budget.status.disruptionsAllowed is not None:
         return budget.status.disruptionsAllowed
     spec = budget.spec
-    pods = sum(covers(budget, each.info.namespace, each.info.labels.labels) for each in world.running())
+    pods = sum(covers(budget, each.namespace, each.labels.labels) for each in running)
     if spec.maxUnavailable is not None:
         return _scaled(spec.maxUnavailable, pods)
     return max(0, pods - _scaled(spec.minAvailable if spec.minAvailable is not None else 1, pods))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from scheduler.core.simulation.disruptions import covers, disruptions_allowed
+from scheduler.core.simulation.disruptions import covers
 from scheduler.core.simulation.placing import Left, Placed, Placing, Profiles
 from scheduler.core.simulation.world import Member, World
 
@@ -36,8 +36,8 @@ class Leavings:
 
     def __init__(self, world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> None:
         self._world = world
-        self._placing = Placing(world, profiles, tie_breaks)
-        self._exhausted = [each for each in world.budgets if disruptions_allowed(each, world) <= 0]
+        self._placing = Placing(world, profiles, tie_breaks, preempts=False)
+        self._exhausted = [each for each in world.budgets if not each.status.disruptionsAllowed]
         self._on: dict[str, list[Member]] = {}
         for each in world.running():
             self._on.setdefault(each.info.node, []).append(each)

@@ -2,8 +2,9 @@
 
     waiting ─▶ SchedulingQueue ─▶ schedule() ─▶ Bind: counted at once, pods that it may help are tried again
                                              └▶ Unschedulable: waits for that; what still waits in the end stays
+                                                └─ pods of lower priority make room? ─▶ they are gone at once, and it is tried again
 
-A binding takes no time and never fails. Time passes only where nobody is due: then the shortest backoff is over.
+A binding takes no time and never fails, nor does the end of a pod. Time passes only where nobody is due: then the shortest backoff is over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final, TypeAlias
 
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.framework import Nomination
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.messages import fault
 from scheduler.core.pod import PodInfo
@@ -43,7 +45,7 @@ class Left:
     """The pod stays without a node."""
 
     member: Member
-    reason: str  # Unschedulable, SchedulingGated, SchedulerError, OtherScheduler
+    reason: str  # Unschedulable, SchedulingGated, SchedulerError, OtherScheduler, Preempted
     message: str
     plugins: tuple[str, ...] = ()
 
@@ -51,26 +53,52 @@ class Left:
 Result: TypeAlias = Placed | Left
 
 
-def place(world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> list[Result]:
-    """Decide on every pod that waits; returned in the order of `World.waiting`.
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """A pod that had a node, and made room for one of higher priority."""
+
+    pod: PodInfo
+    by: PodInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of all."""
+
+    results: list[Result]  # in the order of `World.waiting`
+    evicted: list[Evicted]  # in the order in which they went
+
+
+def place(world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> Outcome:
+    """Decide on every pod that waits.
 
     The world's snapshot has the placed pods on their nodes afterwards. `tie_breaks` draws a number in [0, 1) for each decision.
     """
     waiting = world.waiting()
     placing = Placing(world, profiles, tie_breaks)
     found = placing.run(waiting)
-    return [found[each.info.uid] for each in waiting]
+    return Outcome([found[each.info.uid] for each in waiting], placing.evicted)
 
 
 class Placing:
-    """Decides on pods of a world; evaluations are kept from run to run."""
+    """Decides on pods of a world; evaluations are kept from run to run. With `preempts`, pods of lower priority make room."""
 
-    def __init__(self, world: World, profiles: Profiles, tie_breaks: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        world: World,
+        profiles: Profiles,
+        tie_breaks: Callable[[], float],
+        *,
+        preempts: bool = True,
+    ) -> None:
+        self.evicted: list[Evicted] = []
+        self._noted = 0
         self._snapshot = world.snapshot
         self._profiles = profiles
         self._tie_breaks = tie_breaks
         self._evaluations = self._fresh()
         self._helping = Helping([plugin for each in profiles.values() for plugin in each.plugins])
+        self._preempts = preempts
         self._decided = 0
 
     def run(self, waiting: Iterable[Member]) -> dict[str, Result]:
@@ -88,6 +116,7 @@ class Placing:
             if item is not None:
                 member = members[item.pod.uid]
                 results[item.pod.uid] = self._try(member, item, queue, now_s)
+                self._note_evicted(results)
             elif queue.counts()[Where.BACKOFF] and (due_s := queue.next_due_s()) is not None:
                 now_s = due_s
             else:
@@ -129,6 +158,8 @@ class Placing:
             return Left(member, "SchedulerError", fault(error))
         if isinstance(decision, Unschedulable):
             queue.set_unschedulable(item, decision.plugins)
+            if decision.nomination is not None and self._preempts:
+                self._nominate(pod, decision.nomination, queue, now_s)
             return Left(member, "Unschedulable", decision.message, tuple(sorted(decision.plugins)))
         self._keep(pod, decision)
         queue.remove(pod.uid)
@@ -137,6 +168,32 @@ class Placing:
         )
         self._decided += 1
         return Placed(member, self._decided, decision)
+
+    def _nominate(self, pod: PodInfo, nomination: Nomination, queue: SchedulingQueue, now_s: float) -> None:
+        """Keep a node for a pod, and let those go that are in its way."""
+        snapshot = self._snapshot
+        if nomination.node:
+            snapshot.nominate(pod, nomination.node)
+        else:
+            snapshot.withdraw(pod.uid)
+        for each in nomination.displaced:
+            snapshot.withdraw(each.uid)
+            queue.wake(each.uid, now_s)
+        for each in nomination.leaving:
+            snapshot.remove_pod(each.uid)
+            self.evicted.append(Evicted(each, pod))
+        if nomination.leaving:
+            queue.happened(ClusterEvent.POD_GONE, now_s)
+
+    def _note_evicted(self, results: dict[str, Result]) -> None:
+        """Change the results of pods that were placed and had to go again."""
+        for each in self.evicted[self._noted :]:
+            before = results.get(each.pod.uid)
+            if before is not None:
+                results[each.pod.uid] = Left(
+                    before.member, "Preempted", f"{each.by.key} took its place on {each.pod.node}"
+                )
+        self._noted = len(self.evicted)
 
     def _keep(self, pod: PodInfo, decision: Bind) -> None:
         self._snapshot.set_pod(pod.on(decision.node))

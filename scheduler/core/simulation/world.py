@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import (
@@ -29,6 +29,7 @@ from machinery.model.pods import is_terminal
 from machinery.model.resources import KubeObject
 from scheduler.core.devices.inventory import essential_device_claim
 from scheduler.core.pod import PodInfo, PodReader, essential
+from scheduler.core.simulation.disruptions import disruptions_allowed
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.storage import essential_claim, essential_volume
 
@@ -85,6 +86,7 @@ class World:
         }
         for number, each in enumerate(objects):
             self.put(each, number)
+        self.count_budgets()
 
     def put(self, obj: KubeObject, number: int = 0) -> None:
         """Add an object of one of `TYPES`.
@@ -96,6 +98,16 @@ class World:
             self._put_pod(obj, number)
         else:
             self._put[type(obj)](obj)
+
+    def count_budgets(self) -> None:
+        """Note of each PodDisruptionBudget how many of its pods may go, now that all pods are there."""
+        running = [each.info for each in self.running()]
+        self.budgets = [
+            replace(each, status=replace(each.status, disruptionsAllowed=disruptions_allowed(each, running)))
+            for each in self.budgets
+        ]
+        for each in self.budgets:
+            self.snapshot.set_budget(each)
 
     def waiting(self) -> list[Member]:
         """Return the pods without a node: those of the earliest creation first, then in the order in which they came."""
@@ -115,11 +127,13 @@ class World:
             return
         if not pod.metadata.uid:
             uid = f"{pod.metadata.namespace}/{pod.metadata.name}"
-            pod = msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, uid=uid))
+            pod = replace(pod, metadata=replace(pod.metadata, uid=uid))
         info = self.reader.read(essential(pod))
         self.members[info.uid] = Member(number, pod, info)
         if info.node:
             self.snapshot.set_pod(info)
+        elif info.nominated:
+            self.snapshot.nominate(info, info.nominated)
 
 
 def _created(pod: Pod) -> str:

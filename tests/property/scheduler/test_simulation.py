@@ -66,7 +66,9 @@ def test_each_decision_is_the_schedulers(drawn_nodes, drawn_pods, seed):
     """Of pods by priority, then in their order; those that fit nowhere are asked about again once a pod helps them."""
     cluster = [_node(*each) for each in enumerate(drawn_nodes)]
     coming = [_pod(*each) for each in enumerate(drawn_pods)]
-    results = place(World([*cluster, *coming]), {DEFAULT.scheduler_name: DEFAULT}, random.Random(seed).random)
+    results = place(
+        World([*cluster, *coming]), {DEFAULT.scheduler_name: DEFAULT}, random.Random(seed).random
+    ).results
     world, numbers = Decider(*cluster), random.Random(seed)
     for each in sorted(coming, key=lambda each: -each.spec.priority):
         [found] = [result for result in results if result.member.info.uid == each.metadata.uid]

@@ -137,6 +137,21 @@ def test_it_is_a_library_call():
         simulate(cluster, [{"apiVersion": "v1"}])
 
 
+def test_who_makes_room_is_told(files: Path, capsys: pytest.CaptureFixture[str]):
+    """By the priorities of classes; drawn, too."""
+    high = "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: high}, value: 1000}"
+    asks = (
+        PODS.replace("    spec:", "    spec:\n      priorityClassName: high", 1)
+        .replace("1500m", "3")
+        .replace("replicas: 4", "replicas: 2")
+    )
+    assert "priorityClassName" in asks
+    (files / "pods.yaml").write_text(asks + "---\n" + high)
+    assert run(files, "--html", str(files / "out.html")) == 0
+    assert "Taken away:\n  default/old on node-1, for default/web-" in capsys.readouterr().out
+    assert "Taken away for pods of higher priority" in (files / "out.html").read_text()
+
+
 def explain(files: Path, *more: str) -> int:
     return main(["explain", *more, "--cluster", str(files / "state.yaml")])
 
@@ -229,3 +244,23 @@ def test_what_cannot_be_counted_is_told(
     (files / "pods.yaml").write_text(text)
     assert run(files, "--how-many") == 1
     assert problem in capsys.readouterr().err
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def _printed() -> list[tuple[str, str]]:
+    """Return the commands of the document with what it prints of each."""
+    blocks = (ROOT / "docs" / "simulate.md").read_text().split("```console\n")[1:]
+    commands = "".join(each.partition("```")[0] for each in blocks).split("$ kubarium ")[1:]
+    return [(command, printed) for command, _, printed in (each.partition("\n") for each in commands)]
+
+
+@pytest.mark.parametrize(("command", "printed"), _printed())
+def test_the_document_prints_what_is_printed(
+    command: str, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Of `examples/simulate`, word for word."""
+    monkeypatch.chdir(ROOT)
+    main(command.split())
+    assert capsys.readouterr().out == printed

@@ -136,6 +136,16 @@ def test_all_that_rejects_a_node_is_told():
     assert found.message.startswith("0/1 nodes are available: 1 node(s) had untolerated taint(s).")
 
 
+def test_a_node_that_is_kept_for_another_is_told_as_full():
+    """Also where the pods that make room for that one are still there; to the one itself it is not."""
+    kept = changed(pod("kept", requests={"cpu": "1"}), spec__priority=10, status__nominatedNodeName="a")
+    cluster = [node("a", cpu="1"), kept, pod("late", requests={"cpu": "1"})]
+    [line] = explained("default/late", *cluster).nodes
+    assert [each.plugin for each in line.verdicts if each.reasons] == ["NodeResourcesFit"]
+    found = explained("default/kept", *cluster)
+    assert (found.nominated, [each.fits for each in found.nodes]) == ("a", [True])
+
+
 def test_a_pod_that_is_held_back_is_told_by_what():
     """The gate's own words."""
     assert (

@@ -8,6 +8,7 @@ import pytest
 
 from machinery.model.k8s.core_v1 import Affinity, PodAffinity, PodAffinityTerm, PodSchedulingGate
 from machinery.model.k8s.meta_v1 import LabelSelector
+from machinery.model.k8s.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec
 from machinery.model.log import SILENT
 from machinery.model.resources import NODES, PODS
 from machinery.process.metrics import Metrics
@@ -15,11 +16,11 @@ from machinery.wire.objects import encode
 from scheduler.app import build
 from scheduler.config import SchedulerConfig
 from scheduler.core.registry import DEFAULT
-from scheduler.core.simulation.placing import Left, Placed, Placing, place
+from scheduler.core.simulation.placing import Left, Outcome, Placed, Placing, place
 from scheduler.core.simulation.world import World
 from scheduler.simulation.answering import answer
 from scheduler.simulation.conversation import Answer, Question
-from tests.support.builders import changed, node, pod
+from tests.support.builders import changed, meta, node, pod
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -33,7 +34,7 @@ COMING = [pod(f"web-{number}", requests={"cpu": f"{300 + 50 * number}m"}) for nu
 
 
 def placed(world: World) -> dict[str, str]:
-    results = place(world, PROFILES, float)
+    results = place(world, PROFILES, float).results
     return {each.member.info.name: each.decision.node if isinstance(each, Placed) else "" for each in results}
 
 
@@ -84,7 +85,7 @@ def test_what_waits_comes_by_priority_then_age_then_order():
         for name, day in (("old", 2), ("older", 1))
     )
     world = World([node(), pod("new"), old, older, pod("newest"), changed(pod("first"), spec__priority=5)])
-    results = place(world, PROFILES, float)
+    results = place(world, PROFILES, float).results
     decided = sorted((each for each in results if isinstance(each, Placed)), key=lambda each: each.order)
     assert [each.member.info.name for each in decided] == ["first", "older", "old", "new", "newest"]
 
@@ -95,13 +96,66 @@ def test_who_is_left_is_told_why():
     world = World(
         [node(cpu="1"), pod("big", requests={"cpu": "2"}), gated, pod("other", schedulerName="mine")]
     )
-    results = {each.member.info.name: each for each in place(world, PROFILES, float)}
+    results = {each.member.info.name: each for each in place(world, PROFILES, float).results}
     assert {name: each.reason for name, each in results.items() if isinstance(each, Left)} == {
         "big": "Unschedulable",
         "gated": "SchedulingGated",
         "other": "OtherScheduler",
     }
     assert results["big"].message.startswith("0/1 nodes are available: 1 Insufficient cpu.")
+
+
+def names(found: Outcome) -> dict[str, str]:
+    return {
+        each.member.info.name: each.decision.node if isinstance(each, Placed) else each.reason
+        for each in found.results
+    }
+
+
+def important(name: str, **fields):
+    return changed(pod(name, **fields), spec__priority=10)
+
+
+def test_pods_of_lower_priority_make_room():
+    """At once, as if they had ended; those that a budget protects only where there is no other way."""
+    protects = PodDisruptionBudget(
+        metadata=meta("cache", "default"),
+        spec=PodDisruptionBudgetSpec(minAvailable=1, selector=LabelSelector(matchLabels={"app": "cache"})),
+    )
+    old = [
+        pod("cache", node="node-1", labels={"app": "cache"}, requests={"cpu": "2"}),
+        pod("batch", node="node-2", requests={"cpu": "2"}),
+    ]
+    cluster = [node("node-1", cpu="2"), node("node-2", cpu="2")]
+    found = place(World([*cluster, *old, protects, important("new", requests={"cpu": "1"})]), PROFILES, float)
+    assert names(found) == {"new": "node-2"}
+    assert [(each.pod.name, each.pod.node, each.by.name) for each in found.evicted] == [
+        ("batch", "node-2", "new")
+    ]
+
+
+def test_a_pod_that_was_placed_may_have_to_go_again():
+    """It is left then, and told for whom."""
+    beside = PodAffinityTerm(
+        topologyKey="kubernetes.io/hostname", labelSelector=LabelSelector(matchLabels={"app": "db"})
+    )
+    wants = Affinity(podAffinity=PodAffinity(requiredDuringSchedulingIgnoredDuringExecution=[beside]))
+    coming = [
+        important("high", affinity=wants, requests={"cpu": "1500m"}),
+        important("db", labels={"app": "db"}, requests={"cpu": "200m"}),
+        pod("low", requests={"cpu": "1500m"}),
+    ]
+    found = place(World([node("node-1", cpu="2"), *coming]), PROFILES, float)
+    assert names(found) == {"high": "node-1", "db": "node-1", "low": "Preempted"}
+    [low] = [each for each in found.results if isinstance(each, Left)]
+    assert low.message == "default/high took its place on node-1"
+
+
+def test_a_node_that_is_kept_for_a_pod_is_kept():
+    """By its status, from others of no higher priority."""
+    kept = changed(important("kept", requests={"cpu": "1"}), status__nominatedNodeName="node-1")
+    found = place(World([node("node-1", cpu="1"), pod("late", requests={"cpu": "1"}), kept]), PROFILES, float)
+    assert names(found) == {"late": "Unschedulable", "kept": "node-1"}
 
 
 def test_what_was_placed_can_be_undone():
