@@ -34,10 +34,11 @@ from machinery.model.resources import (
 )
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent, node_events
+from scheduler.core.essential import Essentials
 from scheduler.core.framework import Nomination
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.plugins.dynamic_resources import DynamicResources
-from scheduler.core.pod import ClaimKey, PodInfo, PodReader, essential, scheduler_of
+from scheduler.core.pod import ClaimKey, PodInfo, PodReader, scheduler_of
 from scheduler.core.profile import Profile
 from scheduler.core.queue import BACKOFF, SchedulingQueue, by_priority
 from scheduler.core.registry import Helping
@@ -82,7 +83,7 @@ class ClusterWatch:
         self._waiting_for_claims: dict[
             ClaimKey, dict[str, None]
         ] = {}  # gated pods, by a claim that is missing
-        self.pods: Informer[Pod] = Informer(api, PODS, _LIVE_PODS, clock=clock, keep=essential, log=log)
+        self.pods: Informer[Pod] = Informer(api, PODS, _LIVE_PODS, clock=clock, keep=Essentials().of, log=log)
         self._nodes: Informer[Node] = Informer(api, NODES, clock=clock, log=log)
         self._namespaces: Informer[Namespace] = Informer(api, NAMESPACES, clock=clock, log=log)
         self._services: Informer[Service] = Informer(api, SERVICES, clock=clock, log=log)

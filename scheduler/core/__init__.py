@@ -1,6 +1,7 @@
 """The scheduler's decisions, without I/O.
 
 pod, needs, owners      a pod as decisions see it: what it asks of a node, and whose it is
+essential               what is kept of a pod, and what pods of a template share of it
 affinity, labels        terms of affinity between pods, and which of them are about a pod
 node, snapshot          the nodes with the sums of their pods, kept up to date change by change
 framework, rejection    what a plugin is, and what it says to a pod or a node

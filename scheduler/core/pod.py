@@ -6,17 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-
 from machinery.model.clock import Timescale
 from machinery.model.conditions import find
 from machinery.model.device_claims import PodClaim as DeviceClaim
 from machinery.model.device_claims import pod_claims
-from machinery.model.fields import trimmer
-from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
+from machinery.model.k8s.core_v1 import Pod, PodSpec
 from machinery.model.k8s.meta_v1 import ObjectMeta, OwnerReference
 from machinery.model.owners import controller_of
-from machinery.model.pods import as_reserved
 from machinery.model.requests import revision_of
 from machinery.model.storage import ephemeral_claim
 from scheduler.core.affinity import NO_TERMS, OwnTerms, read_terms
@@ -24,40 +20,12 @@ from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs, read_needs, spec_key
 
 _TABLE_LIMIT: Final = 10_000
-_FIELDS: Final = (
-    "metadata.deletionTimestamp",
-    "metadata.generation",
-    "metadata.labels",
-    "metadata.ownerReferences",
-    *(
-        f"spec.{containers}.{field}"
-        for containers in ("containers", "initContainers")
-        for field in ("name", "image", "ports", "resources", "restartPolicy")
-    ),
-    "spec.affinity",
-    "spec.hostNetwork",
-    "spec.nodeName",
-    "spec.nodeSelector",
-    "spec.overhead",
-    "spec.preemptionPolicy",
-    "spec.priority",
-    "spec.resourceClaims",
-    "spec.resources",
-    "spec.schedulerName",
-    "spec.schedulingGates",
-    "spec.schedulingGroup",
-    "spec.tolerations",
-    "spec.topologySpreadConstraints",
-    "spec.volumes",
-)
-_trim: Final = trimmer(Pod, _FIELDS)
 
 
 DEFAULT_SCHEDULER: Final = "default-scheduler"
 DISRUPTION_TARGET: Final = "DisruptionTarget"  # the condition of a pod that somebody is about to delete
 PREEMPTED: Final = "PreemptionByScheduler"  # its reason, where this is for a pod of higher priority
 NOT_STARTED: Final = math.inf  # counts as the latest start
-_CONDITIONS: Final = frozenset({"PodScheduled", DISRUPTION_TARGET})
 _UNSCALED: Final = Timescale()
 
 
@@ -222,19 +190,3 @@ class PodReader:
             self._labels.clear()
         labels = LabelSet(meta.namespace, meta.labels)
         return self._labels.setdefault(labels, labels)
-
-
-def essential(pod: Pod) -> Pod:
-    """Return the part of a pod that scheduling looks at: a cluster's pods have to fit into memory.
-
-    A pod that is being resized asks for what its node keeps for it.
-    """
-    whole = pod.status
-    status = PodStatus(
-        phase=whole.phase,
-        conditions=[each for each in whole.conditions if each.type in _CONDITIONS],
-        nominatedNodeName=whole.nominatedNodeName,
-        resourceClaimStatuses=whole.resourceClaimStatuses,
-        startTime=whole.startTime,
-    )
-    return msgspec.structs.replace(_trim(as_reserved(pod)), status=status)

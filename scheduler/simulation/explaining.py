@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from scheduler.core.essential import essential
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.explaining.hints import find_hints
 from scheduler.core.explaining.table import Line, explain
-from scheduler.core.pod import essential
 from scheduler.core.profile import Profile
 from scheduler.core.rejection import Stopped
 from scheduler.core.schedule import Unschedulable, schedule

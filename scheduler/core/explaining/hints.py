@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, Pod
+from scheduler.core.essential import essential
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.explaining.changes import Change, propose
 from scheduler.core.node import NodeInfo
-from scheduler.core.pod import essential
 from scheduler.core.profile import Profile
 from scheduler.core.rejection import Rejection, Stopped
 from scheduler.core.simulation.world import World

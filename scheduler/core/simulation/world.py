@@ -28,7 +28,8 @@ from machinery.model.k8s.storage_v1 import CSINode, StorageClass
 from machinery.model.pods import is_terminal
 from machinery.model.resources import KubeObject
 from scheduler.core.devices.inventory import essential_device_claim
-from scheduler.core.pod import PodInfo, PodReader, essential
+from scheduler.core.essential import essential
+from scheduler.core.pod import PodInfo, PodReader
 from scheduler.core.simulation.disruptions import disruptions_allowed
 from scheduler.core.snapshot import Snapshot
 from scheduler.core.storage import essential_claim, essential_volume
