@@ -17,6 +17,7 @@ NAMES = (
     "rest_front",
     "rpc",
     "scheduler_decisions",
+    "scheduler_preemption",
     "scheduler_growth",
     "scheduler_size",
     "proxy",
