@@ -127,6 +127,7 @@ class Controller:
     def _on_success(self, reloaded: bool) -> None:  # noqa: FBT001 - a callback
         if reloaded:
             self._reloads.add(1)
+        self._reporter.on_running()
         self._process.ready()
 
     async def _watch_proxy(self) -> None:

@@ -54,6 +54,7 @@ class Reporter:
         self._clock = clock
         self._log = log
         self._plan: Plan | None = None
+        self._running: Plan | None = None  # what the proxy follows
         self._told: set[Problem] = set()
         self._dirty = asyncio.Event()
 
@@ -61,6 +62,12 @@ class Reporter:
         """Note what is planned now."""
         self._plan = plan
         self._dirty.set()
+
+    def on_running(self) -> None:
+        """Note that the proxy follows what is planned."""
+        if self._running is not self._plan:
+            self._running = self._plan
+            self._dirty.set()
 
     def wake(self) -> None:
         """Note that an address, or what an Ingress says of itself, may have changed."""
@@ -100,7 +107,8 @@ class Reporter:
         ]
         for ingress in out_of_date(filter(None, current), addresses):
             await self._write(ingress, addresses)
-        await self._gateways.report(self._plan.gateways)
+        if self._running is not None:  # a Gateway is programmed when its requests get in
+            await self._gateways.report(self._running.gateways)
 
     async def _write(self, ingress: Ingress, addresses: tuple[IngressLoadBalancerIngress, ...]) -> None:
         meta = ingress.metadata

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MANIFEST = EXAMPLES / "web-app.yaml"
-API, WWW = "api.example.com", "www.example.com"
+API, WWW, SHOP = "api.example.com", "www.example.com", "shop.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def edge(production: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
     manifest = folder / "ingress.yaml"
     manifest.write_text(ingress_manifest())
     ingress("apply", "-f", str(manifest))
-    _put_certificate(production, folder)
+    _put_certificate(production, folder, "example-tls", API, WWW)
     production("apply", "-f", str(EXAMPLES / "web-app-ingress.yaml"))
     ingress("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
     production("rollout", "status", "deployment/frontend", "--timeout=60s", timeout_s=70)
@@ -164,12 +164,12 @@ def edge(production: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ingress("delete", "-f", str(manifest), "--timeout=60s", timeout_s=70)
 
 
-def _put_certificate(kubectl: Kubectl, folder: Path) -> None:
-    """Make a certificate, and put it into the Secret that the Ingress names."""
-    for name, content in zip(("tls.crt", "tls.key"), certificate(API, WWW), strict=True):
+def _put_certificate(kubectl: Kubectl, folder: Path, secret: str, *hosts: str) -> None:
+    """Make a certificate for some hosts, and put it into a Secret."""
+    for name, content in zip(("tls.crt", "tls.key"), certificate(*hosts), strict=True):
         (folder / name).write_bytes(content)
     files = [f"--cert={folder / 'tls.crt'}", f"--key={folder / 'tls.key'}"]
-    made = kubectl("create", "secret", "tls", "example-tls", *files, "--dry-run=client", "-o=json")
+    made = kubectl("create", "secret", "tls", secret, *files, "--dry-run=client", "-o=json")
     kubectl.apply(json.loads(made))
 
 
@@ -231,7 +231,7 @@ def test_an_update_and_a_new_certificate_lose_no_request(production: Kubectl, ed
     old = edge.certificate.read_text()
     with Load("", edge.address, 443, tls_name=API) as load:
         production("rollout", "restart", "deployment/web-app")
-        _put_certificate(production, edge.certificate.parent)
+        _put_certificate(production, edge.certificate.parent, "example-tls", API, WWW)
         production("rollout", "status", "deployment/web-app", "--timeout=150s", timeout_s=160)
         eventually(
             lambda: edge.curl(f"https://{API}/", host=API)[0] == "200", what="the new certificate is shown"
@@ -239,3 +239,61 @@ def test_an_update_and_a_new_certificate_lose_no_request(production: Kubectl, ed
     assert edge.certificate.read_text() != old
     assert load.lost == 0, load.examples
     assert load.answered > 500
+
+
+@pytest.fixture(scope="module")
+def shop(production: Kubectl, edge: Edge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """The Gateway of the examples, in a cluster that gets its kinds when the controller runs already."""
+    folder = tmp_path_factory.mktemp("shop")
+    production("apply", "-f", str(EXAMPLES / "gateway-api.yaml"))
+    production("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s", timeout_s=40)
+    _put_certificate(production, folder, "shop-tls", SHOP)
+    production("apply", "-f", str(EXAMPLES / "gateway.yaml"))
+    production("wait", "--for=condition=Programmed", "gateway/shop", "--timeout=60s", timeout_s=70)
+    production("rollout", "status", "deployment/shop-new", "--timeout=60s", timeout_s=70)
+    address = production("get", "gateway", "shop", "-o=jsonpath={.status.addresses[0].value}")
+    yield Edge(address, folder / "tls.crt", edge.ingress)
+    production("delete", "-f", str(EXAMPLES / "gateway.yaml"), "--timeout=60s", timeout_s=70)
+    eventually(
+        lambda: "gateway-shop" not in edge.ingress("get", "services"), what="the Gateway's Service is gone"
+    )
+    production("delete", "-f", str(EXAMPLES / "gateway-api.yaml"), "--timeout=60s", timeout_s=70)
+
+
+def test_the_gateway_from_this_machine(production: Kubectl, edge: Edge, shop: Edge):
+    """It has an address of its own; its routes redirect, choose by header, change paths and headers, and share requests out."""
+    assert shop.address != edge.address
+    away = ("301", f"https://{SHOP}/x?y=1")
+    eventually(
+        lambda: shop.curl(f"http://{SHOP}/x?y=1", host=SHOP) == away, what="the nodes know the address"
+    )
+    [new] = production.pods("app=shop-new")
+    served = ("200", new["metadata"]["name"])
+    asked = ("-H", "X-Version: new")
+    eventually(
+        lambda: shop.curl(f"https://{SHOP}/", *asked, host=SHOP) == served, what="the new version is asked"
+    )
+    said = shop.curl(f"https://{SHOP}/old/x", "-D", "-", host=SHOP)[1].lower()
+    assert "deprecation: true" in said
+    names = [shop.curl(f"https://{SHOP}/", host=SHOP)[1] for _ in range(60)]
+    assert 0 < names.count(served[1]) < 30
+    assert {name.split()[0] for name in names} <= {
+        pod["metadata"]["name"] for app in ("web-app", "shop-new") for pod in production.pods(f"app={app}")
+    }
+    other = "other.example.com"
+    assert shop.curl(f"https://{other}/", "-k", host=other)[0] == "404"
+    assert edge.curl(f"https://{SHOP}/", "-k", host=SHOP)[0] == "404"  # Ingresses know nothing of it
+    [listener] = [
+        each for each in production.get("gateway", "shop")["status"]["listeners"] if each["name"] == "https"
+    ]
+    assert listener["attachedRoutes"] == 1
+    route = production.get("httproute", "shop")["status"]["parents"][0]
+    assert {each["type"]: each["status"] for each in route["conditions"]} == {
+        "Accepted": "True",
+        "ResolvedRefs": "True",
+    }
+    assert production("get", "gateway", "shop", "--no-headers").split()[1:4] == [
+        "kubarium",
+        shop.address,
+        "True",
+    ]

@@ -2,7 +2,7 @@
 
 objects      the kinds, as far as they are read
 verdicts     conditions, in the specification's words
-hostnames    which of two hosts covers the other, and which is the more exact
+hostnames    which of two hosts covers the other, and what covers one
 grants       who may refer to what in another namespace
 listeners    the doors of a Gateway: which are served, and why others are not
 attaching    which routes go with which listeners

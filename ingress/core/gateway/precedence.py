@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from ingress.core.gateway.filters import Sent
-from ingress.core.gateway.hostnames import ANY, covers, exactness
+from ingress.core.gateway.hostnames import ANY, covering, covers
 from ingress.core.gateway.rules import Backends, Conditions
 from ingress.core.rules import Headers, Owner, PathKind, upwards
 
@@ -112,24 +113,25 @@ def compile_doors(doors: Iterable[Opened]) -> Tables:
     return Tables(hosts, longest_first, lists.exact, lists.prefix)
 
 
-def _patterns(doors: Sequence[Opened]) -> Iterator[tuple[str, Sequence[tuple[str, Entry]]]]:
-    """Yield the hosts of one port, with what goes with the door that each belongs to."""
+ByHost: TypeAlias = Mapping[str, Sequence[Entry]]
+
+
+def _patterns(doors: Sequence[Opened]) -> Iterator[tuple[str, ByHost]]:
+    """Yield the hosts of one port, with what goes with the door that each belongs to, by host."""
     for door in doors:
-        closer = [each.host for each in doors if each is not door and covers(door.host, each.host)]
-        for pattern in dict.fromkeys([door.host, *(host for host, _ in door.entries)]):
-            if not any(covers(other, pattern) for other in closer):
-                yield pattern, door.entries
+        closer = {each.host for each in doors if each is not door and covers(door.host, each.host)}
+        by_host: dict[str, list[Entry]] = {door.host: []}
+        for host, entry in door.entries:
+            by_host.setdefault(host, []).append(entry)
+        for pattern in by_host:
+            if closer.isdisjoint(covering(pattern)):
+                yield pattern, by_host
 
 
-def _ordered(pattern: str, entries: Iterable[tuple[str, Entry]]) -> Candidates:
-    found = [(host, entry) for host, entry in entries if covers(host, pattern)]
-    found.sort(key=lambda each: (_host_rank(each[0]), rank(each[1])))
-    return tuple(dict.fromkeys(entry for _, entry in found))
-
-
-def _host_rank(host: str) -> tuple[int, int]:
-    plain, whole = exactness(host)
-    return -plain, -whole
+def _ordered(pattern: str, entries: ByHost) -> Candidates:
+    """Return what may fit requests for a host, in order."""
+    found = (sorted(entries.get(host, ()), key=rank) for host in covering(pattern))
+    return tuple(dict.fromkeys(chain.from_iterable(found)))
 
 
 def rank(entry: Entry) -> tuple[object, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.core.gateway.hostnames import covers, intersection
+from ingress.core.gateway.hostnames import covering, covers, intersection
 from ingress.core.gateway.objects import HTTPRoute
 from tests.support.examples import examples
 from tests.support.gateway import Asked, GatewayWorld, follow_slowly, gateway, read_site, route, to
@@ -110,3 +111,12 @@ def test_an_intersection_is_what_both_cover(one: str, other: str, host: str) -> 
     """Neither more nor less."""
     common = intersection(one, other)
     assert (common is not None and covers(common, host)) is (covers(one, host) and covers(other, host))
+
+
+@examples(100)
+@given(pattern=st.sampled_from(("", *_HOSTS)), other=st.sampled_from(("", *_HOSTS)))
+def test_what_covers_a_host_is_named_the_most_exact_first(pattern: str, other: str) -> None:
+    """All of it, and nothing else; each is covered by the next."""
+    named = list(covering(pattern))
+    assert (other in named) is covers(other, pattern)
+    assert all(covers(wide, narrow) for narrow, wide in pairwise(named))
