@@ -37,7 +37,8 @@ quick: .venv/bin/python  ## The tests that need no etcd, Docker or cluster, in p
 .venv/bin/python:
 	@scripts/setup
 
-test: setup  ## Every check and every test, on real etcd, Docker, CNI and kubectl.
+test:  ## Install what is missing, then every check and every test, on real etcd, Docker, CNI and kubectl.
+	@scripts/setup tests
 	@scripts/check
 	@scripts/test
 
