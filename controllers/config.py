@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from controllers.core.address_pool import parse_pool
+from controllers.core.address_pool import parse_pools
 from controllers.core.pod_ranges import read_ranges
 from controllers.switches import unknown
 from controllers.table import CONTROLLERS
@@ -71,7 +71,7 @@ class ControllersConfig(ComponentConfig):
     )
     load_balancer_pool: str = setting(
         "",
-        help="addresses that Services of type LoadBalancer get, as first-last or as a network (IPv4); they wait if empty",
+        help="addresses that Services of type LoadBalancer get, as first-last or as a network (IPv4), with an IPv6 one after a comma both; they wait if empty",
     )
     root_ca_file: str = setting("", help="PEM file published as kube-root-ca.crt; none if empty")
 
@@ -132,11 +132,9 @@ class ControllersConfig(ComponentConfig):
 
 def _check_pool(text: str) -> None:
     try:
-        parse_pool(text)
+        parse_pools(text)
     except ValueError as error:
-        raise ConfigError(
-            "load_balancer_pool", f"has to be first-last or an IPv4 network: {error}"
-        ) from error
+        raise ConfigError("load_balancer_pool", f"has to be first-last or a network: {error}") from error
 
 
 def _check_autoscaling(config: ControllersConfig) -> None:

@@ -1,33 +1,46 @@
 """The addresses that the node answers for: those of load balancers, on the interface of its own address.
 
-Each is there with a label, by which the next proxy of the node knows it. Who has it in his table of neighbours from
-another node is told by a gratuitous ARP that it is here now (RFC 5227, 3), when it comes and whenever all is looked at.
+The next proxy of the node knows one of IPv4 by its label. There are no labels by IPv6; there it is an address of a whole
+length that is not to be used for what the node begins itself (deprecated, RFC 4862, 5.5.4), which nobody else makes here.
+Who has it in his table of neighbours from another node is told that it is here now (`proxy.core.announcing`), when it comes
+and whenever all is looked at.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-from ipaddress import IPv4Address
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from machinery.model.log import SILENT, EventLog
 from proxy.commands import CommandError, Commands
+from proxy.core.announcing import frame_type, write_frame
+from proxy.core.families import V4, Family
 from proxy.core.merged import Merged
 
 _LABEL: Final = "lb"
+_DEPRECATED: Final = ("valid_lft", "forever", "preferred_lft", "0")
 _LONGEST: Final = 15  # characters of a label, the interface's name and a colon among them
-_ARP: Final = 0x0806
-_EVERYBODY: Final = b"\xff" * 6
-_TO_IPV4: Final = b"\x00\x01\x08\x00\x06\x04\x00\x01"  # Ethernet, IPv4, lengths, request
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An address that an interface has."""
+
+    device: str
+    is_ours: bool
 
 
 class Addresses:
-    """Our addresses in the kernel."""
+    """Our addresses of one family in the kernel."""
 
-    def __init__(self, commands: Commands, log: EventLog = SILENT) -> None:
+    def __init__(self, commands: Commands, log: EventLog = SILENT, family: Family = V4) -> None:
         self._commands = commands
         self._log = log
+        self._family = family
+        self._ip = ("ip", f"-{family.version}")
+        self._length = 32 if family is V4 else 128
         self._is_known = False  # whether the kernel has the addresses that were settled last
 
     async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:
@@ -60,18 +73,14 @@ class Addresses:
         Raises:
             CommandError: ip cannot be run here.
         """
-        return {
-            address: label.rpartition(":")[0]
-            for address, label in (await self._labels()).items()
-            if label.endswith(f":{_LABEL}")
-        }
+        return {address: each.device for address, each in (await self._known()).items() if each.is_ours}
 
     async def _compare(self, wanted: dict[str, str]) -> bool:
         present = await self.present()
         stale = present.keys() - wanted.keys()
         for address in sorted(stale):
             await self._commands.succeed(
-                ["ip", "-4", "address", "delete", f"{address}/32", "dev", present[address]]
+                [*self._ip, "address", "delete", f"{address}/{self._length}", "dev", present[address]]
             )
         await self._add({address: own for address, own in wanted.items() if address not in present})
         for address in present.keys() & wanted.keys():
@@ -82,39 +91,39 @@ class Addresses:
         for own in set(wanted.values()):
             device = await self._device(own)
             for address in sorted(each for each, its in wanted.items() if its == own):
-                where = ["dev", device, "label", f"{device}:{_LABEL}"]
-                await self._commands.succeed(["ip", "-4", "address", "replace", f"{address}/32", *where])
+                mark = ("label", f"{device}:{_LABEL}") if self._family is V4 else ("nodad", *_DEPRECATED)
+                what = (f"{address}/{self._length}", "dev", device, *mark)
+                await self._commands.succeed([*self._ip, "address", "replace", *what])
                 self._announce(device, address)
 
     async def _device(self, own: str) -> str:
-        device = (await self._labels()).get(own, "")
-        if not device:
+        known = (await self._known()).get(own)
+        if known is None:
             raise CommandError(f"no interface of the node has its address {own}")
-        if len(f"{device}:{_LABEL}") > _LONGEST:
+        device = known.device
+        if self._family is V4 and len(f"{device}:{_LABEL}") > _LONGEST:
             raise CommandError(f"the interface {device} of {own} has too long a name for labelled addresses")
         return device
 
-    async def _labels(self) -> dict[str, str]:
-        """Return every address with its label, which is the interface's name where nobody gave it another one."""
-        listing = json.loads(await self._commands.succeed(["ip", "-4", "-j", "address", "show"]) or "[]")
-        found = (address for link in listing for address in link.get("addr_info", ()) if "local" in address)
-        return {address["local"]: address.get("label", "") for address in found}
+    async def _known(self) -> dict[str, _Known]:
+        """Return every address of the node."""
+        listing = json.loads(await self._commands.succeed([*self._ip, "-j", "address", "show"]) or "[]")
+        return {
+            address["local"]: _Known(link["ifname"], self._is_ours(address))
+            for link in listing
+            for address in link.get("addr_info", ())
+            if "local" in address
+        }
+
+    def _is_ours(self, address: dict[str, Any]) -> bool:
+        if self._family is V4:
+            return bool(address.get("label", "").endswith(f":{_LABEL}"))
+        return bool(address.get("deprecated")) and address["prefixlen"] == self._length
 
     def _announce(self, device: str, address: str) -> None:
         try:
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as door:
-                door.bind((device, _ARP))
-                own = door.getsockname()[4]
-                here = IPv4Address(address).packed
-                arp = _TO_IPV4 + own + here + bytes(6) + here
-                door.send(_EVERYBODY + own + _ARP.to_bytes(2, "big") + arp)
+                door.bind((device, frame_type(address)))
+                door.send(write_frame(address, door.getsockname()[4]))
         except OSError as error:
             self._log.warning("address_not_announced", address=address, interface=device, error=error)
-
-
-class NoAddresses:
-    """Holds none: load balancers get IPv4 addresses only."""
-
-    async def apply(self, wanted: Merged[str, str], *, anyway: bool = False) -> bool:  # noqa: ARG002 - as `Addresses`
-        """Leave everything as it is."""
-        return False

@@ -19,13 +19,13 @@ from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.load_balancers import ANNOUNCER
 from machinery.model.resources import ENDPOINT_SLICES, NODES, SERVICES
 from machinery.process.run import Process
-from proxy.addresses import Addresses, NoAddresses
+from proxy.addresses import Addresses
 from proxy.cleanup import clean_up
 from proxy.commands import Commands
 from proxy.config import ProxyConfig
 from proxy.conntrack import Conntrack
 from proxy.core.desired import Desired
-from proxy.core.families import V4, Family, family_of
+from proxy.core.families import Family, family_of
 from proxy.core.topology import ZONE_LABEL
 from proxy.health import HealthServers
 from proxy.nft import Nft, Turns
@@ -145,7 +145,7 @@ class Proxy:
             Routes(commands, family),
             Conntrack(commands, family),
             health,
-            Addresses(commands, process.log) if family is V4 else NoAddresses(),
+            Addresses(commands, process.log, family),
         )
         syncer = Syncer(
             desired,

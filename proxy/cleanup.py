@@ -26,5 +26,5 @@ async def clean_up(commands: Commands, log: EventLog) -> None:
         table = table_of(family)
         await commands.succeed(["nft", "-f", "-"], f"add table {table}\ndelete table {table}\n")
         await Routes(commands, family).apply(Merged(), anyway=True)
-    await Addresses(commands, log).apply(Merged(), anyway=True)
+        await Addresses(commands, log, family).apply(Merged(), anyway=True)
     log.info("cleaned_up")

@@ -8,7 +8,7 @@ Which addresses there are: `controllers.core.address_pool`. The address stands i
 without a cloud.
 https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer
 
-Differs: the address is on one node at a time, not before all of them. IPv4 only.
+Differs: the address is on one node at a time, not before all of them.
 """
 
 from controllers.service_lb.controller import build

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from controllers.core.address_pool import Choice, Pool, choose, parse_pool
+from controllers.core.address_pool import Choice, Pools, choose, parse_pools
 from controllers.core.caches import Caches
 from controllers.core.controller import Controller, Key, Settings, Watched
 from controllers.core.keys import key_of
@@ -14,7 +14,7 @@ from controllers.core.moment import Moment
 from controllers.core.nodes import is_node_ready
 from controllers.core.services import BY_SERVICE, by_service
 from controllers.service_lb.plan import Given, Seen, plan
-from machinery.model.endpoints import SERVICE_NAME
+from machinery.model.endpoints import SERVICE_NAME, address_types
 from machinery.model.k8s.core_v1 import Node, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.load_balancers import ANNOUNCER, EXCLUDED, FINALIZER, addresses, is_ours
@@ -30,8 +30,8 @@ _NONE: Final = "-"
 
 def build(caches: Caches, settings: Settings) -> Controller[Seen]:
     """Build the controller."""
-    pool = parse_pool(settings.load_balancer_pool) if settings.load_balancer_pool else None
-    reader = Reader(caches, pool)
+    pools = parse_pools(settings.load_balancer_pool) if settings.load_balancer_pool else None
+    reader = Reader(caches, pools)
     return Controller(
         "service-lb-controller",
         (
@@ -49,11 +49,13 @@ def build(caches: Caches, settings: Settings) -> Controller[Seen]:
 class Reader:
     """Reads the caches, and remembers which addresses were given that they do not show yet."""
 
-    def __init__(self, caches: Caches, pool: Pool | None) -> None:
-        self.services = caches.ask(SERVICES, indexes={BY_ANNOUNCER: by_announcer, BY_ADDRESS: by_address})
+    def __init__(self, caches: Caches, pools: Pools | None) -> None:
+        self.services = caches.ask(
+            SERVICES, indexes={BY_ANNOUNCER: by_announcer, BY_ADDRESS: self._by_address}
+        )
         self.slices = caches.ask(ENDPOINT_SLICES, indexes={BY_SERVICE: by_service})
         self.nodes = caches.ask(NODES, fields=("metadata.labels", "status.conditions"))
-        self._pool = pool
+        self._pools = pools
         self._given: dict[Key, str] = {}
 
     def look(self, key: Key, _moment: Moment) -> Seen | None:
@@ -62,13 +64,26 @@ class Reader:
         if service is None:
             self._given.pop(key, None)
             return None
-        if addresses(service) == [self._given.get(key)]:
+        if (given := self._given.get(key)) and self._has(service) == [given]:
             del self._given[key]
         if not is_ours(service) or service.metadata.deletionTimestamp:
             return Seen(service)
-        if self._pool is None:
+        if self._pools is None:
             return None
-        return Seen(service, self._choice(self._pool, service), self._announcer(service))
+        choice, families = self._choice(self._pools, service), address_types(service)
+        shown = self._pools.of_families(choice.address, families) if choice.address else ()
+        if choice.address and not shown:
+            choice = Choice(problem=f"there is no pool of {' or '.join(families)} addresses")
+        return Seen(service, choice, self._announcer(service), shown)
+
+    def _has(self, service: Service) -> list[str]:
+        """Return what a Service's addresses are called by, each once."""
+        called = self._pools.called if self._pools else str
+        return [*dict.fromkeys(map(called, addresses(service)))]
+
+    def _by_address(self, service: Service) -> Iterable[str]:
+        """Index Services by the addresses of their load balancers."""
+        return self._has(service) or ((_NONE,) if is_ours(service) else ())
 
     def remember(self, given: Given) -> None:
         """Remember an address until the cache shows it."""
@@ -107,7 +122,7 @@ class Reader:
         found = (store.by_index(BY_ANNOUNCER, name) for name in (change.object.metadata.name, _NONE))
         return dict.fromkeys(key_of(service.metadata) for services in found for service in services)
 
-    def _choice(self, pool: Pool, service: Service) -> Choice:
+    def _choice(self, pools: Pools, service: Service) -> Choice:
         own, rank = key_of(service.metadata), _rank(service)
 
         def is_taken(address: str) -> bool:
@@ -120,11 +135,10 @@ class Reader:
                 key_of(each.metadata) != own for each in self.services.store.by_index(BY_ADDRESS, address)
             )
 
-        has = self._given.get(own) or next(iter(addresses(service)), "")
+        has = self._given.get(own) or next(iter(self._has(service)), "")
+        wanted = pools.called(service.spec.loadBalancerIP)
         lot = int.from_bytes(_lot(service, "")[:8])
-        return choose(
-            pool, service.spec.loadBalancerIP, has, lambda it: is_taken(it) if it == has else is_held(it), lot
-        )
+        return choose(pools.first, wanted, has, lambda it: is_taken(it) if it == has else is_held(it), lot)
 
     def _announcer(self, service: Service) -> str:
         """Return the node that answers, as long as it can; else one of those that can, by lot, each Service by its own."""
@@ -152,12 +166,6 @@ class Reader:
 def by_announcer(service: Service) -> Iterable[str]:
     """Index load balancers by the node that answers for them."""
     return (service.metadata.annotations.get(ANNOUNCER) or _NONE,) if is_ours(service) else ()
-
-
-def by_address(service: Service) -> Iterable[str]:
-    """Index Services by the addresses of their load balancers."""
-    found = addresses(service)
-    return found or ((_NONE,) if is_ours(service) else ())
 
 
 def _is_fit(node: Node) -> bool:

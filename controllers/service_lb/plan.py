@@ -32,6 +32,9 @@ class Seen:
     service: Service
     choice: Choice = NO_CHOICE  # of an address, for one that is to have a load balancer
     node: str = ""  # that is to answer for it, "" where none can
+    addresses: tuple[
+        str, ...
+    ] = ()  # of the choice, one for each family of the Service; (): just the one that is chosen
 
 
 def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
@@ -49,8 +52,9 @@ def plan(seen: Seen, _moment: Moment, _facts: Facts = NO_FACTS) -> Plan:
         return Plan((begun, _patch(service, [*service.metadata.finalizers, FINALIZER], seen.node)))
     if service.metadata.annotations.get(ANNOUNCER, "") != seen.node:
         return Plan((_patch(service, service.metadata.finalizers, seen.node), *_moved(service, seen.node)))
-    if addresses(service) != [seen.choice.address]:
-        return _addressed(service, seen.choice.address)
+    shown = seen.addresses or (seen.choice.address,)
+    if addresses(service) != [*shown]:
+        return _addressed(service, seen.choice.address, shown)
     return NOTHING_TO_DO
 
 
@@ -63,8 +67,8 @@ def _moved(service: Service, node: str) -> tuple[Action, ...]:
     return (event(service, "Normal", "UpdatedLoadBalancer", "Updated load balancer with new hosts"),)
 
 
-def _addressed(service: Service, address: str) -> Plan:
-    ingress = [{"ip": address, "ipMode": "VIP"}]
+def _addressed(service: Service, address: str, shown: tuple[str, ...]) -> Plan:
+    ingress = [{"ip": each, "ipMode": "VIP"} for each in shown]
     write = patch_at_revision(
         SERVICES, service, {"status": {"loadBalancer": {"ingress": ingress}}}, subresource="status"
     )

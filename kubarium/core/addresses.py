@@ -95,13 +95,14 @@ class Addresses:
 
     @property
     def balancer_pool(self) -> str:
-        """The addresses of load balancers, from the first to the last; "" where there is no backbone."""
+        """The addresses of load balancers, from the first to the last, of each family; "" where there is no backbone."""
         if not self.spec.isolated:
             return ""
         first, last = FIRST, LAST
         if self.spec.load_balancer_pool:
             first, last, _ = read_pool(self.spec.load_balancer_pool)
-        return f"{self._on_backbone(first)}-{self._on_backbone(last)}"
+        of_6 = "-".join((*self._also(first), *self._also(last)))
+        return f"{self._on_backbone(first)}-{self._on_backbone(last)}{',' if of_6 else ''}{of_6}"
 
     def kubelet_listen(self, node: NodeSpec) -> str:
         """Where a node's kubelet serves; on shared loopback it takes any free port and registers it."""

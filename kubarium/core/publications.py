@@ -168,7 +168,7 @@ def ways_to(
     if port is None:
         return Ways(problem=f"{name} {problem}")
     fit = [each for each in nodes if is_true(each.status.conditions, "Ready")]
-    places = [Place(address, port.port) for address in addresses(service)]
+    places = [Place(address, port.port) for address in addresses(service) if ":" not in address]
     if port.nodePort:
         places += [Place(address, port.nodePort) for each in fit for address in _internal(each)]
     if enters_nodes and service.spec.clusterIP not in {"", "None"}:

@@ -145,7 +145,7 @@ async def _deployed(
     """Deploy everything in a namespace of its own, whose name is yielded; take it away at the end."""
     name = f"kubarium-net-check-{secrets.token_hex(3)}"
     try:
-        for obj in check_ground.objects(name, image, nodes, Addresses(spec).host):
+        for obj in check_ground.objects(name, image, nodes, Addresses(spec).host_ips):
             resource = _KINDS[obj["kind"]]
             if obj["kind"] == "Pod":
                 await _until(

@@ -170,6 +170,33 @@ def _answers(kubectl: Kubectl, name: str) -> set[str]:
     return set(re.findall(r"Address: (\S+)$", told, re.MULTILINE))
 
 
+def test_a_load_balancer_answers_by_ipv6_and_moves(kubectl: Kubectl, dual: Cluster) -> None:
+    """An address of each family from the pools; who talks to it by IPv6 follows it to another node."""
+    _ready(kubectl, _pod("web", "node-1"), _service("web", type="LoadBalancer"))
+
+    def addresses() -> list[str]:
+        return [
+            each["ip"] for each in kubectl.get("service", "web")["status"]["loadBalancer"].get("ingress", [])
+        ]
+
+    eventually(lambda: [ip_address(each).version for each in addresses()] == [4, 6])
+    [_, six] = addresses()
+    assert IPv6Address(six) in ip_network("fd00:10:77::/48")
+    eventually(lambda: _curl(six, 80) == "web")
+    annotation = "jsonpath={.metadata.annotations.kubarium\\.dev/announced-by}"
+    before = kubectl("get", "service", "web", "-o", annotation)
+    label = "node.kubernetes.io/exclude-from-external-load-balancers"
+    kubectl("label", "node", before, f"{label}=")
+    try:
+        eventually(lambda: kubectl("get", "service", "web", "-o", annotation) not in {"", before})
+        after = kubectl("get", "service", "web", "-o", annotation)
+        shown = ("ip", "-n", node_namespace(dual.name, after), "-6", "address", "show", "to", six)
+        eventually(lambda: six in subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
+        eventually(lambda: _curl(six, 80) == "web", timeout_s=3)  # sooner than a neighbour is forgotten
+    finally:
+        kubectl("label", "node", before, f"{label}-")
+
+
 def test_a_service_changes_its_families_while_it_is_used(kubectl: Kubectl) -> None:
     """The second address answers when it is there, and leads nowhere when it is given back; the first one stays."""
     _ready(
@@ -229,7 +256,15 @@ def test_every_way_there_is_leads_where_it_should_by_both_families(dual: Cluster
     """The matrix of `kubarium net check` has rows for IPv6, and nothing fails."""
     told = _kubarium(dual, "net", "check")
     assert told.stdout.endswith(", 0 failed\n"), told.stdout + told.stderr
-    for row in ("ClusterIP", "NodePort", "affinity", "external Local", "DNS", "policy, ingress"):
+    for row in (
+        "ClusterIP",
+        "NodePort",
+        "LoadBalancer",
+        "affinity",
+        "external Local",
+        "DNS",
+        "policy, ingress",
+    ):
         assert f"\n{row}, IPv6 " in told.stdout
 
 

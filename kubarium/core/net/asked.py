@@ -107,7 +107,12 @@ def service_destinations(
         return
     if not ports and door:  # one that it does not have: that is refused, and seen to be
         yield Destination(address, door.protocol.lower(), door.number)
-    own = {service.spec.clusterIP, *service.spec.externalIPs, *balancer_addresses(service)}
+    own = {
+        service.spec.clusterIP,
+        *service.spec.clusterIPs,
+        *service.spec.externalIPs,
+        *balancer_addresses(service),
+    }
     for port in ports:
         number = port.port if address in own else port.nodePort
         if not number:
@@ -128,8 +133,11 @@ def asked_address(service: Service, source: Thing, wanted: str, nodes: Mapping[s
     if wanted:
         return nodes.get(wanted, wanted)
     if source.name != MACHINE or source.kind != "node":
-        return service.spec.clusterIP
-    outside = (*balancer_addresses(service), *service.spec.externalIPs)
+        inside = [each for each in service.spec.clusterIPs or [service.spec.clusterIP] if ":" not in each]
+        if not inside:
+            raise ValueError(f"service {_name(service)} has no IPv4 address, and only IPv4 is followed")
+        return inside[0]
+    outside = [each for each in (*balancer_addresses(service), *service.spec.externalIPs) if ":" not in each]
     if outside:
         return outside[0]
     if any(port.nodePort for port in service.spec.ports):

@@ -6,7 +6,7 @@ no other). Every server answers with its name and the address that it was asked 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -66,8 +66,10 @@ class Ground:
         return (*self.inside, MACHINE)
 
 
-def objects(namespace: str, image: str, ground_nodes: tuple[str, str], machine: str) -> list[dict[str, Any]]:
-    """Return what is deployed, in the order of creation; the namespace goes first."""
+def objects(
+    namespace: str, image: str, ground_nodes: tuple[str, str], machine: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return what is deployed, in the order of creation; the namespace goes first. `machine` are its addresses."""
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         *(_with(namespace, each) for each in _policies()),
@@ -109,16 +111,17 @@ def _pod(name: str, image: str, node: str) -> dict[str, Any]:
     }
 
 
-def _services(namespace: str, machine: str) -> Iterator[dict[str, Any]]:
+def _services(namespace: str, machine: Sequence[str]) -> Iterator[dict[str, Any]]:
     near, far = {"app": "server-a"}, {"app": "server-b"}
     balancer = {"type": "LoadBalancer"}
+    own = [f"{each}/{128 if ':' in each else 32}" for each in machine]
     yield _service("near", near, **balancer)
     yield _service("far", far, **balancer)
     yield _service("both", {"role": "server"}, type="NodePort")
     yield _service("nobody", {"app": "nobody"}, **balancer)
     yield _service("inner", near, internalTrafficPolicy="Local")
     yield _service("outer", near, externalTrafficPolicy="Local", **balancer)
-    yield _service("narrow", near, loadBalancerSourceRanges=[f"{machine}/32"], **balancer)
+    yield _service("narrow", near, loadBalancerSourceRanges=own, **balancer)
     yield _service("sticky", {"role": "server"}, sessionAffinity="ClientIP")
     yield _service("headless", {"role": "server"}, clusterIP="None")
     yield _service("guarded-a", {"app": "guarded-a"}, **balancer)

@@ -51,7 +51,7 @@ class Probe:
 
 
 def probes(ground: Ground) -> list[Probe]:
-    """Return everything that is tried; by IPv6 nothing that has to do with the pool of load balancers, which is IPv4."""
+    """Return everything that is tried; by IPv6 in rows of its own."""
     found = [
         each
         for protocol in PROTOCOLS

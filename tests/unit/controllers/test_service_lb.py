@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controllers.core.actions import Patch, RecordEvent, Remember
-from controllers.core.address_pool import Choice, choose, parse_pool
+from controllers.core.address_pool import Choice, Pools, choose, parse_pool, parse_pools
 from controllers.core.caches import Caches
 from controllers.core.controller import Key
 from controllers.core.moment import Moment
@@ -152,7 +152,9 @@ def test_a_pool_is_read(text: str, read: str) -> None:
     assert str(parse_pool(text)) == read
 
 
-@pytest.mark.parametrize("text", ["", "x", "10.0.0.1/8", "10.0.0.9-10.0.0.1", "fd00::/120", "10.0.0.1-"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "10.0.0.1/8", "10.0.0.9-10.0.0.1", "fd00::/120", "10.0.0.1-", "10.0.0.1-fd00::1"]
+)
 def test_what_is_no_pool_is_refused(text: str) -> None:
     """With a ValueError."""
     with pytest.raises(ValueError, match=r"."):
@@ -162,8 +164,10 @@ def test_what_is_no_pool_is_refused(text: str) -> None:
 class World:
     """What the reader reads."""
 
+    pools = Pools(POOL)
+
     def __init__(self, *objects: Node | Service | EndpointSlice) -> None:
-        self.reader = Reader(Caches(), POOL)
+        self.reader = Reader(Caches(), self.pools)
         self.put(*objects)
 
     def put(self, *objects: Node | Service | EndpointSlice) -> None:
@@ -256,3 +260,59 @@ def test_without_a_pool_everybody_waits() -> None:
     reader = Reader(Caches(), None)
     reader.services.store.put(balancer())
     assert reader.look(("default", "web"), NOW) is None
+
+
+class DualWorld(World):
+    """The same, with a pool of each family."""
+
+    pools = parse_pools("10.77.0.211-10.77.0.213,fd00::211-fd00::254")
+
+
+@pytest.mark.parametrize(
+    ("families", "shown"),
+    [
+        (["IPv4"], ("10.77.0.211",)),
+        (["IPv6"], ("fd00::211",)),
+        (["IPv4", "IPv6"], ("10.77.0.211", "fd00::211")),
+        (["IPv6", "IPv4"], ("fd00::211", "10.77.0.211")),
+    ],
+)
+def test_a_service_gets_an_address_of_each_of_its_families(
+    families: list[str], shown: tuple[str, ...]
+) -> None:
+    """In its own order, from the same place of both pools: whoever has one of them holds the other one, too."""
+    world = DualWorld(node("a"), balancer(node="a", ipFamilies=families))
+    assert world.seen().addresses == shown
+    taken = changed(
+        balancer(node="a", ipFamilies=families),
+        status=ServiceStatus(
+            loadBalancer=LoadBalancerStatus(ingress=[LoadBalancerIngress(ip=each) for each in shown])
+        ),
+    )
+    world.put(taken, balancer("other", node="a", ipFamilies=["IPv6", "IPv4"]))
+    assert done(world.seen()) == []
+    assert world.seen("other").addresses == ("fd00::212", "10.77.0.212")
+
+
+def test_a_service_that_gets_a_second_family_gets_its_address() -> None:
+    """And one that loses it loses that."""
+    world = DualWorld(node("a"), balancer(has="10.77.0.212", node="a", ipFamilies=["IPv4", "IPv6"]))
+    ingress = "[{'ip': '10.77.0.212', 'ipMode': 'VIP'}, {'ip': 'fd00::212', 'ipMode': 'VIP'}]"
+    assert done(world.seen())[0] == f"status={{'loadBalancer': {{'ingress': {ingress}}}}}"
+
+
+def test_an_address_of_either_family_may_be_asked_for() -> None:
+    """By loadBalancerIP; where the pool has no such family there is none."""
+    asked = balancer(node="a", ipFamilies=["IPv6"], loadBalancerIP="fd00::213")
+    assert DualWorld(node("a"), asked).seen().addresses == ("fd00::213",)
+    alone = World(node("a"), balancer(node="a", ipFamilies=["IPv6"])).seen()
+    assert alone.choice.problem == "there is no pool of IPv6 addresses"
+
+
+@pytest.mark.parametrize(
+    "text", ["fd00::1-fd00::9", "10.0.0.1-10.0.0.9,10.0.1.1-10.0.1.9", "10.0.0.1-10.0.0.9,fd00::1-fd00::2"]
+)
+def test_what_are_no_two_pools_is_refused(text: str) -> None:
+    """The first is IPv4, the second IPv6 and as large."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_pools(text)
