@@ -20,7 +20,7 @@ from apiserver.rest.limits import Limits
 from apiserver.rest.listener import Listener
 from machinery.process.tls import ANONYMOUS, Peer
 from machinery.rpc.status import RpcError
-from machinery.wire.resources import SERVICE_PATH
+from machinery.wire.resources import SERVICE, SERVICE_PATH
 from machinery.wire.rpc_errors import from_rpc
 from tests.support import hostile
 from tests.support.apiserver import ADMIN, RegistryBench, running_registry
@@ -110,7 +110,7 @@ async def call(doors: BothDoors, random: Random, steps: Steps) -> None:
     doors.caller.user = random.choice((ADMIN, ADMIN, ADMIN, STRANGER))
     path = f"/{SERVICE_PATH}/{method}"
     try:
-        if method == "Watch":
+        if SERVICE.methods_by_name[method].server_streaming:
             await _first(doors.channel.unary_stream(path, bytes, bytes)(data, metadata=metadata))
         else:
             await doors.channel.unary_unary(path, bytes, bytes)(data, metadata=metadata)
