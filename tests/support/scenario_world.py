@@ -29,6 +29,7 @@ from kubelet.certificates import NodeCertificates
 from kubelet.config import KubeletConfig
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
+from machinery.client.leader import LeadershipLost
 from machinery.pb import cri_pb2 as cri
 from machinery.process.config import ComponentConfig
 from machinery.process.run import Process
@@ -222,9 +223,12 @@ class Cluster:
             return Api(GrpcTransport(channels[-1], caller=config.name))
 
         async def live() -> None:
-            async with asyncio.TaskGroup() as tasks:
-                log = Journal(config.name, self.clock, self.journal)
-                await run(LocalProcess(config, tasks, clock=self.clock, log=log, connect=connect))
+            log = Journal(config.name, self.clock, self.journal)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await run(LocalProcess(config, tasks, clock=self.clock, log=log, connect=connect))
+            except* LeadershipLost as lost:  # such a process ends; who starts it decides what follows
+                log.info("leadership_lost", errors=lost.exceptions)
 
         return Component(self.tasks.create_task(live(), name=identity), channels)
 
