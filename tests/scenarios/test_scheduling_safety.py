@@ -1,5 +1,6 @@
-"""Schedulers that die, are cut off, see late, or are two at once, and nodes that vanish: no pod is bound twice, none is lost,
-and no node gets more than it has. Each checker is shown a fault of a scheduler that it is there for.
+"""Schedulers that die, are cut off or see late, and nodes that vanish: no pod is bound twice or lost, no node gets too much.
+
+Each checker is shown a fault of a scheduler that it is there for.
 """
 
 from __future__ import annotations
