@@ -32,13 +32,13 @@ Fault = Callable[[Cluster, Random], Awaitable[None]]
 
 
 async def turns(chooser: Random) -> None:
-    """Let the cluster do something, but not all that it would."""
+    """Run the cluster for some turns of the event loop."""
     for _ in range(chooser.randrange(BUSY_TURNS)):
         await asyncio.sleep(0)
 
 
 async def dies(cluster: Cluster, chooser: Random) -> None:
-    """Between assuming and binding, for example; another one is started at once."""
+    """Between the assumption and the binding of a pod, for example; another one is started at once."""
     await turns(chooser)
     await cluster.kill("scheduler")
     cluster.start("scheduler")
