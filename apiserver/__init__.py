@@ -10,5 +10,6 @@ core             what is decided on the way, without I/O: kinds and their rules,
 watch_cache*     the objects as lists and watches need them, fed by one watch of the store (`watch_cache_feed`)
 storage          etcd, and its stand-in in memory
 bootstrap, presence, allocation, compaction      what an apiserver does on its own
+checking         what would become of new objects, asked by a message: `python -m apiserver.checking`
 app              the composition root: how all of it is put together and run
 """

@@ -9,7 +9,7 @@ from kubarium.errors import KubariumError
 from kubarium.import_path import PROGRAMS, check, put_programs_first
 
 OWN = ("kubarium.publishing",)  # programs that are found where the handle is
-PARTS = ("scheduler.simulation",)  # of a program, that answer a question and end
+PARTS = ("apiserver.checking", "scheduler.simulation")  # of a program, that answer a question and end
 
 
 def command_of(name: str) -> list[str]:

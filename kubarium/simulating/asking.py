@@ -1,18 +1,20 @@
-"""Asks a process of the scheduler's program, which has the decisions: the handle does not import its programs."""
+"""Asks a part of a program, in a process of its own: the handle does not import its programs."""
 
 from __future__ import annotations
 
 import subprocess
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from kubarium.core.simulating.findings import Answer, Question
+from kubarium.core.simulating.findings import Answer, CheckAnswer, Checked, CheckQuestion, Question
 from kubarium.errors import KubariumError
 from kubarium.program import command_of
 
-_PROGRAM: Final = "scheduler.simulation"
-_decoder: Final = msgspec.json.Decoder(Answer)
+T = TypeVar("T")
+
+_SCHEDULER: Final = "scheduler.simulation"
+_APISERVER: Final = "apiserver.checking"
 
 
 def ask(question: Question) -> Answer:
@@ -21,10 +23,23 @@ def ask(question: Question) -> Answer:
     Raises:
         KubariumError: the process failed.
     """
+    return _ask(_SCHEDULER, question, Answer)
+
+
+def check(objects: list[Any]) -> list[Checked]:
+    """Return what the apiserver says of new objects, one for each; what it refuses is the caller's to tell.
+
+    Raises:
+        KubariumError: the process failed.
+    """
+    return _ask(_APISERVER, CheckQuestion(objects), CheckAnswer).checked if objects else []
+
+
+def _ask(program: str, question: Any, answer: type[T]) -> T:
     done = subprocess.run(
-        command_of(_PROGRAM), input=msgspec.json.encode(question), capture_output=True, check=False
+        command_of(program), input=msgspec.json.encode(question), capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise KubariumError(f"the scheduler's program ended with code {done.returncode}: {said[-1]}")
-    return _decoder.decode(done.stdout)
+        raise KubariumError(f"{program} ended with code {done.returncode}: {said[-1]}")
+    return msgspec.json.decode(done.stdout, type=answer)

@@ -15,7 +15,7 @@ from kubarium.core.simulating.quantities import with_quantities
 from kubarium.core.simulating.report import Simulation, simulation_of
 from kubarium.core.simulating.workloads import WORKLOADS, expand
 from kubarium.errors import KubariumError
-from kubarium.simulating.asking import ask
+from kubarium.simulating.asking import ask, check
 from machinery.model.k8s.core_v1 import Node
 
 _MOST: Final = 100_000  # replicas that are tried
@@ -120,6 +120,7 @@ def together(state: Sequence[Item], pods: Sequence[Item]) -> tuple[list[Item], l
     Raises:
         KubariumError: one of them makes no sense, or is there twice.
     """
+    pods, remarks = _as_created(pods)
     try:
         nodes = [_node(each) for each in (*state, *pods) if each.kind == "Node"]
         coming = [made for each in pods for made in expand(each, nodes)]
@@ -129,11 +130,42 @@ def together(state: Sequence[Item], pods: Sequence[Item]) -> tuple[list[Item], l
         items = [Item(each.place, completion.complete(each)) for each in items]
     except ManifestError as error:
         raise KubariumError(str(error)) from error
-    return items, [
+    return items, remarks + [
         f"{each.place}: {each.kind} {'/'.join(each.key[1:])} of the cluster's state stands for no pods: they count where they are listed"
         for each in state
         if each.kind in WORKLOADS - {"ReplicaSet"}
     ]
+
+
+def _as_created(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Return pods and workloads as the apiserver would store them, others as they are; with what it did not check.
+
+    Raises:
+        KubariumError: it refuses some of them.
+    """
+    asked = [number for number, each in enumerate(items) if each.kind in {"Pod", *WORKLOADS}]
+    found = dict(zip(asked, check([items[number].obj for number in asked]), strict=True))
+    refused = [
+        str(items[number].refuse(problem))
+        for number, each in found.items()
+        for problem in each.problems or ([] if each.obj else [_unknown(items[number])])
+    ]
+    if refused:
+        raise KubariumError(_some(refused))
+    remarks = [f"{items[number].place}: {each.remark}" for number, each in found.items() if each.remark]
+    return [
+        Item(each.place, (found[number].obj if number in found else None) or each.obj)
+        for number, each in enumerate(items)
+    ], remarks
+
+
+def _unknown(item: Item) -> str:
+    return f"apiVersion: there is no {item.kind} of {item.obj['apiVersion']}"
+
+
+def _some(problems: list[str]) -> str:
+    more = f"\n… and {len(problems) - 10} more" if len(problems) > 10 else ""
+    return "\n".join(problems[:10]) + more
 
 
 def question_of(items: Sequence[Item], config: str, seed: int) -> Question:
@@ -150,9 +182,9 @@ def checked(answer: Answer, items: Sequence[Item]) -> Answer:
     if answer.problem:
         raise KubariumError(answer.problem)
     if answer.refused:
-        found = [str(items[each.number].refuse(_field_first(each.message))) for each in answer.refused]
-        more = f"\n… and {len(found) - 10} more" if len(found) > 10 else ""
-        raise KubariumError("\n".join(found[:10]) + more)
+        raise KubariumError(
+            _some([str(items[each.number].refuse(_field_first(each.message))) for each in answer.refused])
+        )
     return answer
 
 

@@ -1,6 +1,6 @@
-"""The question that a process of the scheduler's is asked, and its answer, as they go over the pipe (JSON both).
+"""The questions that parts of programs are asked, and their answers, as they go over the pipe (JSON both).
 
-The other side is `scheduler.simulation.conversation`; a test holds the two against each other.
+The other sides are `scheduler.simulation.conversation` and `apiserver.checking.conversation`; a test holds them against each other.
 """
 
 from __future__ import annotations
@@ -150,3 +150,23 @@ class Answer(msgspec.Struct):
     room: list[Room] = []
     leaving: list[Leaving] = []  # each node, tried alone; the emptiest first
     together: list[str] = []  # nodes that can go together
+
+
+class CheckQuestion(msgspec.Struct):
+    """New objects, as a client would send them."""
+
+    objects: list[Any]
+
+
+class Checked(msgspec.Struct):
+    """What the apiserver says of one object."""
+
+    obj: dict[str, Any] | None = None
+    problems: list[str] = []
+    remark: str = ""
+
+
+class CheckAnswer(msgspec.Struct):
+    """One for each object, in their order."""
+
+    checked: list[Checked]

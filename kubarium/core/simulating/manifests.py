@@ -106,10 +106,15 @@ def _item(place: Place, obj: Json, kind: str, namespace: str) -> Item:
     meta = obj.get("metadata")
     if not isinstance(meta, dict):
         raise ManifestError(f"{place} ({kind}): metadata: has to be an object")
-    name = meta.get("name") or meta.get("generateName")
+    name = meta.get("name") or _generated(meta.get("generateName"))
     if not isinstance(name, str):
         raise ManifestError(f"{place} ({kind}): metadata.name: has to be there, as text")
     own = meta.get("namespace") or (namespace if kind in NAMESPACED else "")
     if not isinstance(own, str):
         raise ManifestError(f"{place} ({kind} {name}): metadata.namespace: has to be text")
     return Item(place, {**obj, "metadata": {**meta, "name": name, **({"namespace": own} if own else {})}})
+
+
+def _generated(prefix: Any) -> Any:
+    """Return the name of an object that leaves it to the server: always the same one, so that nothing is left to chance."""
+    return f"{prefix}0" if isinstance(prefix, str) and prefix else None

@@ -85,26 +85,49 @@ def test_a_configuration_of_ones_own_decides(files: Path, capsys: pytest.Capture
     )
 
 
+OF_WEB = "pods.yaml, document 1 (Deployment default/web): "
+
+
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "place", "problem"),
     [
-        ("a: [}", "pods.yaml:1: "),
-        ("kind: Pod", "pods.yaml, document 1: apiVersion: has to be there, as text"),
-        ("---\n" + PODS.replace("replicas: 4", "replicas: many"), "pods.yaml, document 1 (Deployment default/web): spec.replicas: has to be a whole number"),
-        (PODS.replace("1500m", "lots"), "pods.yaml, document 1 (Pod default/web-0): spec.containers[0].resources.limits.cpu: 'lots': "),
-        (PODS.replace("name: main", "name: 5"), "pods.yaml, document 1 (Pod default/web-0): spec.containers[0].name: expected `str`, got `int`"),
-        (PODS + "---" + PODS, "pods.yaml, document 2 (ReplicaSet default/web): there is one already: "),
+        ("a: [}", "pods.yaml:1: ", "while parsing"),
+        ("kind: Pod", "pods.yaml, document 1: ", "apiVersion: has to be there, as text"),
+        ("{apiVersion: v1, kind: Service, metadata: {name: s}}\n---\n" + PODS.replace("replicas: 4", "replicas: many"), OF_WEB.replace("1", "2"), "spec.replicas of type int32"),
+        (PODS.replace("replicas: 4", "replicas: -4"), OF_WEB, "spec.replicas: Invalid value: -4: must be greater than or equal to 0"),
+        (PODS.replace("1500m", "lots"), OF_WEB, "spec.template.spec.containers[0].resources.limits.cpu: quantities must match"),
+        (PODS.replace("resources:", "resorces:"), OF_WEB, 'unknown field "spec.template.spec.containers[0].resorces"'),
+        (PODS.replace("apps/v1", "extensions/v1beta1"), OF_WEB, "apiVersion: there is no Deployment of extensions/v1beta1"),
+        (PODS + "---" + PODS, "pods.yaml, document 2 (ReplicaSet default/web): ", "there is one already: "),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_by_file_document_and_field(
-    files: Path, text: str, problem: str, capsys: pytest.CaptureFixture[str]
+    files: Path, text: str, place: str, problem: str, capsys: pytest.CaptureFixture[str]
 ):
-    """Nothing is decided then; exit code 1."""
+    """In the apiserver's own words where it is what comes; nothing is decided then; exit code 1."""
     (files / "pods.yaml").write_text(text)
     assert run(files) == 1
     said = capsys.readouterr()
+    assert place in said.err
     assert problem in said.err
     assert not said.out
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (STATE.replace("cpu: 3", "cpu: lots"), "state.yaml, document 2 (Pod default/old): spec.containers[0].resources.requests.cpu: 'lots': "),
+        (STATE.replace("name: main", "name: 5"), "state.yaml, document 2 (Pod default/old): spec.containers[0].name: expected `str`, got `int`"),
+        (STATE.replace("cpu: 4", "cpu: -4"), "state.yaml, document 1, items[0] (Node node-1): status.capacity.cpu: has to be 0 or more, not -4"),
+    ],
+)  # fmt: skip
+def test_a_state_that_cannot_be_read_is_told_likewise(
+    files: Path, text: str, problem: str, capsys: pytest.CaptureFixture[str]
+):
+    """As far as decisions look at it: it may come from a cluster of another version."""
+    (files / "state.yaml").write_text(text)
+    assert run(files) == 1
+    assert problem in capsys.readouterr().err
 
 
 def test_a_bad_configuration_is_told_by_its_field(files: Path, capsys: pytest.CaptureFixture[str]):
@@ -129,7 +152,7 @@ def test_it_is_a_library_call():
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "web"},
-        "spec": {"containers": [{"name": "c"}]},
+        "spec": {"containers": [{"name": "c", "image": "app"}]},
     }
     found = simulate(cluster, [pod])
     assert [(each.name, each.node) for each in found.placed] == [("web", "a")]

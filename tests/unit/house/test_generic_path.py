@@ -11,7 +11,7 @@ from machinery.model.k8s import served
 from tests.support.sources import ROOT, text_of
 
 PARTICULAR = (
-    "app.py", "behind_doors.py",  # the composition root
+    "app.py", "behind_doors.py", "checking/__main__.py",  # the composition roots
     "core/kinds/*", "core/table/*", "core/podspec/*", "core/workloads.py", "core/service_*.py", "core/pod_access.py",
     "core/batch/*", "core/ingress_rules.py", "core/resource_names.py", "core/scaling_metrics.py", "core/volume_claims.py", "core/endpoint_subsets.py",
     "core/emptiness.py", "core/apply/topology.py", "core/openapi_enums.py",  # tables of Go types

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver.checking import conversation as checking
 from kubarium.core.simulating import findings
 from kubarium.core.simulating.amounts import written
 from kubarium.core.simulating.completing import Completion
@@ -237,26 +238,23 @@ def test_amounts_may_be_numbers():
 # -- the answer --
 
 
-def test_both_sides_of_the_pipe_have_one_form():
+def test_both_sides_of_the_pipes_have_one_form():
     """What one writes, the other reads whole."""
-    for name in (
-        "Question",
-        "Answer",
-        "Placement",
-        "PodOn",
-        "NodeUse",
-        "Refused",
-        "Verdict",
-        "NodeVerdicts",
-        "HintText",
-        "Explanation",
-        "Room",
-        "Leaving",
-    ):
-        here, there = getattr(findings, name), getattr(conversation, name)
-        assert [each.name for each in msgspec.structs.fields(here)] == [
-            each.name for each in msgspec.structs.fields(there)
+
+    def fields(struct: type[msgspec.Struct]) -> list[str]:
+        return [each.name for each in msgspec.structs.fields(struct)]
+
+    for there, own in ((conversation, ""), (checking, "Check")):
+        made = [
+            each
+            for each in vars(there).values()
+            if isinstance(each, type) and each.__module__ == there.__name__
         ]
+        assert len(made) >= 3
+        for struct in made:
+            name = struct.__name__
+            here = getattr(findings, name if name == "Checked" or not own else own + name)
+            assert fields(here) == fields(struct)
 
 
 @pytest.mark.parametrize(

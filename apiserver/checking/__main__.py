@@ -1,0 +1,30 @@
+"""`python -m apiserver.checking`: a Question on standard input, an Answer on standard output, both JSON."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from apiserver.checking.answering import answer
+from apiserver.checking.conversation import Question
+from apiserver.core.kinds import ALL
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer one question; return 0, or 2 where it is none."""
+    del argv
+    gc.disable()  # it answers once and ends
+    try:
+        question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    except msgspec.DecodeError as error:
+        sys.stderr.write(f"apiserver.checking: this is no question: {error}\n")
+        return 2
+    sys.stdout.buffer.write(msgspec.json.encode(answer(question, ALL)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
