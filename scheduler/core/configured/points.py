@@ -19,7 +19,35 @@ QUEUE_SORT: Final = "PrioritySort"
 BINDER: Final = "DefaultBinder"
 ALWAYS: Final = "Unbuilt"
 _ALL: Final = "*"
-_FOLLOWING: Final = ("preFilter", "preScore", "reserve", "preBind")
+_FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
+    "preFilter": frozenset(
+        [
+            "NodeAffinity",
+            "NodePorts",
+            "NodeResourcesFit",
+            "VolumeRestrictions",
+            "NodeVolumeLimits",
+            "VolumeBinding",
+            "VolumeZone",
+            "PodTopologySpread",
+            "InterPodAffinity",
+            "DynamicResources",
+        ]
+    ),
+    "preScore": frozenset(
+        [
+            "TaintToleration",
+            "NodeAffinity",
+            "NodeResourcesFit",
+            "PodTopologySpread",
+            "InterPodAffinity",
+            "NodeResourcesBalancedAllocation",
+        ]
+    ),
+    "reserve": frozenset({"VolumeBinding", "DynamicResources"}),
+    "preBind": frozenset({"VolumeBinding", "DynamicResources"}),
+}
+"""Whose filter or score says nothing without what they do at these points."""
 _NOBODY: Final = ("placementGenerate", "placementScore")
 _METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "preEnqueue": ("gate",),
@@ -187,10 +215,11 @@ def _check_business(point: str, name: str, by_name: Mapping[str, Plugin], at: st
 
 
 def _check_following(plugins: Plugins, points: Points, where: str) -> None:
-    ours = {each.name for each in PLUGINS}
-    still = (points.filters | set(points.weights)) & ours - {ALWAYS}
-    for point in _FOLLOWING:
-        for number, each in enumerate(getattr(plugins, point).disabled):
+    for point, followers in _FOLLOWING.items():
+        chosen: PluginSet = getattr(plugins, point)
+        whole = frozenset(points.weights) if point == "preScore" else points.filters
+        still = (whole & followers) - {each.name for each in chosen.enabled}
+        for number, each in enumerate(chosen.disabled):
             if left := still if each.name == _ALL else still & {each.name}:
                 raise BadConfiguration(
                     f"{where}.{point}.disabled[{number}].name: {', '.join(sorted(left))} is still at filter or score, "

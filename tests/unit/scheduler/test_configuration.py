@@ -96,6 +96,52 @@ plugins:
     assert (only.weights, only.gating, only.remedying) == ({}, frozenset(), frozenset())
 
 
+@pytest.mark.parametrize(
+    ("plugins", "filters", "scores"),
+    [
+        ("{preScore: {disabled: [{name: '*'}]}, score: {disabled: [{name: '*'}]}}", DEFAULT.filters, set()),
+        (
+            (
+                "{multiPoint: {disabled: [{name: '*'}], enabled: [{name: PrioritySort}, {name: DefaultBinder}]},"
+                " preFilter: {disabled: [{name: '*'}], enabled: [{name: NodeResourcesFit}]},"
+                " filter: {disabled: [{name: '*'}], enabled: [{name: NodeResourcesFit}, {name: NodeName}]},"
+                " preScore: {enabled: [{name: TaintToleration}]}, score: {enabled: [{name: TaintToleration, weight: 2}]}}"
+            ),
+            {"NodeResourcesFit", "NodeName", "Unbuilt"},
+            {"TaintToleration"},
+        ),
+        (
+            (
+                "{multiPoint: {enabled: [{name: SchedulingGates}, {name: PrioritySort}, {name: NodeResourcesFit, weight: 1},"
+                " {name: DynamicResources}, {name: DefaultPreemption}, {name: DefaultBinder}]}}"
+            ),
+            DEFAULT.filters,
+            set(DEFAULT.weights),
+        ),
+        (
+            "{reserve: {enabled: [{name: VolumeBinding}]}, preBind: {enabled: [{name: VolumeBinding}]}}",
+            DEFAULT.filters,
+            set(DEFAULT.weights),
+        ),
+        (
+            "{queueSort: {disabled: [{name: '*'}], enabled: [{name: PrioritySort}]}}",
+            DEFAULT.filters,
+            set(DEFAULT.weights),
+        ),
+        (
+            "{bind: {disabled: [{name: '*'}], enabled: [{name: DefaultBinder}]}}",
+            DEFAULT.filters,
+            set(DEFAULT.weights),
+        ),
+    ],
+)
+def test_points_may_be_listed_one_by_one(plugins, filters, scores):
+    """As files for Kubernetes' scheduler do it."""
+    found = profile(f"plugins: {plugins}")
+    assert found.filters == filters
+    assert set(found.weights) == scores
+
+
 def test_what_has_no_effect_is_remarked_upon():
     """Each field once, whatever it says."""
     found = read("""
