@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from ingress.core.gateway.status import class_status, gateway_status, route_stat
 from ingress.gateway_watching import WatchedGateways
 from machinery.client.api import Api
 from machinery.model.clock import Clock
-from machinery.model.errors import AlreadyExists, Conflict, NotFound
+from machinery.model.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, Invalid, NotFound
 from machinery.model.k8s.core_v1 import Service
 from machinery.model.log import EventLog
 from machinery.model.resources import SERVICES, Resource
@@ -22,7 +22,7 @@ from machinery.model.store import Store
 
 
 class GatewayReporter:
-    """Writes what the plan says; raises the `ApiError` of the first write that fails, and is called again then."""
+    """Writes what the plan says, and is called again where something fails."""
 
     def __init__(
         self,
@@ -44,24 +44,43 @@ class GatewayReporter:
         self._log = log
 
     async def report(self, plan: GatewayPlan) -> None:
-        """Bring Services and statuses up to date."""
+        """Bring Services and statuses up to date. What is refused of one object does not keep the others waiting.
+
+        Raises:
+            ApiError: something could not be written, or was refused; the first of it.
+        """
+        refused: list[ApiError] = []
+        for write in self._writes(plan):
+            try:
+                await write
+            except (Invalid, Forbidden, BadRequest) as error:
+                refused.append(error)
+            except (
+                NotFound,
+                Conflict,
+                AlreadyExists,
+            ):  # what has happened meanwhile is told soon, and looked at then
+                continue
+        if refused:
+            raise refused[0]
+
+    def _writes(self, plan: GatewayPlan) -> Iterator[Awaitable[None]]:
         published = self._find_published()
         if published is not None and plan.is_known:  # else a Service may be deleted whose Gateway is there
-            await self._front(plan, published)
+            yield from self._front(plan, published)
         namespace = published.metadata.namespace if published is not None else ""
         now_text = self._clock.timescale.format(self._clock.now())
         for class_, verdict in plan.classes:
-            found = self._watched.classes.get("", class_.metadata.name)
-            if found is not None:
-                await self._say(GATEWAY_CLASSES, found, class_status(found, verdict, now_text))
+            if (found := self._watched.classes.get("", class_.metadata.name)) is not None:
+                yield self._say(GATEWAY_CLASSES, found, class_status(found, verdict, now_text))
         for judged in plan.gateways:
             service = self._services.get(namespace, service_name(judged.gateway))
             if (gateway := self._now(self._watched.gateways, judged.gateway)) is not None:
                 status = gateway_status(judged._replace(gateway=gateway), service, now_text)
-                await self._say(GATEWAYS, gateway, status)
+                yield self._say(GATEWAYS, gateway, status)
         for route, parents in plan.routes:
             if (now := self._now(self._watched.routes, route)) is not None:
-                await self._say(HTTP_ROUTES, now, route_status(now, parents, self._controller, now_text))
+                yield self._say(HTTP_ROUTES, now, route_status(now, parents, self._controller, now_text))
 
     def _now(self, store: Store[Any], judged: Any) -> Any:
         """Return an object with what it says now; None where something else is wanted by now, which is judged soon."""
@@ -70,24 +89,27 @@ class GatewayReporter:
             return None
         return found
 
-    async def _front(self, plan: GatewayPlan, published: Service) -> None:
+    def _front(self, plan: GatewayPlan, published: Service) -> Iterator[Awaitable[None]]:
         changes = plan_services(plan.wishes, published, self._services)
         namespace = published.metadata.namespace
         for manifest in changes.made:
-            try:
-                await self._api.create(SERVICES, msgspec.convert(manifest, Service))
-            except AlreadyExists:  # it is not known yet
-                continue
-            self._log.info("service_made", service=f"{namespace}/{manifest['metadata']['name']}")
+            yield self._make(msgspec.convert(manifest, Service))
         for name, patch in changes.patched:
-            await self._api.patch(SERVICES, name, patch, namespace=namespace)
-            self._log.info("service_changed", service=f"{namespace}/{name}")
+            yield self._change(namespace, name, patch)
         for name in changes.deleted:
-            try:
-                await self._api.delete(SERVICES, name, namespace=namespace)
-            except NotFound:
-                continue
-            self._log.info("service_deleted", service=f"{namespace}/{name}")
+            yield self._delete(namespace, name)
+
+    async def _make(self, service: Service) -> None:
+        await self._api.create(SERVICES, service)
+        self._log.info("service_made", service=f"{service.metadata.namespace}/{service.metadata.name}")
+
+    async def _change(self, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        await self._api.patch(SERVICES, name, patch, namespace=namespace)
+        self._log.info("service_changed", service=f"{namespace}/{name}")
+
+    async def _delete(self, namespace: str, name: str) -> None:
+        await self._api.delete(SERVICES, name, namespace=namespace)
+        self._log.info("service_deleted", service=f"{namespace}/{name}")
 
     async def _say(self, resource: Resource[Any], found: Any, status: Any) -> None:
         """Write a status that is another one; nobody else's words are lost, since the revision is compared."""
@@ -98,8 +120,5 @@ class GatewayReporter:
             "metadata": {"resourceVersion": meta.resourceVersion},
             "status": {name: getattr(status, name) for name in status.__struct_fields__},
         }
-        try:
-            await self._api.patch(resource, meta.name, patch, namespace=meta.namespace, subresource="status")
-        except (NotFound, Conflict):  # what has happened meanwhile is told soon, and looked at then
-            return
+        await self._api.patch(resource, meta.name, patch, namespace=meta.namespace, subresource="status")
         self._log.info("status_written", object=f"{found.kind}/{meta.namespace}/{meta.name}")

@@ -17,6 +17,8 @@ from ingress.core.gateway.services import own_ports, service_name
 from ingress.gateway_reporting import GatewayReporter
 from ingress.gateway_watching import WatchedGateways
 from machinery.client.informer import Informer
+from machinery.model.conditions import find
+from machinery.model.errors import Invalid
 from machinery.model.k8s.core_v1 import Namespace, Secret, Service
 from machinery.model.log import SILENT
 from machinery.model.resources import NAMESPACES, SERVICES
@@ -137,3 +139,29 @@ async def test_a_second_report_writes_nothing() -> None:
         await until(is_all_seen, what="a report writes nothing")
         [seen] = leader.watched.gateways
         assert [each.reason for each in seen.status.conditions] == ["Accepted", "Programmed"]
+
+
+async def test_what_is_refused_of_one_gateway_is_its_own_matter() -> None:
+    """The others get their Services and statuses; the failure is told, so that it is tried again."""
+    async with _with_a_gateway() as registry:
+        await registry.given(GATEWAYS, gateway(name="other"))
+        wrong = service_name(gateway())
+
+        async def refuse(verb: str, plural: str, name: str) -> None:
+            if (verb, plural, name) == ("create", "services", wrong):
+                raise Invalid("no")
+
+        async with _leading(registry, refuse) as leader:
+            await until(lambda: leader.plan.is_known and len(leader.plan.gateways) == 2)
+            with pytest.raises(Invalid, match="no"):
+                await leader.report()
+            other = service_name(gateway(name="other"))
+            await until(lambda: leader.services.store.get("shop", other))
+            with pytest.raises(Invalid, match="no"):
+                await leader.report()
+            found = (await registry.user.list(GATEWAYS)).items
+            said = {each.metadata.name: find(each.status.conditions, "Programmed") for each in found}
+            assert {name: each.reason for name, each in said.items() if each} == {
+                "g": "AddressNotAssigned",
+                "other": "Programmed",
+            }
