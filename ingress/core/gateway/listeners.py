@@ -64,8 +64,10 @@ def judge_listeners(gateway: Gateway, secrets: Secrets) -> tuple[Door, ...]:
 
 def _judge(listener: Listener, gateway: Gateway, secrets: Secrets) -> Door:
     protocol = listener.protocol.upper()
-    if protocol not in {HTTP, HTTPS}:
-        text = f"protocol {listener.protocol} is not served, only HTTP and HTTPS are"
+    passes = listener.tls is not None and listener.tls.mode != "Terminate"
+    if protocol not in {HTTP, HTTPS} or passes:
+        what = f"TLS {listener.tls.mode}" if listener.tls and passes else f"protocol {listener.protocol}"
+        text = f"{what} is not served, only HTTP and HTTPS that ends here are"
         verdicts = (bad(ACCEPTED, "UnsupportedProtocol", text), good(RESOLVED_REFS), _NO_CONFLICT)
         return Door(listener, "", (), (), verdicts)
     kinds, wrong_kinds = _kinds(listener)

@@ -109,6 +109,10 @@ def test_other_controllers_objects_are_left_alone() -> None:
     [
         ([{**HTTP, "protocol": "TCP"}], {"Accepted": "not UnsupportedProtocol", "Programmed": "not Invalid"}),
         ([{**HTTP, "protocol": "TLS"}], {"Accepted": "not UnsupportedProtocol"}),
+        (
+            [{**HTTPS, "protocol": "https", "tls": {"mode": "Passthrough"}}],
+            {"Accepted": "not UnsupportedProtocol"},
+        ),
         ([{**HTTP, "protocol": "http"}], {"Accepted": "Accepted"}),
         (
             [HTTP, {**HTTP, "name": "two"}],
