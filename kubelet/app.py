@@ -59,6 +59,7 @@ from kubelet.status_writer import HOLD_S, StatusWriter
 from kubelet.termination_messages import TerminationMessages
 from kubelet.usage import UsageWindows
 from kubelet.volume_metrics import VolumeMetrics
+from kubelet.volume_news import VolumeNews
 from kubelet.volumes import Volumes
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
@@ -207,6 +208,7 @@ class Kubelet:
             sources=self.plugins.sources,
             drivers=self.plugins.volumes,
         )
+        self.volume_news = VolumeNews(self.volumes.refresh, log)
         self.writer = StatusWriter(api, clock, log, hold_s=_MANY_HOLD_S if is_one_of_many else HOLD_S)
         self.source = PodSource(api, config.node_name, clock, log)
         self.workers = PodWorkers(
@@ -217,6 +219,7 @@ class Kubelet:
             abilities=self.node.abilities,
             is_gone=self.source.is_gone,
             on_gone=self._forget,
+            on_step=self.volume_news.note,
         )
         process.metrics.add(
             OwnMetrics(
@@ -275,6 +278,7 @@ class Kubelet:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
+            tasks.create_task(self.volume_news.run(), name="volume-news")
             if not self._is_one_of_many:
                 tasks.create_task(rotation.run(), name="log-rotation")
                 # there may be more simulated nodes on a machine than the kernel has watches
@@ -417,6 +421,7 @@ class Kubelet:
         self.images.forget(uid)
         self.objects.forget(uid)
         self.writer.forget(uid)
+        self.volume_news.forget(uid)
         self.files.remove_logs(pod)
 
 

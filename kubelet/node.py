@@ -27,6 +27,7 @@ from kubelet.core.node_status import (
     Usage,
     compute_conditions,
     compute_status,
+    extended_resources,
     handler_features,
     network_is_ready,
     new_boot_id,
@@ -35,6 +36,7 @@ from kubelet.core.node_status import (
     node_labels,
     runtime_notes,
     runtime_problems,
+    withdrawn_resources,
 )
 from kubelet.core.node_watch import NodeWatch
 from kubelet.core.sysctls import NO_SYSCTLS, AllowedSysctls
@@ -132,7 +134,7 @@ class Node:
 
     def allocatable(self) -> Mapping[str, str]:
         """Return what pods may use."""
-        return self._machine.allocatable
+        return {**self._machine.allocatable, **extended_resources(self._own)}
 
     def own(self) -> NodeObject | None:
         """Return the node as the API has it; None before it is known."""
@@ -294,6 +296,7 @@ class Node:
             port=self._port(),
             images=self._images,
             volumes_in_use=self._volumes_in_use(),
+            extended=extended_resources(own),
         )
         if node_watch.is_worth_writing(self._watch, own, status, now_s, self._settings.intervals):
             await self._write(status)
@@ -302,6 +305,8 @@ class Node:
     async def _write(self, status: NodeStatus) -> None:
         body = msgspec.to_builtins(status)
         body.setdefault("images", [])
+        body["capacity"] = dict(self._machine.capacity)  # the rest of it is for others to say
+        body["allocatable"].update(dict.fromkeys(withdrawn_resources(self._own)))
         if (
             len(self._settings.ips) > 1
         ):  # lists of addresses are merged by their types, of which two are the same

@@ -45,6 +45,7 @@ class PodWorkers:
     abilities: Callable[[], Abilities]
     is_gone: Callable[[str], Awaitable[bool]]
     on_gone: Callable[[Pod], None]
+    on_step: Callable[[Life], None] = lambda _life: None
     _workers: dict[str, PodWorker] = field(init=False, default_factory=dict)
     # the runtime has them, the API's list does not
     _doubted: set[str] = field(init=False, default_factory=set)
@@ -238,6 +239,7 @@ class PodWorkers:
             self._taken.note(life)
             if self._deferred:
                 self._retry_deferred()
+            self.on_step(life)
 
     def _drop(self, life: Life) -> None:
         del self._workers[life.uid]

@@ -63,6 +63,8 @@ _METADATA: Final = _offer("JSON YAML PROTOBUF", "METADATA METADATA_LIST", *_META
 CUSTOM_OBJECTS: Final = _offer("JSON YAML", "WHOLE") | _offer("JSON YAML", "TABLE", *_METAS) | _METADATA
 """Objects whose kind has no protobuf message: custom resources."""
 OBJECTS: Final = CUSTOM_OBJECTS | _offer("PROTOBUF", "WHOLE")
+UNSTORED: Final = frozenset(form for form in OBJECTS if form.shape is not Shape.TABLE)
+"""What is answered and not stored (reviews, bindings, tokens): Kubernetes has no table of it."""
 CUSTOM_STREAMS: Final = frozenset(form for form in CUSTOM_OBJECTS if form.encoding is not Encoding.YAML)
 STREAMS: Final = frozenset(form for form in OBJECTS if form.encoding is not Encoding.YAML)
 DISCOVERIES: Final = _offer("JSON YAML PROTOBUF", "WHOLE DISCOVERY")

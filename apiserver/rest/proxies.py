@@ -59,6 +59,7 @@ _OPTIONS: Final[dict[str, type[ProxyOptions]]] = {
     served.SERVICES.plural: ServiceProxyOptions,
     served.NODES.plural: NodeProxyOptions,
 }
+_FOLLOWED: Final = ("GET", "HEAD")  # methods that clients repeat, as they are, where a redirect leads
 _KUBELET: Final = ""  # the port at which a node's kubelet is
 _GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
@@ -93,7 +94,7 @@ class Proxies:
         place = await self._admitted(http, user, target)
         what, find = self._finds[target.resource]
         found = await find(target, read_name(target.name, what))
-        if not place.path and not upgrades(http):
+        if not place.path and http.method in _FOLLOWED and not upgrades(http):
             return _moved(http)
         if found.port == _KUBELET:
             return await self._kubelet(exchange, user, target, found.node, place)

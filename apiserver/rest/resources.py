@@ -10,7 +10,7 @@ from apiserver.request import ListReply, ObjectReply, Request, UserInfo, request
 from apiserver.request_checks import checked_verb, found_kind
 from apiserver.rest import pod_exec, pod_log, pod_port_forward, proxies
 from apiserver.rest.http_request import Exchange, HttpRequest
-from apiserver.rest.negotiation import CUSTOM_OBJECTS, OBJECTS
+from apiserver.rest.negotiation import CUSTOM_OBJECTS, OBJECTS, UNSTORED, Offer
 from apiserver.rest.object_answers import ObjectAnswers, check_shape, negotiate_for
 from apiserver.rest.paths import Target
 from apiserver.rest.pod_exec import PodExec
@@ -103,7 +103,7 @@ class Resources:
         if found is None or target.rest:
             return not_found()
         checked_verb(found, request)
-        form = negotiate_for(found, http.accept, OBJECTS, CUSTOM_OBJECTS)
+        form = negotiate_for(found, http.accept, _offered(found, request.subresource), CUSTOM_OBJECTS)
         check_shape(form, found.kind, is_list=verb in self._list_calls)
         if verb != "get":
             request = await asked.complete(found)
@@ -130,6 +130,12 @@ class Resources:
         """Find a kind that another apiserver has only just begun to serve."""
         await self._registry.catch_up()
         return found_kind(self._catalogue, request)
+
+
+def _offered(found: KindNames, subresource: str) -> Offer:
+    """Return the forms of an answer; what can only be created is not stored."""
+    verbs = found.subresources[subresource].verbs if subresource else found.verbs
+    return UNSTORED if verbs == ("create",) else OBJECTS
 
 
 def _place(target: Target) -> tuple[str, str, str, str]:

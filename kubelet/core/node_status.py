@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -217,16 +218,17 @@ def compute_status(
     port: int,
     images: Iterable[cri.Image],
     volumes_in_use: Sequence[str] = (),
+    extended: Mapping[str, str] = MappingProxyType({}),
 ) -> NodeStatus:
-    """Return the whole status of a node."""
+    """Return the whole status of a node; `extended`: what others have advertised for it."""
     system = machine.system
     return NodeStatus(
         addresses=[
             *(NodeAddress(type="InternalIP", address=ip) for ip in ips),
             NodeAddress(type="Hostname", address=name),
         ],
-        allocatable=dict(machine.allocatable),
-        capacity=dict(machine.capacity),
+        allocatable={**machine.allocatable, **extended},
+        capacity={**machine.capacity, **extended},
         conditions=list(conditions),
         daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=port)),
         images=view_images(images),
@@ -264,6 +266,36 @@ def view_images(images: Iterable[cri.Image]) -> list[ContainerImage]:
         ContainerImage(names=[*image.repo_digests, *image.repo_tags], sizeBytes=int(image.size))
         for image in largest
     ]
+
+
+def extended_resources(own: Node | None) -> dict[str, str]:
+    """Return the extended resources that somebody has advertised in the capacity of a node's status.
+
+    https://kubernetes.io/docs/tasks/administer-cluster/extended-resource-node/
+    """
+    return {name: amount for name, amount in _capacity(own).items() if _is_extended(name)}
+
+
+def withdrawn_resources(own: Node | None) -> list[str]:
+    """Return the extended resources that a node still offers to pods, and has no longer."""
+    offered = own.status.allocatable if own else {}
+    return [name for name in offered if _is_extended(name) and name not in _capacity(own)]
+
+
+def offers_what_it_has(own: Node) -> bool:
+    """Whether pods can have all of the extended resources that are advertised, and no others."""
+    advertised, offered = extended_resources(own), own.status.allocatable
+    return not withdrawn_resources(own) and all(offered.get(name) == advertised[name] for name in advertised)
+
+
+def _capacity(own: Node | None) -> Mapping[str, str]:
+    return own.status.capacity if own else {}
+
+
+def _is_extended(name: str) -> bool:
+    """Whether a resource is none of Kubernetes' own."""
+    domain, slash, _ = name.partition("/")
+    return bool(slash) and not f".{domain}".endswith(".kubernetes.io")
 
 
 def differs(old: NodeStatus, new: NodeStatus) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from kubelet.core.node_status import RuntimeState, Usage, differs, pressures
+from kubelet.core.node_status import RuntimeState, Usage, differs, offers_what_it_has, pressures
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Timescale
 from machinery.model.conditions import is_true
@@ -93,9 +93,13 @@ def _pod_ranges(own: Node) -> str:
 
 
 def wants_look(watch: NodeWatch, own: Node, *, is_ready: bool) -> bool:
-    """Whether news of the Node object is a reason to look at once: a pod range, or a Ready that was overruled."""
+    """Whether news of the Node object is a reason to look at once.
+
+    A pod range, a Ready that was overruled, other extended resources.
+    """
     is_newly_ranged = _pod_ranges(own) not in {"", watch.given_cidr}
-    return is_newly_ranged or (is_ready and not is_true(own.status.conditions, "Ready"))
+    is_overruled = is_ready and not is_true(own.status.conditions, "Ready")
+    return is_newly_ranged or is_overruled or (is_ready and not offers_what_it_has(own))
 
 
 def knows_enough(watch: NodeWatch, own: Node, now_s: float) -> bool:

@@ -20,6 +20,8 @@ from machinery.model.k8s import served
 from machinery.model.k8s.core_v1 import (
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
+    DownwardAPIVolumeFile,
+    DownwardAPIVolumeSource,
     EmptyDirVolumeSource,
     EnvVar,
     EnvVarSource,
@@ -28,6 +30,7 @@ from machinery.model.k8s.core_v1 import (
     Lifecycle,
     LifecycleHandler,
     LocalObjectReference,
+    ObjectFieldSelector,
     Pod,
     Secret,
     SleepAction,
@@ -36,7 +39,7 @@ from machinery.model.k8s.core_v1 import (
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.k8s.node_v1 import RuntimeClass
 from machinery.model.requests import Selection
-from machinery.model.resources import SECRETS, resource_of
+from machinery.model.resources import PODS, SECRETS, resource_of
 from tests.support.builders import container, meta, pod
 from tests.support.kubelet import Rig, machine, rig, running_kubelet
 from tests.support.waiting import stays
@@ -333,6 +336,19 @@ async def test_a_post_start_hook_that_fails_kills_the_container(node: Rig):
     await node.until("web", lambda p: p.status.containerStatuses[0].restartCount if state_of(p) else False)
     await node.until_told("web", "FailedPostStartHook")
     assert ("FailedPostStartHook", "PostStartHook failed") in await node.events("web")
+
+
+async def test_a_volume_follows_its_pods_labels_at_once(tmp_path: Path):
+    """Long before the next round of housekeeping, which is a minute away."""
+    labels = DownwardAPIVolumeFile(path="labels", fieldRef=ObjectFieldSelector(fieldPath="metadata.labels"))
+    volumes = [Volume(name="shown", downwardAPI=DownwardAPIVolumeSource(items=[labels]))]
+    async with rig(tmp_path, time_scale=1.0) as made:
+        uid = (await made.create(pod("web", volumes=volumes))).metadata.uid
+        await made.until("web", is_ready)
+        patch = {"metadata": {"labels": {"tier": "front"}}}
+        await made.api.patch(PODS, "web", patch, namespace="default")
+        folder = tmp_path / "kubelet" / "pods" / uid / "volumes" / "kubernetes.io~downward-api" / "shown"
+        await made.until_true(lambda: 'tier="front"' in (folder / "labels").read_text())
 
 
 async def test_a_runtime_that_is_started_again_keeps_its_containers(tmp_path: Path):

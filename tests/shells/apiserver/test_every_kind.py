@@ -132,9 +132,13 @@ async def test_a_review_is_answered(admin: aiohttp.ClientSession, names: KindNam
     }.get(names.kind, {})
     inside = "/namespaces/default" if names.namespaced else ""
     body = {"apiVersion": names.api_version, "kind": names.kind, "spec": spec}
-    answer = await call(admin, "POST", f"/apis/{names.api_version}{inside}/{names.plural}", json=body)
+    path = f"/apis/{names.api_version}{inside}/{names.plural}"
+    answer = await call(admin, "POST", path, json=body)
     assert answer["kind"] == names.kind
     assert answer["status"]
+    only_table = {"Accept": KUBECTL_TABLE.split(",")[0]}
+    async with admin.post(path, json=body, headers=only_table) as response:
+        assert response.status == 406  # what is not stored has no table
 
 
 async def test_the_components_say_how_they_do(admin: aiohttp.ClientSession, client: Client) -> None:

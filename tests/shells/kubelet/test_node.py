@@ -32,6 +32,7 @@ from machinery.model.errors import Conflict, Unavailable
 from machinery.model.k8s.core_v1 import Node as NodeObject
 from machinery.model.k8s.core_v1 import NodeCondition, NodeStatus
 from machinery.model.profile import intervals
+from machinery.model.requests import PatchType
 from machinery.model.resources import LEASES, NODES
 from machinery.pb import cri_pb2 as cri
 from tests.support.kubelet_node import KeptEvents, ScriptedRuntime
@@ -267,6 +268,31 @@ async def test_an_apiserver_that_is_away_is_waited_for(world: _World):
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await world.node()).metadata.name == "node-1"
+
+
+async def test_advertised_extended_resources_are_offered_to_pods_at_once(world: _World):
+    """Whoever says in the node's capacity what it has; what is withdrawn there is offered no more."""
+
+    async def say(operation: str, name: str, value: str) -> None:
+        patch = [{"op": operation, "path": f"/status/capacity/{name.replace('/', '~1')}", "value": value}]
+        await world.api.patch(NODES, "node-1", patch, kind=PatchType.JSON, subresource="status")
+        await world.clock.settle()
+
+    async with world.kubelet() as kubelet:
+        await world.give_range()
+        await kubelet.ready.wait()
+        begun_s = world.clock.now()
+        for operation, amount in (("add", "4"), ("replace", "3")):
+            await say(operation, "example.com/dongle", amount)
+            status = (await world.node()).status
+            assert status.capacity == status.allocatable == {**AMOUNTS, "example.com/dongle": amount}
+            assert kubelet.allocatable() == status.allocatable
+        await say("remove", "example.com/dongle", "")
+        status = (await world.node()).status
+        assert status.capacity == status.allocatable == AMOUNTS
+        await say("add", "hugepages-2Mi", "4Mi")  # the kubelet's own to say
+        assert (await world.node()).status.allocatable == AMOUNTS
+        assert world.clock.now() == begun_s
 
 
 async def test_the_lease_belongs_to_the_node_and_survives_rivals(world: _World):

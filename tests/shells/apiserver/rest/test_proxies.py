@@ -274,6 +274,18 @@ async def test_links_and_redirects_lead_through_the_proxy(admin: aiohttp.ClientS
 
 
 @pytest.mark.usefixtures("node")
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_the_proxy_itself_passes_on_what_a_redirect_would_change(
+    admin: aiohttp.ClientSession, method: str
+):
+    """Only GET and HEAD are sent to "/" at its end; anything else is for the pod's own "/"."""
+    async with admin.request(method, f"{PODS}/web/proxy?a=b", allow_redirects=False) as response:
+        assert response.status == 207
+        seen = await response.json()
+        assert (seen["method"], seen["path"]) == (method, "/?a=b")
+
+
+@pytest.mark.usefixtures("node")
 async def test_bodies_stream(admin: aiohttp.ClientSession):
     """Ten megabytes there in chunks, eight back; the head alone where that is asked for."""
 
