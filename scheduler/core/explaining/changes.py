@@ -61,6 +61,7 @@ class Change:
     text: str  # what follows an "if": "cpu request ≤ 400m"
     pod: Pod
     nodes: Mapping[str, Node] = field(default_factory=dict)  # those that are changed, as they would be
+    topology_key: str = ""  # of the domains that are opened by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,8 @@ def _spread(found: Rejected) -> Iterator[Change]:
         for skew in (each.maxSkew + 1, each.maxSkew + 2, each.maxSkew + 4):
             wider = [*constraints[:at], replace(each, maxSkew=skew), *constraints[at + 1 :]]
             text = f"maxSkew by {each.topologyKey} ≥ {skew}"
-            yield Change(text, _with(found.pod, topologySpreadConstraints=wider))
+            changed = _with(found.pod, topologySpreadConstraints=wider)
+            yield Change(text, changed, topology_key=each.topologyKey)
         wish = [*constraints[:at], replace(each, whenUnsatisfiable="ScheduleAnyway"), *constraints[at + 1 :]]
         text = f"spreading by {each.topologyKey} is whenUnsatisfiable: ScheduleAnyway"
         yield Change(text, _with(found.pod, topologySpreadConstraints=wish))
@@ -304,7 +306,8 @@ def _affinity(found: Rejected) -> Iterator[Change]:
                 own, requiredDuringSchedulingIgnoredDuringExecution=[*terms[:at], *terms[at + 1 :]]
             )
             text = f"the pod is without required {words} by {term.topologyKey}{_about(term.labelSelector)}"
-            yield Change(text, _with(found.pod, affinity=replace(affinity, **{name: rest})))
+            changed = _with(found.pod, affinity=replace(affinity, **{name: rest}))
+            yield Change(text, changed, topology_key=term.topologyKey)
 
 
 def _about(selector: Any) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node, Pod
+from scheduler.core.domains import HOSTNAME
 from scheduler.core.essential import essential
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.explaining.changes import Change, propose
@@ -25,6 +26,7 @@ from scheduler.core.simulation.world import World
 _DEEPEST: Final = 3  # changes at once
 _MOST_TRIED: Final = 120
 _MOST_TOLD: Final = 12
+_MOST_DOMAINS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def find_hints(pod: Pod, world: World, profile: Profile) -> list[Hint]:
                 tried += 1
                 found = _Trial(change.pod, {**trial.nodes, **change.nodes}, (*trial.texts, change.text))
                 if nodes := judge.fitting(found):
-                    hints.append(Hint(found.texts, found.pod, found.nodes, nodes))
+                    texts = (*trial.texts, change.text + judge.domains(change.topology_key, nodes))
+                    hints.append(Hint(texts, found.pod, found.nodes, nodes))
                 else:
                     following.append(found)
         if hints:
@@ -97,6 +100,13 @@ class _Judge:
     def fitting(self, trial: _Trial) -> tuple[str, ...]:
         """Return the nodes that can take the pod."""
         return tuple(name for name, verdict in self._verdicts(trial).items() if verdict is None)
+
+    def domains(self, key: str, nodes: tuple[str, ...]) -> str:
+        """Return in which domains of a topology key nodes are, as the end of a hint; "" without one, and among hosts."""
+        if not key or key == HOSTNAME:
+            return ""
+        values = sorted({self._world.nodes[name].metadata.labels.get(key, "") for name in nodes})
+        return f", in {key} {', '.join(values[:_MOST_DOMAINS])}{' and others' if len(values) > _MOST_DOMAINS else ''}"
 
     def rejected(self, trial: _Trial) -> _Rejected:
         """Return the nodes that cannot, by the plugin that says so."""

@@ -3,7 +3,14 @@
 import msgspec
 import pytest
 
-from machinery.model.k8s.core_v1 import ContainerPort, PodSchedulingGate, TopologySpreadConstraint
+from machinery.model.k8s.core_v1 import (
+    Affinity,
+    ContainerPort,
+    PodAffinityTerm,
+    PodAntiAffinity,
+    PodSchedulingGate,
+    TopologySpreadConstraint,
+)
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.pods import requests
 from machinery.wire.objects import encode
@@ -98,8 +105,25 @@ def test_spreading_is_told_as_a_larger_skew():
         *cluster,
         *old,
     )
-    assert found[("maxSkew by zone ≥ 2",)] == ["a"]
+    assert found[("maxSkew by zone ≥ 2, in zone a",)] == ["a"]
     assert found[("cpu request ≤ 1",)] == ["b"]
+
+
+def test_anti_affinity_is_told_with_the_domains_that_it_closes():
+    """By their values, except for hosts, whose names are told anyway."""
+    web = LabelSelector(matchLabels={"app": "web"})
+
+    def apart(key: str):
+        terms = [PodAffinityTerm(topologyKey=key, labelSelector=web)]
+        return Affinity(podAntiAffinity=PodAntiAffinity(requiredDuringSchedulingIgnoredDuringExecution=terms))
+
+    cluster = [node("a", labels={"zone": "a"}), pod("old", node="a", labels={"app": "web"})]
+    assert hints(pod(affinity=apart("zone")), *cluster) == {
+        ("the pod is without required anti-affinity by zone to app=web, in zone a",): ["a"]
+    }
+    assert hints(pod(affinity=apart("kubernetes.io/hostname")), *cluster) == {
+        ("the pod is without required anti-affinity by kubernetes.io/hostname to app=web",): ["a"]
+    }
 
 
 def test_ports_are_told_by_their_numbers():
