@@ -19,7 +19,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.pod import PodInfo, PodReader
 from scheduler.core.registry import DEFAULT
-from scheduler.core.schedule import Bind, Unschedulable, schedule
+from scheduler.core.schedule import Bind, Decision, Unschedulable, schedule
 from scheduler.core.snapshot import Snapshot
 
 NODES: Final = (500, 5_000)
@@ -53,7 +53,7 @@ def rate(nodes: int) -> int:
         info = reader.read(pod)
         decision = schedule(info, snapshot, evaluations, tie_break=randomness.random())
         if not isinstance(decision, Unschedulable) or not decision.nomination or not decision.actions:
-            raise TypeError(f"there is a place for the pod, but: {decision}")
+            raise TypeError(f"there is a place for the pod, but: {_said(decision)}")
         snapshot.nominate(info, decision.nomination.node)
         for victim in decision.nomination.leaving:
             snapshot.note_leaving(victim.uid)
@@ -70,8 +70,12 @@ def _arrive(snapshot: Snapshot, evaluations: Evaluations, pod: PodInfo, victims:
         snapshot.remove_pod(victim.uid)
     decision = schedule(pod, snapshot, evaluations, tie_break=0.0)
     if not isinstance(decision, Bind) or decision.node != snapshot.nominations.node_of(pod.uid):
-        raise TypeError(f"a node was kept for the pod, but: {decision}")
+        raise TypeError(f"a node was kept for the pod, but: {_said(decision)}")
     snapshot.assume(pod, decision.node)
+
+
+def _said(decision: Decision) -> str:
+    return decision.node if isinstance(decision, Bind) else decision.message
 
 
 def _fill(snapshot: Snapshot, reader: PodReader, nodes: int) -> None:

@@ -1,15 +1,15 @@
 """The nodes on which pods of one kind and priority would fit if pods of lower priority went, kept up to date as the cluster changes.
 
 As an Evaluation does, Candidates look again only at the nodes that have changed since the last decision; what results is what
-looking at all of them afresh would give. Where relations filter, a node's verdict follows from other nodes, too, so all are looked
-at again whenever anything has changed.
+looking at all of them afresh would give. Where relations filter, a node's verdict follows from other nodes, too: relations say from
+what of them, and what was found for a node is kept as long as its own pods are the same.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from scheduler.core import messages
@@ -20,6 +20,7 @@ from scheduler.core.pod import PodInfo
 from scheduler.core.preemption import Cost, Victims, find_victims
 from scheduler.core.snapshot import Snapshot
 
+_ANSWERS: Final = 4  # that are kept of a node, by what relations see beside it
 _STALE: Final = 64  # costs that no node has any more, beyond which they are dropped
 
 
@@ -38,6 +39,8 @@ class Candidates:
         self._snapshot = snapshot
         self._priority = priority
         self._position = -1
+        self._version: Hashable = None  # of what relations see
+        self._known: dict[int, tuple[Hashable, dict[Hashable, Victims | Sequence[str]]]] = {}
         self._victims: dict[int, Victims] = {}
         self._reasons: dict[int, Sequence[str]] = {}  # of the nodes where nothing helps
         self._counts: dict[str, int] = {}
@@ -45,18 +48,25 @@ class Candidates:
         self._costs: list[Cost] = []  # a heap; those that no node has any more are skipped
 
     def refresh(self) -> None:
-        """Look at the nodes that have changed since the last time."""
-        snapshot = self._snapshot
+        """Look at the nodes that have changed since the last time, or whose neighbours have."""
+        snapshot, verdicts = self._snapshot, self._verdicts
         if self._position == snapshot.position:
             return
         changed = snapshot.changes_since(self._position) if self._position >= 0 else None
-        if self._verdicts.has_relations:
-            changed = None
         self._position = snapshot.position
-        for index in range(len(snapshot.nodes)) if changed is None else changed:
+        nodes = snapshot.nodes
+        indexes = set(range(len(nodes))) if changed is None else changed
+        for index in indexes:
             self._withdraw(index)
-            if snapshot.nodes[index].exists:
+            self._known.pop(index, None)
+            if nodes[index].exists:
                 self._look_at(index)
+        if verdicts.has_relations and (version := verdicts.besides_version()) != self._version:
+            self._version = version
+            for index, (besides, _) in [*self._known.items()]:
+                if index not in indexes and verdicts.besides(index) != besides:
+                    self._withdraw(index)
+                    self._look_at(index)
 
     def best(self, pod: PodInfo, verdicts: Verdicts) -> Candidate | Mapping[str, int]:
         """Return the node whose victims cost least, one of several by the number that was drawn; where none helps, why, counted.
@@ -109,11 +119,26 @@ class Candidates:
         return cost, nodes
 
     def _look_at(self, index: int) -> None:
-        found = self._find(self._snapshot.nodes[index], self._verdicts, "")
+        found = self._found(index)
         if isinstance(found, Victims):
             self._enter(index, found)
         else:
             self._note(index, found)
+
+    def _found(self, index: int) -> Victims | Sequence[str]:
+        """Return what `_find` does, or did while the same held beside the node."""
+        node, verdicts = self._snapshot.nodes[index], self._verdicts
+        if not verdicts.has_relations:
+            return self._find(node, verdicts, "")
+        besides = verdicts.besides(index)
+        _, answers = self._known.get(index, (None, {}))
+        found = answers.get(besides)
+        if found is None:
+            if len(answers) >= _ANSWERS:
+                answers.clear()
+            found = answers[besides] = self._find(node, verdicts, "")
+        self._known[index] = besides, answers
+        return found
 
     def _find(self, node: NodeInfo, verdicts: KindVerdicts, without: str) -> Victims | Sequence[str]:
         """Return who would have to go from a node that may be kept for pods, except for one; why it does not help."""

@@ -6,6 +6,7 @@ A *domain* is one value of a node label. What is counted on a node is up to who 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from heapq import nsmallest
 from typing import Final, TypeAlias
 
 from scheduler.core.node import NodeInfo
@@ -45,6 +46,7 @@ class Tally:
         self.domains: dict[str, Domain] = {}
         self.total = 0  # in all domains
         self.on_node: dict[int, int] = {}  # index → amount, of every node
+        self.version = 0  # raised when a node's domain has more or less than before by another node
         self._measure = measure
         self._counts = counts
         self._histogram: dict[int, int] = {}  # domains by their amounts
@@ -69,6 +71,7 @@ class Tally:
         amount = self._counted.pop(index, None)
         if amount is not None:
             self._change(domain, -amount, -1)
+            self.version += bool(domain.members)
         if not domain.members:
             del self.domains[domain.value]
         return domain.members if self.is_by_host else _NO_NODES
@@ -111,9 +114,28 @@ class Tally:
         domain = self._domain_of.get(index)
         if not change or domain is None:
             return self.emptiest()
-        alone = self._histogram.get(domain.amount) == 1
-        others = (each for each in self._histogram if each != domain.amount or not alone)
-        return min((*others, domain.amount + change))
+        besides = self.emptiest_besides(index)
+        return domain.amount + change if besides is None else min(besides, domain.amount + change)
+
+    def emptiest_besides(self, index: int) -> int | None:
+        """Return the amount in the emptiest domain that counts and is not a node's own; None where there is none."""
+        domain = self._domain_of.get(index)
+        if domain is None or not domain.nodes or self._histogram[domain.amount] > 1:
+            return self.emptiest()
+        return min((each for each in self._histogram if each != domain.amount), default=None)
+
+    def bottom(self) -> tuple[object, ...]:
+        """Return what `emptiest_besides` follows from, and how many domains count; as long as it is the same, those are."""
+        lowest = nsmallest(2, self._histogram)
+        return (*lowest, bool(lowest) and self._histogram[lowest[0]] > 1, self.size())
+
+    def standing(self, index: int) -> tuple[Domain | None, int]:
+        """Return the domain of a node, and what the node itself has of the amount there."""
+        return self._domain_of.get(index), self._counted.get(index, 0)
+
+    def besides(self, index: int) -> int:
+        """Return the amount in a node's domain, without the node's own."""
+        return self._domain_of[index].amount - self._counted.get(index, 0)
 
     def domain(self, index: int) -> Domain | None:
         """Return the domain of a node."""
@@ -132,6 +154,8 @@ class Tally:
 
     def _change(self, domain: Domain, amount: int, nodes: int) -> None:
         self.total += amount
+        if len(domain.members) > 1:
+            self.version += 1
         if domain.nodes:
             self._tick(domain.amount, -1)
         domain.amount += amount

@@ -110,6 +110,14 @@ class Relation(Protocol):
         """Return why a node could not take the pod if its own pods were others than they are; None if it could."""
         ...
 
+    def besides(self, index: int) -> Hashable:
+        """Return what `rejection_with` follows from, except for the pods of the node itself."""
+        ...
+
+    def besides_version(self) -> Hashable:
+        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+        ...
+
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
         """Return 0 to 100 for each fact of the nodes that can take the pod; it comes with their number."""
         ...
@@ -154,6 +162,14 @@ class KindVerdicts(Protocol):
     @property
     def has_relations(self) -> bool:
         """Whether what holds between nodes may reject one: a verdict then follows from more than the node's own pods."""
+        ...
+
+    def besides(self, index: int) -> Hashable:
+        """Return what else it follows from."""
+        ...
+
+    def besides_version(self) -> Hashable:
+        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
         ...
 
     @property

@@ -309,6 +309,15 @@ class _GuardedRelation:
         found = self._guard.ask("Filter", ask, changed)
         return None if found is None else self._guard.rejection("Filter", found)
 
+    def besides(self, index: int) -> Hashable:
+        """Return something new each time: what it looks at is not known."""
+        del index
+        return object()
+
+    def besides_version(self) -> Hashable:
+        """Return something new each time."""
+        return object()
+
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
         found: Sequence[int] = self._guard.ask("Score", self._relation.points, candidates)
         is_right = (

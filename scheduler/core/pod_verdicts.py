@@ -35,6 +35,14 @@ class PodVerdicts:
         """What plugins keep for pods of this kind."""
         return self.shared.memo
 
+    def besides(self, index: int) -> Hashable:
+        """Return what else a verdict follows from."""
+        return self.shared.besides(index)
+
+    def besides_version(self) -> Hashable:
+        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+        return self.shared.besides_version()
+
     def rejections(self) -> Mapping[Rejection, int]:
         """Count the nodes by what keeps the pod from them."""
         counts = self.shared.rejections()

@@ -9,7 +9,7 @@ and may stay if the pod still fits: those whose budgets do not allow them to go 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from scheduler.core.budgets import Budgets
@@ -37,17 +37,14 @@ class Victims:
     pods: tuple[PodInfo, ...]  # the most important first
     violations: int  # how many of them a budget does not allow to go
 
-    @property
-    def cost(self) -> Cost:
-        """Return what tells nodes apart."""
+    cost: Cost = field(init=False, repr=False, compare=False)  # what tells nodes apart
+
+    def __post_init__(self) -> None:
+        """Work out what is asked for again and again."""
         highest = self.pods[0].priority
-        return (
-            self.violations,
-            highest,
-            sum([each.priority + _ABOVE_ZERO for each in self.pods]),
-            len(self.pods),
-            -min([each.started_s for each in self.pods if each.priority == highest]),
-        )
+        total = sum([each.priority + _ABOVE_ZERO for each in self.pods])
+        start = min([each.started_s for each in self.pods if each.priority == highest])
+        object.__setattr__(self, "cost", (self.violations, highest, total, len(self.pods), -start))
 
 
 def importance(pod: PodInfo) -> tuple[int, float, str]:

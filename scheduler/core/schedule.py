@@ -161,6 +161,7 @@ class _ExtendedVerdicts:
         self.memo = verdicts.memo
         self.has_relations = verdicts.has_relations
         self.rejection_with = verdicts.rejection_with
+        self.besides, self.besides_version = verdicts.besides, verdicts.besides_version
 
     def rejections(self) -> dict[Rejection, int]:
         counts = dict(self._verdicts.rejections())

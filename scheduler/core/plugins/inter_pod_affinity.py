@@ -185,6 +185,19 @@ class Affinity(Tallies):
             return ANTI_AFFINITY
         return REPELLED if any(_has_with(tally, changed) for tally in self._repelling) else None
 
+    def besides(self, index: int) -> tuple[bool | None, ...]:
+        """Return whether other nodes of a node's domains have something, and whether any other node has what is wanted."""
+        there = [_has_besides(tally, index) for tally in self._tallies[: self._filtering]]
+        if not self._is_first:
+            return tuple(there)
+        own = (tally.on_node.get(index, 0) if tally.domain(index) else 0 for tally in self._wanted)
+        return (*there, any(tally.total > each for tally, each in zip(self._wanted, own, strict=True)))
+
+    def besides_version(self) -> tuple[int, ...]:
+        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+        versions = [tally.version for tally in self._tallies[: self._filtering]]
+        return (*versions, *(tally.total for tally in self._wanted)) if self._is_first else tuple(versions)
+
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the sum of the weights in all domains."""
         raw = [sum(map(_amount, fact[self._filtering :])) for fact, _ in candidates]
@@ -197,6 +210,10 @@ class Affinity(Tallies):
 def _has_with(tally: Tally, changed: NodeInfo) -> bool:
     domain = tally.domain(changed.index)
     return domain is not None and domain.amount + tally.change(changed) > 0
+
+
+def _has_besides(tally: Tally, index: int) -> bool | None:
+    return None if tally.domain(index) is None else tally.besides(index) > 0
 
 
 def _has(place: Place) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 from machinery.model.k8s.core_v1 import TopologySpreadConstraint
 from machinery.model.selectors import LabelMatcher
 from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
-from scheduler.core.domains import Place, Tallies, Tally, amount_at
+from scheduler.core.domains import Domain, Place, Tallies, Tally, amount_at
 from scheduler.core.framework import Part, Plugin, part
 from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs
@@ -135,11 +135,15 @@ class Spreading(Tallies):
         self._soft = [(each, _tally(need, each, soft_labels)) for each in spread.soft]
         self._tallies = [tally for _, tally in (*self._hard, *self._soft)]
         self.filters, self.scores = bool(spread.hard), bool(spread.soft)
+        self._aheads: dict[
+            tuple[int, Domain | None, int], int | None
+        ] = {}  # by constraint, domain, and own amount
         self._least: list[int] = []  # for each hard constraint, what the emptiest domain has
 
     def settle(self) -> None:
         """Find the emptiest domains."""
         self._least = [least_matching(each, tally.emptiest(), tally.size()) for each, tally in self._hard]
+        self._aheads.clear()
 
     def fact(self, index: int) -> Places:
         """Return where a node is."""
@@ -169,6 +173,23 @@ class Spreading(Tallies):
             if is_skewed(constraint, domain.amount + more, least):
                 return SKEWED
         return None
+
+    def besides(self, index: int) -> tuple[int | None, ...]:
+        """Return by how much the other nodes of a node's domain are ahead of the emptiest other domain."""
+        return tuple([self._ahead(position, index) for position in range(len(self._hard))])
+
+    def _ahead(self, position: int, index: int) -> int | None:
+        constraint, tally = self._hard[position]
+        domain, own = tally.standing(index)
+        key = (position, domain, own)
+        if key not in self._aheads:
+            least = least_matching(constraint, tally.emptiest_besides(index), tally.size())
+            self._aheads[key] = None if domain is None else domain.amount - own - least
+        return self._aheads[key]
+
+    def besides_version(self) -> tuple[object, ...]:
+        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+        return tuple([(tally.version, tally.bottom()) for _, tally in self._hard])
 
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the soft constraints."""
