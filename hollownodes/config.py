@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubelet.core.node_status import MAX_PODS
-from machinery.model.hollow_nodes import MOST_NODES
+from machinery.model.hollow_nodes import MOST_NODES, pod_range
 from machinery.model.k8s.core_v1 import Taint
 from machinery.model.taints import read_taint
 from machinery.process.config import ComponentConfig, ConfigError, check_given, check_quantity, setting
@@ -32,6 +32,10 @@ class HollowNodesConfig(ComponentConfig):
     node_labels: tuple[str, ...] = setting((), help="labels key=value of each node")
     register_with_taints: tuple[str, ...] = setting(
         (), help="taints key=value:Effect that each node has when it is registered"
+    )
+    pod_ranges: str = setting(
+        "",
+        help="range of which each node takes a /24 when it registers, by its number; empty: a controller gives ranges",
     )
     cluster_domain: str = setting("cluster.local", help="domain of the cluster's names; none if empty")
     pull_time_s: float = setting(0.0, help="how long pulling an image takes", unit="cluster seconds")
@@ -74,6 +78,11 @@ class HollowNodesConfig(ComponentConfig):
         self._validate_amounts()
         if len(self.serving_certs) != len(self.serving_keys):
             raise ConfigError("serving_certs", "goes together with --serving-keys, one for each")
+        try:
+            if self.pod_ranges:
+                pod_range(self.pod_ranges, max(1, self.nodes))
+        except ValueError as error:
+            raise ConfigError("pod_ranges", str(error)) from error
         try:
             _ = self.taints
         except ValueError as error:

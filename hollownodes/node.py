@@ -26,7 +26,7 @@ from kubelet.core.node_status import Machine
 from machinery.client.api import Api
 from machinery.client.seam_transport import through
 from machinery.model.clock import Clock
-from machinery.model.hollow_nodes import LABEL, VALUE, certificate_of, node_name
+from machinery.model.hollow_nodes import LABEL, VALUE, certificate_of, node_name, pod_range
 from machinery.model.log import EventLog
 from machinery.model.seam import Ends, Seam
 from machinery.process.metrics import Metrics
@@ -126,6 +126,7 @@ class HollowNode:
             channel,
             HostedCertificates(around.tls(certificate_of(self._number))),
             machine=self._machine(),
+            pod_cidr=pod_range(config.pod_ranges, self._number) if config.pod_ranges else "",
         )
 
     def _kubelet_config(self, name: str, folder: Path) -> KubeletConfig:

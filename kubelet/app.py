@@ -98,7 +98,7 @@ async def serve(config: KubeletConfig, process: Process) -> None:
 class Kubelet:
     """All parts of one kubelet.
 
-    One of many in a process is handed its machine, which it would else read from the real one; its containers are simulated, nobody
+    One of many in a process is handed its machine and, where its host has given it one, its pod range, which it would else read from the real one; its containers are simulated, nobody
     brings plugins to it, no log grows, and it writes no files that only containers read.
     """
 
@@ -111,6 +111,7 @@ class Kubelet:
         certificates: OwnCertificates,
         *,
         machine: Machine | None = None,
+        pod_cidr: str = "",
     ) -> None:
         self._config = config
         self._process = process
@@ -146,6 +147,7 @@ class Kubelet:
                 config.root,
                 tuple(config.taints),
                 allowed_sysctls(self.machine.system.kernel_version, config.allowed_unsafe_sysctls),
+                pod_cidr,
             ),
             machine=self.machine,
             cgroups=self.cgroups,

@@ -95,6 +95,7 @@ class NodeSettings:
     root_dir: Path
     taints: Sequence[Taint] = ()  # when it is registered; afterwards they are the API's
     sysctls: AllowedSysctls = NO_SYSCTLS
+    pod_cidr: str = ""  # when it is registered; "": a controller gives it one
 
 
 class Node:
@@ -193,7 +194,7 @@ class Node:
         settings, system = self._settings, self._machine.system
         try:
             return await self._api.create(
-                NODES, new_node(settings.name, settings.labels, settings.taints, system)
+                NODES, new_node(settings.name, settings.labels, settings.taints, system, settings.pod_cidr)
             )
         except AlreadyExists:
             pass

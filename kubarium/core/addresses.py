@@ -88,6 +88,12 @@ class Addresses:
         both = (WIDE_CLUSTER_CIDR, WIDE_CLUSTER_CIDR_6) if is_wide else (CLUSTER_CIDR, CLUSTER_CIDR_6)
         return ",".join(both) if self.spec.is_dual_stack else both[0]
 
+    @property
+    def hollow_ranges(self) -> str:
+        """The range of which hollow nodes take their own when they register; "" where they wait for one as others do."""
+        is_wide = self.spec.hollow_nodes > MANY_HOLLOW_NODES
+        return WIDE_CLUSTER_CIDR if is_wide and not self.spec.is_dual_stack else ""
+
     def _also(self, host: int) -> list[str]:
         """Return an address on the backbone by IPv6, where there is such."""
         has_it = self.spec.isolated and self.spec.is_dual_stack

@@ -277,6 +277,7 @@ def _hollow_nodes(instance: Instance, places: Places) -> Component:
         "memory": spec.hollow_memory,
         "pods": str(spec.hollow_pods),
         "register-with-taints": ",".join(spec.taints_of_hollow_nodes),
+        "pod-ranges": places.addresses.hollow_ranges,
         "cluster-domain": CLUSTER_DOMAIN,
         "check-invariants": "true" if spec.check_invariants else "",
     }

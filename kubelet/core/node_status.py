@@ -309,13 +309,15 @@ def new_boot_id(old: NodeStatus, new: NodeStatus) -> str:
     return now if before and now != before else ""
 
 
-def new_node(name: str, labels: Mapping[str, str], taints: Sequence[Taint], system: System) -> Node:
-    """Return the Node object that a kubelet registers."""
+def new_node(
+    name: str, labels: Mapping[str, str], taints: Sequence[Taint], system: System, pod_cidr: str = ""
+) -> Node:
+    """Return the Node object that a kubelet registers; with a pod range where it has one from its host."""
     return Node(
         metadata=ObjectMeta(
             name=name, labels=node_labels(name, labels, system), annotations=dict(NODE_ANNOTATIONS)
         ),
-        spec=NodeSpec(taints=list(taints)),
+        spec=NodeSpec(taints=list(taints), podCIDR=pod_cidr, podCIDRs=[pod_cidr] if pod_cidr else []),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import Final
 
 USER: Final = "system:hollow-nodes"  # as whom the host of all hollow nodes comes to the apiserver
@@ -9,6 +10,8 @@ MOST_NODES: Final = 10_000
 NAMES_A_CERTIFICATE: Final = 250  # nodes whose names one serving certificate has: a few KiB in each handshake
 LABEL: Final = "kubarium.dev/runtime"  # of each hollow node, with the value "hollow"
 VALUE: Final = "hollow"
+_LEFT: Final = 256  # ranges
+_RANGE: Final = 256  # addresses of one
 _PREFIX: Final = "hollow-"
 
 
@@ -20,6 +23,19 @@ def node_name(number: int) -> str:
 def node_names(count: int) -> list[str]:
     """List the names of so many nodes."""
     return [node_name(number) for number in range(1, count + 1)]
+
+
+def pod_range(cidr: str, number: int) -> str:
+    """Return the /24 of a node in the range of all; the first 256 are left to nodes that are given theirs by a controller.
+
+    Raises:
+        ValueError: the range has none for this number.
+    """
+    all_of_them = IPv4Network(cidr)
+    first = int(all_of_them.network_address) + (_LEFT + number - 1) * _RANGE
+    if first + _RANGE - 1 > int(all_of_them.broadcast_address):
+        raise ValueError(f"{cidr} has no range for node {number}")
+    return str(IPv4Network((first, 24)))
 
 
 def certificate_of(number: int) -> int:

@@ -14,7 +14,7 @@ from hollownodes.runtime_channel import RuntimeChannel
 from kubelet.runtime import Runtime
 from machinery.client.transport import ApiRequest, New, Page
 from machinery.model.errors import DeadlineExceeded, InternalError, NotFound, NotImplementedHere, Unavailable
-from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names
+from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names, pod_range
 from machinery.model.resources import EVENTS
 from machinery.pb import cri_pb2 as cri
 from tests.support.virtual_clock import VirtualClock
@@ -26,6 +26,14 @@ def test_every_name_is_in_the_certificate_that_its_node_serves_with():
     assert [len(names) for names in found] == [250, 250, 1]
     for number, name in enumerate(node_names(501), 1):
         assert name in found[certificate_of(number)]
+
+
+def test_each_node_has_a_range_of_its_own():
+    """Beside those that a controller gives to others, from the lowest on."""
+    found = [pod_range("10.128.0.0/10", number) for number in range(1, 10_001)]
+    assert (found[0], found[256], len(set(found))) == ("10.129.0.0/24", "10.130.0.0/24", 10_000)
+    with pytest.raises(ValueError, match="no range"):
+        pod_range("10.244.0.0/16", 1)
 
 
 async def test_a_link_that_is_held_lets_pass_later_what_is_patient():
