@@ -39,5 +39,7 @@ class Progress:
         if change.kind is EventType.DELETED:
             self.gone.note(meta.uid)
             current = None
+        if not self.gone.is_awaited(place):
+            return
         for saw in self._told:
             saw(place, current)

@@ -9,7 +9,7 @@ have been unable to show it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -61,13 +61,28 @@ Expectation: TypeAlias = Written | Removed | Unclear
 
 
 class Gone:
-    """The uids of the objects that went last."""
+    """The uids of the objects that went last, and the places that any controller waits to see something at."""
 
     def __init__(self) -> None:
         self._uids: OrderedDict[str, None] = OrderedDict()
+        self._awaited: Counter[Place] = Counter()
 
     def __contains__(self, uid: str) -> bool:
         return uid in self._uids
+
+    def is_awaited(self, place: Place) -> bool:
+        """Whether anybody waits to see what he has written at a place."""
+        return place in self._awaited
+
+    def wait(self, place: Place) -> None:
+        """Note that one more waits for a place."""
+        self._awaited[place] += 1
+
+    def wait_no_more(self, place: Place) -> None:
+        """Note that one less does."""
+        self._awaited[place] -= 1
+        if self._awaited[place] <= 0:
+            del self._awaited[place]
 
     def note(self, uid: str) -> None:
         """Note an object that has gone."""
@@ -87,7 +102,10 @@ class Expectations(Generic[K]):
     def expect(self, key: K, expectation: Expectation, now_s: float) -> None:
         """Note a write."""
         self._open.setdefault(key, {})[expectation] = now_s
-        of_key = self._waiting.setdefault(expectation.place, {}).setdefault(key, [])
+        if expectation.place not in self._waiting:
+            self._waiting[expectation.place] = {}
+            self._gone.wait(expectation.place)
+        of_key = self._waiting[expectation.place].setdefault(key, [])
         if expectation not in of_key:
             of_key.append(expectation)
 
@@ -146,5 +164,5 @@ class Expectations(Generic[K]):
             at_place.remove(open_)
         if not at_place:
             waiting.pop(key, None)
-        if not waiting:
-            self._waiting.pop(open_.place, None)
+        if not waiting and self._waiting.pop(open_.place, None) is not None:
+            self._gone.wait_no_more(open_.place)

@@ -96,3 +96,17 @@ def test_an_unclear_create_is_settled_by_a_live_look(expectations):
     assert expectations.unclear("key") == []
     assert wait_s(expectations, None) == TIMEOUT_S
     assert wait_s(expectations, SEEN) is None
+
+
+def test_a_place_is_awaited_while_anybody_waits_for_something_at_it():
+    """Of several controllers: what nobody waits for need not be told to any of them."""
+    gone = Gone()
+    one, other = Expectations(gone), Expectations(gone)
+    assert not gone.is_awaited(PLACE)
+    one.expect("key", Written(PLACE, "u", 10), 0)
+    one.expect("both", Written(PLACE, "u", 10), 0)
+    other.expect("key", Removed(PLACE, "u"), 0)
+    one.saw(PLACE, SEEN)
+    assert gone.is_awaited(PLACE)
+    other.saw(PLACE, None)
+    assert not gone.is_awaited(PLACE)
