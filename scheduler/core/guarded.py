@@ -7,7 +7,7 @@ the pod by it and goes on. `limited` ends what takes too long, where somebody ca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -61,7 +61,7 @@ class Guarded(Plugin):
         )
         self.releases = plugin.releases  # type: ignore[misc]
         self._plugin = plugin
-        self._limited = limited
+        self.limited = limited
 
     @property
     def original(self) -> Plugin:
@@ -168,10 +168,7 @@ class Guarded(Plugin):
         Raises:
             PluginFailed: the plugin raised something.
         """
-        try:
-            await self._plugin.pre_bind(pod, node, api)
-        except _RAISED as error:
-            raise self._failed("PreBind", error) from error
+        await _Steps(self, "PreBind", self._plugin.pre_bind, (pod, node, api))
 
     async def bind(self, pod: PodInfo, node: str, api: Any) -> bool:
         """Bind a pod, or leave it to the next.
@@ -179,10 +176,7 @@ class Guarded(Plugin):
         Raises:
             PluginFailed: the plugin raised something.
         """
-        try:
-            return bool(await self._plugin.bind(pod, node, api))
-        except _RAISED as error:
-            raise self._failed("Bind", error) from error
+        return bool(await _Steps(self, "Bind", self._plugin.bind, (pod, node, api)))
 
     async def post_bind(self, pod: PodInfo, node: str, api: Any) -> None:
         """Do what is to be done after the pod was bound.
@@ -190,10 +184,7 @@ class Guarded(Plugin):
         Raises:
             PluginFailed: the plugin raised something.
         """
-        try:
-            await self._plugin.post_bind(pod, node, api)
-        except _RAISED as error:
-            raise self._failed("PostBind", error) from error
+        await _Steps(self, "PostBind", self._plugin.post_bind, (pod, node, api))
 
     # -- with care --
 
@@ -220,7 +211,7 @@ class Guarded(Plugin):
             raise PluginFailed(self.name, point, f"it said {said!r:.80}, where {wanted} is wanted")
 
     def _ask(self, point: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        with self._limited():
+        with self.limited():
             return self.ask(point, call, *arguments)
 
     def _checked(self, point: str, kind: Any, wanted: str, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -269,6 +260,45 @@ class Guarded(Plugin):
             return found
 
         return normalized
+
+
+class _Steps:
+    """A coroutine of a plugin's, whose steps from one wait to the next are calls that are guarded and limited."""
+
+    def __init__(
+        self, guard: Guarded, point: str, call: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        self._guard = guard
+        self._point = point
+        self._call = call
+        self._arguments = arguments
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        begun = self._ask(self._call, *self._arguments)
+        is_one = isinstance(begun, Awaitable)
+        self._guard.check(self._point, begun, is_one, "something to await (an `async def`)")
+        steps = begun.__await__()
+        resume, what = steps.send, None
+        while True:
+            ended, result = self._ask(_step, resume, what)
+            if ended:
+                return result
+            try:
+                resume, what = steps.send, (yield result)
+            except BaseException as error:  # noqa: BLE001 - it is the plugin's to see: it is cancelled
+                resume, what = steps.throw, error
+
+    def _ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        with self._guard.limited():
+            return self._guard.ask(self._point, call, *arguments)
+
+
+def _step(resume: Callable[[Any], Any], what: Any) -> tuple[bool, Any]:
+    """Go on until the next wait; return whether there is none, and what is waited for, or the result."""
+    try:
+        return False, resume(what)
+    except StopIteration as end:
+        return True, end.value
 
 
 class _GuardedRelation:

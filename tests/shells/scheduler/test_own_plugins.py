@@ -118,7 +118,7 @@ async def test_a_plugin_that_fails_on_a_pod_fails_that_pod_alone(world, mine, po
 
 
 @pytest.mark.parametrize("waste", ["any(False for _ in iter(int, 1))", "__import__('time').sleep(60)"])
-@pytest.mark.parametrize("point", ["PreEnqueue", "PreFilter", "Filter", "Score", "Permit"])
+@pytest.mark.parametrize("point", ["PreEnqueue", "PreFilter", "Filter", "Score", "Permit", "PreBind", "Bind"])
 async def test_a_plugin_that_takes_too_long_is_ended(world, mine, point, waste):
     """Whether it computes or waits; the pod is told, the next one is bound."""
     config = mine(POISON[point].format(waste))
@@ -143,6 +143,28 @@ async def test_what_a_plugin_awaits_has_a_deadline(world, mine):
         await world.clock.advance(1.5)
         assert await world.node_of("good") == "node-1"
         assert 'running PreBind plugin "Mine": it took longer than 1 s' in await world.messages("poison")
+
+
+async def test_what_a_plugin_awaits_is_awaited(world, mine):
+    """Step by step, with results and exceptions as ever; one that is not to be awaited is nonsense."""
+    config = mine(
+        "async def pre_bind(self, pod, node, api):\n"
+        "    from machinery.model.resources import NODES, PODS\n"
+        "    found = await api.get(NODES, node)\n"
+        "    try:\n"
+        "        await api.get(PODS, 'nobody', namespace='default')\n"
+        "    except Exception as error:\n"
+        "        raise ValueError(f'{found.metadata.name}: {type(error).__name__}') from error\n"
+        "def post_bind(self, pod, node, api):\n"
+        "    pass\n"
+    )
+    await world.server.given(NODES, node())
+    async with world.scheduling(config=config):
+        await world.server.given(PODS, pod())
+        await world.clock.advance(0.5)
+        assert (await world.messages("web"))[
+            0
+        ] == 'running PreBind plugin "Mine": ValueError: node-1: NotFound'
 
 
 def test_only_plugins_are_interrupted():
