@@ -113,3 +113,11 @@ def test_a_users_own_imports_are_left_alone(environment: Environment, tmp_path: 
     marks = {path.parent.name for path in (environment.packages / "kubarium").rglob("py.typed")}
     assert marks == {"kubarium", *PROGRAMS}
     assert (environment.packages / "machinery" / "py.typed").exists()
+
+
+def test_a_simulation_runs_without_a_cluster(environment: Environment, tmp_path: Path):
+    """By the installed scheduler and apiserver, whoever else has packages of these names."""
+    examples = ROOT / "examples" / "simulate"
+    files = ("--cluster", str(examples / "state.yaml"), "--pods", str(examples / "pods.yaml"))
+    done = environment.run("-m", "kubarium", "simulate", *files, cwd=tmp_path)
+    assert "8 pods placed, 2 left without a node" in done.stdout, done.stderr

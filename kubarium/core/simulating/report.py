@@ -58,7 +58,7 @@ class Simulation:
     def summary(self) -> Iterator[str]:
         """Yield what there is to say in all."""
         placed, left = len(self.placed), len(self.left)
-        yield f"{_pods(placed)} placed, {left} left without a node; {len(self.after)} nodes, seed {self.seed}"
+        yield f"{counted(placed, 'pod')} placed, {left} left without a node; {counted(len(self.after), 'node')}, seed {self.seed}"
         for resource in ("cpu", "memory", *self._extended()):
             whole = sum(each.allocatable.get(resource, 0) for each in self.after)
             was = sum(each.requested.get(resource, 0) for each in self.before)
@@ -151,8 +151,9 @@ def _share(resource: str, was: NodeUse, now: NodeUse) -> tuple[str, str]:
     return f"{written(resource, requested)}/{written(resource, whole)}", share
 
 
-def _pods(number: int) -> str:
-    return "1 pod" if number == 1 else f"{number} pods"
+def counted(number: int, name: str) -> str:
+    """Write a number of things: "1 node", "2 nodes"."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _names(names: list[str]) -> str:

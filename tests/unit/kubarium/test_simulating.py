@@ -293,7 +293,7 @@ def test_reasons_are_told_once():
         "default/big-0, default/big-1, default/big-2 and 2 more: Unschedulable: no room"
     ]
     assert list(found.summary()) == [
-        "1 pod placed, 5 left without a node; 1 nodes, seed 7",
+        "1 pod placed, 5 left without a node; 1 node, seed 7",
         "cpu: 2 of 4 requested (50 %, before 25 %)",
         "memory: 0 of 1Gi requested (0 %, before 0 %)",
         "example.com/gpu: 0 of 2 requested (0 %, before 0 %)",
