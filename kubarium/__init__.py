@@ -9,7 +9,7 @@
 - `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
 - `simulating`: what the scheduler would do, without a cluster;
 - `network`, `mounts`, `containers`, `pidfd`: the kernel's and the engine's side of nodes;
-- `node_identity`: a node's ids; `machine`, `machine_lock`: the same cluster as compose services.
+- `node_identity`: a node's ids; `machine`, `machine_lock`: the same cluster as compose services; `compose_hosts`: those of two hosts.
 """
 
 from typing import TYPE_CHECKING, Any

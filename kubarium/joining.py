@@ -30,6 +30,7 @@ from kubarium.core.machines import (
     joined_spec,
     number_of,
     public_key_hash,
+    read_invitation,
     signed_kubeconfig,
 )
 from kubarium.core.places import LocalPlaces
@@ -55,7 +56,7 @@ class Joined:
     proxy: tuple[bytes, bytes]  # key and certificate, PEM
 
 
-def ask_to_join(door: str, token: str, authority_hash: str, *, name: str) -> Joined:
+def ask_to_join(door: str, token: str, authority_hash: str, *, name: str, address: str = "") -> Joined:
     """Ask the first machine of a cluster to be let in.
 
     Args:
@@ -63,6 +64,7 @@ def ask_to_join(door: str, token: str, authority_hash: str, *, name: str) -> Joi
         token: one of `kubarium token create`.
         authority_hash: "sha256:…" of the authority's public key.
         name: of the cluster on this machine; "" for the one that it has.
+        address: by which the other machines reach this one; "" for the one that it has on the way to the door.
 
     Raises:
         KubariumError: nobody answers there, it is not the cluster that is meant, or it refuses.
@@ -72,7 +74,7 @@ def ask_to_join(door: str, token: str, authority_hash: str, *, name: str) -> Joi
     try:
         host, port = door_of(door)
         own, authority = _discover(host, port, token, authority_hash)
-        return asyncio.run(_ask(host, port, token, authority, own, name))
+        return asyncio.run(_ask(host, port, token, authority, address or own, name))
     except (JoinError, ApiError) as error:
         raise KubariumError(f"this machine cannot join {door}: {error}") from error
     except (OSError, http.client.HTTPException, TimeoutError) as error:
@@ -144,16 +146,16 @@ async def _ask(host: str, port: int, token: str, authority: bytes, own: str, nam
         api = connect_rest(f"https://{host}:{port}", credentials, caller="kubarium", clock=WALL)
         try:
             async with WALL.timeout_wall(_PATIENCE_S):
-                told = (await api.get(CONFIG_MAPS, DESCRIPTION, namespace=NAMESPACE)).data["invitation"]
-                apiservers = joined_spec(told, name=name, machine=2, listen=own, first=host).apiservers
-                machine = await _claimed(api, own, apiservers)
+                described = await api.get(CONFIG_MAPS, DESCRIPTION, namespace=NAMESPACE)
+                told = read_invitation(described.data["invitation"])
+                machine = await _claimed(api, own, told.machines)
                 spec = joined_spec(told, name=name, machine=machine, listen=own, first=host)
                 return Joined(spec, authority, await _proxy_certificate(api))
         finally:
             await api.aclose()
 
 
-async def _claimed(api: Api, own: str, apiservers: int) -> int:
+async def _claimed(api: Api, own: str, machines: int) -> int:
     """Claim a number, the one that this machine had where it comes again."""
     from machinery.model.errors import AlreadyExists
     from machinery.model.k8s.core_v1 import ConfigMap
@@ -168,7 +170,7 @@ async def _claimed(api: Api, own: str, apiservers: int) -> int:
             for each in listed.items
             if each.metadata.name.startswith(CLAIM)
         }
-        number, is_ours = number_of(claims, own, apiservers)
+        number, is_ours = number_of(claims, own, machines)
         if is_ours:
             return number
         meta = ObjectMeta(name=f"{CLAIM}{number}", namespace=NAMESPACE)

@@ -11,13 +11,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from kubarium.compose_hosts import admission_text, join, lay_tunnel, node_of_service, read_joined, ready_link
 from kubarium.containers import remove_containers
 from kubarium.core.components import Component, components, node_parts
-from kubarium.core.compose import STATE, compose_file, compose_spec
+from kubarium.core.compose import (
+    STATE,
+    TUNNEL,
+    compose_file,
+    compose_spec,
+    first_host_file,
+    joined_host_file,
+)
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
@@ -41,7 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one service; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m kubarium.machine", description=__doc__)
     parser.add_argument(
-        "service", help="setup, file, etcd, apiserver, scheduler, controllers, dns, publish, or a node's name"
+        "service",
+        help="setup, etcd, apiserver, scheduler, controllers, dns, publish, or a node's name; with a second host tunnel,"
+        " token and join; file, first-host-file and joined-host-file print compose files",
     )
     service = parser.parse_args(argv).service
     try:
@@ -59,24 +71,38 @@ def run(service: str) -> None:
         KubariumError: what the user set does not work, there is no such service, or the machine lacks something.
         OSError: a file, a socket or a program cannot be had.
     """
-    spec = spec_from_environment()
     layout = Layout(Path(STATE), Path(STATE) / "run" / service)
+    if service == "join":
+        print(f"kubarium: {join(os.environ, layout)}")
+        return
+    spec = read_joined(layout) if os.environ.get("KUBARIUM_JOIN") else spec_from_environment()
     places = ComposePlaces(spec, layout)
-    if any(node.name == service for node in spec.nodes):
+    if node := node_of_service(spec, service):
         layout = Layout(mount_as_outside(layout.home), layout.run)  # the short path is for sockets
-        run_node(ComposePlaces(spec, layout), service)
-    elif service == "file":
-        print(file_text(spec), end="")
+        run_node(ComposePlaces(spec, layout), node.name)
+    elif service in FILES:
+        print(file_text(service, spec), end="")
     elif service == "setup":
         write_credentials(places)
+    elif service == "token":
+        print(admission_text(places))
     else:
+        if service == TUNNEL:
+            lay_tunnel(places)
         become(next_component(places, service))
 
 
-def file_text(spec: ClusterSpec) -> str:
-    """Return the text of docker-compose.yml."""
-    head = "# Written by `python -m kubarium.machine file`; `make check` fails where it is stale.\n"
-    return head + yaml.dump(compose_file(spec), Dumper=_Plain, sort_keys=False, width=110)
+FILES: Mapping[str, Callable[[ClusterSpec], dict[str, Any]]] = {
+    "file": compose_file,
+    "first-host-file": first_host_file,
+    "joined-host-file": lambda _: joined_host_file(),
+}
+
+
+def file_text(which: str, spec: ClusterSpec) -> str:
+    """Return the text of a compose file, one of `FILES`."""
+    head = f"# Written by `python -m kubarium.machine {which}`; `make check` fails where it is stale.\n"
+    return head + yaml.dump(FILES[which](spec), Dumper=_Plain, sort_keys=False, width=110)
 
 
 class _Plain(yaml.SafeDumper):
@@ -93,10 +119,12 @@ def spec_from_environment() -> ClusterSpec:
         KubariumError: a value does not work; the message names the variables.
     """
     profile, scale = os.environ.get("KUBARIUM_PROFILE", "default"), os.environ.get("KUBARIUM_TIME_SCALE", "1")
+    listen = os.environ.get("KUBARIUM_LISTEN", "")
     try:
-        return checked(compose_spec(profile=profile, time_scale=float(scale)))
+        return checked(compose_spec(profile=profile, time_scale=float(scale), listen=listen))
     except ValueError as error:
-        raise KubariumError(f"KUBARIUM_PROFILE={profile} KUBARIUM_TIME_SCALE={scale}: {error}") from error
+        said = f"KUBARIUM_PROFILE={profile} KUBARIUM_TIME_SCALE={scale} KUBARIUM_LISTEN={listen}"
+        raise KubariumError(f"{said}: {error}") from error
 
 
 def write_credentials(places: Places) -> None:
@@ -152,6 +180,7 @@ def run_node(places: Places, name: str) -> None:
     node, cgroup = spec.node(name), f"{places.cgroup_root}/{name}"
     places.layout.node(name).mkdir(parents=True, exist_ok=True, mode=0o700)
     power = hold_power(places.layout.node(name) / "power")  # the reaper has it, too
+    ready_link(places, node)
     reaper = start_reaper(cgroup)
     with MachineLock(places.layout.home / "machines") as held:
         try:

@@ -10,13 +10,13 @@ import asyncio
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubarium.bootstrapping import publish, secret_data
 from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig
 from kubarium.core.layout import Layout
-from kubarium.core.machines import DESCRIPTION, GROUP, NAMESPACE, invitation, join_command
-from kubarium.core.places import LocalPlaces
+from kubarium.core.machines import DESCRIPTION, GROUP, NAMESPACE, invitation, join_command, public_key_hash
+from kubarium.core.places import LocalPlaces, Places
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.pki import Pki
@@ -30,17 +30,34 @@ _REQUESTS = "certificatesigningrequests"
 _PATIENCE_S = 10.0
 
 
+class Admission(NamedTuple):
+    """What a machine needs to join."""
+
+    token: str
+    authority_hash: str  # "sha256:…"
+
+
 def create_token(spec: ClusterSpec, layout: Layout[Path], *, ttl_s: float) -> str:
     """Make a token for machines, valid for so many seconds; return the command by which one joins.
 
     Raises:
         KubariumError: no machine can join, or the apiserver refuses or does not answer.
     """
-    from kubarium.core.machines import public_key_hash
+    token, authority_hash = admit_machines(LocalPlaces(spec, layout), invitation(spec), ttl_s=ttl_s)
+    return join_command(spec, token, authority_hash)
+
+
+def admit_machines(places: Places, told: str, *, ttl_s: float) -> Admission:
+    """Make a token for machines, valid for so many seconds; `told` is what they are told of the cluster.
+
+    Raises:
+        KubariumError: no machine can join, or the apiserver refuses or does not answer.
+    """
     from kubarium.signing import public_key_of
     from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
     from machinery.model.errors import ApiError
 
+    spec, layout = places.spec, places.layout
     if spec.joined:
         raise KubariumError(f"this machine joined the cluster at {spec.joined}: tokens are made there")
     if not spec.listen:
@@ -51,19 +68,17 @@ def create_token(spec: ClusterSpec, layout: Layout[Path], *, ttl_s: float) -> st
     token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
 
     async def write(api: Api) -> None:
-        await _admit(api, spec, layout, authority, token, ttl_s)
+        await _admit(api, places, told, authority, token, ttl_s)
 
     try:
         asyncio.run(run_as_admin(spec, layout, write, _PATIENCE_S))
     except (ApiError, TimeoutError) as error:
         why = str(error) or f"no apiserver answered within {_PATIENCE_S:g} s"
         raise KubariumError(f"the token could not be made: {why}") from error
-    return join_command(spec, token, public_key_hash(public_key_of(authority)))
+    return Admission(token, public_key_hash(public_key_of(authority)))
 
 
-async def _admit(
-    api: Api, spec: ClusterSpec, layout: Layout[Path], authority: bytes, token: str, ttl_s: float
-) -> None:
+async def _admit(api: Api, places: Places, told: str, authority: bytes, token: str, ttl_s: float) -> None:
     import yaml
 
     from machinery.model.k8s.core_v1 import ConfigMap, Secret
@@ -71,12 +86,11 @@ async def _admit(
     from machinery.model.resources import CONFIG_MAPS, SECRETS
 
     await _grant(api)
-    told = ConfigMap(
-        metadata=ObjectMeta(name=DESCRIPTION, namespace=NAMESPACE), data={"invitation": invitation(spec)}
+    meta = ObjectMeta(name=DESCRIPTION, namespace=NAMESPACE)
+    await _ensure(api, CONFIG_MAPS, ConfigMap(metadata=meta, data={"invitation": told}))
+    content = discovery_kubeconfig(
+        bootstrap_kubeconfig(places.spec.name, places.node_rest_url, authority=authority, token=token)
     )
-    await _ensure(api, CONFIG_MAPS, told)
-    url = LocalPlaces(spec, layout).node_rest_url
-    content = discovery_kubeconfig(bootstrap_kubeconfig(spec.name, url, authority=authority, token=token))
     await publish(api, yaml.safe_dump(content, sort_keys=False))
     data = secret_data(token, ttl_s, groups=(GROUP,))
     meta = ObjectMeta(name=f"bootstrap-token-{data['token-id']}", namespace="kube-system")

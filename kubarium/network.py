@@ -36,7 +36,7 @@ def ensure_backbone(addresses: Addresses) -> None:
         KubariumError: `ip` is not installed or fails; what was begun is undone.
     """
     if not (NAMESPACES / backbone_namespace(addresses.spec.name)).exists():
-        _run_all(plan_backbone(addresses), undo=plan_no_backbone(addresses))
+        run_all(plan_backbone(addresses), undo=plan_no_backbone(addresses))
 
 
 def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
@@ -48,7 +48,7 @@ def ensure_nodes(addresses: Addresses, nodes: Iterable[NodeSpec]) -> None:
     cluster = addresses.spec.name
     missing = [node for node in nodes if not (NAMESPACES / node_namespace(cluster, node.name)).exists()]
     undo = [command for node in missing for command in plan_no_node(addresses, node)]
-    _run_all(plan_nodes(addresses, missing), undo=undo)
+    run_all(plan_nodes(addresses, missing), undo=undo)
 
 
 def remove_node(addresses: Addresses, node: NodeSpec) -> None:
@@ -119,7 +119,12 @@ def enter_file(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _run_all(commands: list[Command], *, undo: list[Command]) -> None:
+def run_all(commands: list[Command], *, undo: Iterable[Command] = ()) -> None:
+    """Run commands, those that happen in one namespace and follow each other at once.
+
+    Raises:
+        KubariumError: `ip` is not installed or fails; then those of `undo` are run.
+    """
     try:
         for namespace, batch in batches(commands):
             _run_batch(namespace, batch)
@@ -127,6 +132,18 @@ def _run_all(commands: list[Command], *, undo: list[Command]) -> None:
         for command in undo:
             _ip(command)
         raise
+
+
+def ip_says(arguments: list[str]) -> str:
+    """Return what `ip` says.
+
+    Raises:
+        KubariumError: it is not installed or fails.
+    """
+    done = _ip(arguments)
+    if done.returncode != 0:
+        raise KubariumError(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _run_batch(namespace: str, commands: list[Command]) -> None:

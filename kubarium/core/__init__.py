@@ -7,6 +7,6 @@ In the order of use:
 - `places`: the same for one way of launching: processes of this machine, or compose services;
 - `certificates`, `components`: every process, described once: flags, certificates, what it waits for;
 - `kubeconfig`, `compose`: what is written of it for kubectl and for docker compose;
-- `network`: the nodes' namespaces and cables, as commands;
+- `network`, `compose_network`: the nodes' namespaces and cables, and a compose host's tunnel, as commands;
 - `supervision`: what the supervisor does about a process that ends.
 """

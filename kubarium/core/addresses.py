@@ -54,6 +54,8 @@ class Addresses:
 
     def apiserver(self, instance: Instance) -> str:
         """An apiserver's address, as the nodes see it."""
+        if self.spec.door and instance.number == 1:
+            return self.spec.door
         return self._on_backbone(instance.number) if self.spec.isolated else loopback(instance)
 
     @property

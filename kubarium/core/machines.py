@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import MAX_MACHINES, ClusterSpec, first_index
+from kubarium.core.spec import APISERVER, MAX_MACHINES, ClusterSpec, first_index
 
 NAMESPACE: Final = "kubarium-machines"
 DESCRIPTION: Final = "cluster"  # the ConfigMap with `Invitation`
@@ -42,10 +42,18 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     apiservers: int
     mtu: int
     process_memory: str
+    door: str
+    machines: int  # at most, the first one included
 
 
-def invitation(spec: ClusterSpec) -> str:
-    """Return what a cluster tells machines that join, as JSON."""
+def invitation(spec: ClusterSpec, *, door: str = "", machines: int = MAX_MACHINES) -> str:
+    """Return what a cluster tells machines that join, as JSON.
+
+    Args:
+        spec: the first machine's.
+        door: the first apiserver's address, where it is not the slot's own on the backbone.
+        machines: how many there is room for in the address plan, beside what else is there.
+    """
     told = Invitation(
         name=spec.name,
         slot=spec.slot,
@@ -55,44 +63,58 @@ def invitation(spec: ClusterSpec) -> str:
         apiservers=spec.apiservers,
         mtu=spec.link_mtu,
         process_memory=spec.process_memory,
+        door=door or Addresses(spec).apiserver(spec.instances(APISERVER)[0]),
+        machines=min(machines, MAX_MACHINES, 10 - spec.apiservers),  # further apiservers' addresses are taken
     )
     return msgspec.json.encode(told).decode()
 
 
-def joined_spec(text: str, *, name: str, machine: int, listen: str, first: str) -> ClusterSpec:
+def read_invitation(text: str) -> Invitation:
+    """Read what `invitation` returned.
+
+    Raises:
+        JoinError: the text is none of this version.
+    """
+    try:
+        return msgspec.json.decode(text, type=Invitation)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise JoinError(f"the first machine has another version of Kubarium: {error}") from error
+
+
+def joined_spec(told: Invitation, *, name: str, machine: int, listen: str, first: str) -> ClusterSpec:
     """Return the spec of a machine that joins, without nodes.
 
     Args:
-        text: what `invitation` returned.
+        told: by the first machine.
         name: of the cluster on this machine; "" for the one that it has.
         machine: its number.
         listen: its own address.
         first: the first machine's.
 
     Raises:
-        JoinError: the text is none of this version.
+        JoinError: it tells of what cannot be.
     """
     try:
-        told = msgspec.json.decode(text, type=Invitation)
         fields = {**msgspec.to_builtins(told), "name": name or told.name, "runtime": "docker"}
+        del fields["machines"]
         own = {"machine": machine, "listen": listen, "joined": first, "next_index": first_index(machine)}
         return msgspec.convert({**fields, **own}, ClusterSpec)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         raise JoinError(f"the first machine has another version of Kubarium: {error}") from error
 
 
-def number_of(claims: Mapping[str, str], address: str, apiservers: int) -> tuple[int, bool]:
+def number_of(claims: Mapping[str, str], address: str, machines: int) -> tuple[int, bool]:
     """Return which number a machine of that address has or may claim, and whether it has it already.
 
     Args:
         claims: addresses by the names of their ConfigMaps.
         address: the machine's own.
-        apiservers: how many the cluster has; their addresses on the backbone are taken.
+        machines: how many there is room for.
 
     Raises:
         JoinError: there is no number left.
     """
-    for number in range(2, min(MAX_MACHINES, 10 - apiservers) + 1):
+    for number in range(2, machines + 1):
         holder = claims.get(f"{CLAIM}{number}")
         if holder in {None, address}:
             return number, holder is not None

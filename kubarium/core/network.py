@@ -13,8 +13,8 @@ from itertools import groupby
 from kubarium.core.addresses import Addresses
 from kubarium.core.spec import ClusterSpec, NodeSpec
 
-_FIRST_VNI = 7700  # of slot 0
-_VXLAN_PORT = 4789  # RFC 7348
+FIRST_VNI = 7700  # of slot 0
+VXLAN_PORT = 4789  # RFC 7348
 _SWITCHES = ("net.ipv4.ip_forward=1",)
 _SWITCHES_6 = (
     "net.ipv6.conf.all.forwarding=1",
@@ -67,7 +67,7 @@ def _plan_tunnel(spec: ClusterSpec, space: str) -> list[Command]:
     The device sends and receives where it is made, on the machine, whatever namespace it is moved into.
     """
     link, first = tunnel_link(spec.slot), ["remote", spec.joined] if spec.joined else []
-    vxlan = ["id", str(_FIRST_VNI + spec.slot), "dstport", str(_VXLAN_PORT), "local", spec.listen, *first]
+    vxlan = ["id", str(FIRST_VNI + spec.slot), "dstport", str(VXLAN_PORT), "local", spec.listen, *first]
     return [
         ["link", "add", link, "type", "vxlan", *vxlan],
         ["link", "set", link, "netns", space, "name", "tunnel"],

@@ -180,8 +180,8 @@ class ComposePlaces(Places):
         return apiserver.name
 
     def node_door_host(self, apiserver: Instance) -> str:
-        """The service's name."""
-        return apiserver.name
+        """The service's name; on a host that joined, where that is not known, the address."""
+        return self.addresses.apiserver(apiserver) if self.spec.joined else apiserver.name
 
     def doors_bind(self, apiserver: Instance) -> tuple[str, ...]:  # noqa: ARG002 - all containers are alike
         """Every address of the container."""

@@ -163,6 +163,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     machine: int = 1  # the number of this machine; decides its address on the backbone and those of its nodes
     joined: str = ""  # the first machine's address, of a machine that joined it: no control plane runs here
     ip_families: IpFamilies = "ipv4"  # of nodes, pods and Services, the cluster's first one first
+    door: str = ""  # the first apiserver's address, of a machine that joined; "": the slot's
     cni_conf: str = ""  # the file with the nodes' CNI configuration; "": dockershim's own
     registry_port: int = 0  # where the cluster's image registry listens; 0: it has none
     dns: Dns = "process"  # whether DNS is a process beside the control plane, or a workload of the cluster

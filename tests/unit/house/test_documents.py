@@ -143,7 +143,8 @@ def test_what_is_not_there_is_found(text: str):
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _FLAG_OF_OTHERS = frozenset({
     "--context", "--server-side",  # kubectl
-    "--peer-cert-allowed-hostname", "--data-binary", "--resolve", "--cacert", "--unix-socket", "--format", "--terse",  # etcd, curl, docker, nft
+    "--peer-cert-allowed-hostname", "--data-binary", "--resolve", "--cacert", "--unix-socket", "--format", "--terse",
+    "--env-file",  # etcd, curl, docker, nft, docker compose
 })  # fmt: skip
 
 

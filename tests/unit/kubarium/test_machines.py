@@ -20,6 +20,7 @@ from kubarium.core.machines import (
     joined_spec,
     number_of,
     public_key_hash,
+    read_invitation,
     signed_kubeconfig,
 )
 from kubarium.core.network import plan_backbone
@@ -34,7 +35,11 @@ CONTENT = "a kubeconfig"
 def joined(machine: int = 2, name: str = "") -> ClusterSpec:
     """Return the spec of a machine that joined, with a node."""
     spec = joined_spec(
-        invitation(FIRST), name=name, machine=machine, listen=f"192.0.2.{machine}", first="192.0.2.1"
+        read_invitation(invitation(FIRST)),
+        name=name,
+        machine=machine,
+        listen=f"192.0.2.{machine}",
+        first="192.0.2.1",
     )
     return checked(spec).with_node()
 
@@ -58,7 +63,16 @@ def test_a_machine_that_joins_runs_at_the_clusters_pace() -> None:
 def test_what_another_version_tells_is_refused() -> None:
     """A machine would come up with half of it."""
     with pytest.raises(JoinError, match="another version of Kubarium"):
-        joined_spec('{"name": "blue"}', name="", machine=2, listen="192.0.2.2", first="192.0.2.1")
+        read_invitation('{"name": "blue"}')
+
+
+def test_who_joins_dials_the_apiserver_where_it_is() -> None:
+    """A compose service has an address of its own, and there is room for one more host beside the services."""
+    told = read_invitation(invitation(FIRST, door="10.77.3.2", machines=2))
+    spec = joined_spec(told, name="", machine=2, listen="192.0.2.2", first="192.0.2.1")
+    assert Addresses(spec).grpc_servers == [f"10.77.3.2:{Addresses(FIRST).grpc_port}"]
+    assert told.machines == 2
+    assert Addresses(joined()).grpc_servers == [f"10.77.3.1:{Addresses(FIRST).grpc_port}"]
 
 
 def test_no_two_machines_use_one_address() -> None:
@@ -140,9 +154,9 @@ def test_only_an_address_can_be_listened_on(listen: str) -> None:
 def test_a_machine_takes_the_lowest_number_that_is_free() -> None:
     """It has the same one again when it comes again."""
     claims = {"machine-2": "192.0.2.2", "machine-3": "192.0.2.3"}
-    assert number_of({}, "192.0.2.9", 1) == (2, False)
-    assert number_of(claims, "192.0.2.9", 1) == (4, False)
-    assert number_of(claims, "192.0.2.3", 1) == (3, True)
+    assert number_of({}, "192.0.2.9", 8) == (2, False)
+    assert number_of(claims, "192.0.2.9", 8) == (4, False)
+    assert number_of(claims, "192.0.2.3", 8) == (3, True)
 
 
 def test_numbers_end() -> None:
@@ -150,7 +164,12 @@ def test_numbers_end() -> None:
     claims = {f"machine-{number}": f"192.0.2.{number}" for number in range(2, MAX_MACHINES + 1)}
     for taken, apiservers in ((claims, 1), ({}, 9), ({"machine-2": "192.0.2.2"}, 8)):
         with pytest.raises(JoinError, match="all numbers of machines are taken"):
-            number_of(taken, "192.0.2.99", apiservers)
+            number_of(taken, "192.0.2.99", room(apiservers))
+
+
+def room(apiservers: int) -> int:
+    """Return for how many machines there is room beside so many apiservers."""
+    return read_invitation(invitation(msgspec.structs.replace(FIRST, apiservers=apiservers))).machines
 
 
 def test_machines_and_apiservers_have_no_address_in_common() -> None:
@@ -161,7 +180,7 @@ def test_machines_and_apiservers_have_no_address_in_common() -> None:
         taken = set(Addresses(spec).of_machine)
         while len(claims) < MAX_MACHINES:
             try:
-                number, _ = number_of(claims, "192.0.2.99", apiservers)
+                number, _ = number_of(claims, "192.0.2.99", room(apiservers))
             except JoinError:
                 break
             claims[f"machine-{number}"] = f"192.0.2.{number}"

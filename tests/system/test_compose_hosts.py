@@ -1,0 +1,119 @@
+"""Compose on two hosts: two projects of one engine stand for them, each with its network, its published ports and its nodes.
+
+What the engine would not do if it were two is taken back by rules: it keeps projects apart, forwards published ports
+by a program, and knows one project's connections when it sees the other's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.compose_projects import Project, hosts_of_one_engine
+from tests.support.kubectl import Kubectl, eventually
+from tests.support.requirements import compose_command, need
+
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parents[2]
+NODES = {"node-1": "web-1", "node-2-1": "web-2"}
+MANIFEST = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: {name}}}}}
+spec:
+  nodeSelector: {{kubernetes.io/hostname: {node}}}
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: web
+    image: busybox:1.36
+    command: [sh, -c, "dd if=/dev/zero of=/tmp/big bs=1024 count=2048; echo {name} >/tmp/index.html; echo serving; exec httpd -f -p 8080 -h /tmp"]
+    readinessProbe: {{httpGet: {{path: /index.html, port: 8080}}, periodSeconds: 1}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  ports: [{{port: 8081, targetPort: 8080}}]
+---
+"""
+
+
+@pytest.fixture(scope="module")
+def kubectl(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """A cluster on both hosts."""
+    need("docker", "cni", "kubectl", "compose")
+    subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
+    command = compose_command("compose")
+    with hosts_of_one_engine() as hosts, contextlib.ExitStack() as downs:
+        settings = {
+            "KUBARIUM_PROFILE": "fast",
+            "KUBARIUM_HTTP": "127.0.0.1:18080",
+            "KUBARIUM_HTTPS": "127.0.0.1:18443",
+        }
+        files = ["docker-compose.yml", "docker-compose.hosts.yml"]
+        first = Project(command, "kubarium-one", files, {**settings, "KUBARIUM_LISTEN": hosts.first})
+        downs.callback(first.down)
+        first.run("up", "-d")
+        kubectl = Kubectl(ROOT / ".compose" / "kubeconfig")
+        eventually(lambda: ready(kubectl) == 3, what="three nodes")
+        said = first.run(
+            "exec", "-T", "apiserver", "/opt/kubarium/bin/python", "-m", "kubarium.machine", "token"
+        )
+        told = dict(line.split("=", 1) for line in said.splitlines())
+        second = Project(
+            command,
+            "kubarium-two",
+            ["docker-compose.join.yml"],
+            {**told, "KUBARIUM_LISTEN": hosts.second, "KUBARIUM_NAME": "compose-two"},
+        )
+        downs.callback(second.down)
+        second.run("up", "-d")
+        downs.enter_context(hosts.as_two(first, second))
+        eventually(lambda: ready(kubectl) == 5, what="the second host's nodes")
+        manifest = tmp_path_factory.mktemp("web") / "web.yaml"
+        manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
+        kubectl("apply", "-f", str(manifest))
+        kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70)
+        yield kubectl
+
+
+def ready(kubectl: Kubectl) -> int:
+    """Return how many nodes are Ready."""
+    return kubectl.run("get", "nodes", "--no-headers").out.count(" Ready ")
+
+
+def test_the_second_hosts_nodes_are_in_the_address_plan(kubectl: Kubectl) -> None:
+    """As those of the second of two machines."""
+    told = kubectl(
+        "get", "nodes", "-o", "custom-columns=N:.metadata.name,A:.status.addresses[0].address", "--no-headers"
+    )
+    assert dict(line.split() for line in told.splitlines()) == {
+        "node-1": "10.77.200.11",
+        "node-2": "10.77.200.12",
+        "node-3": "10.77.200.13",
+        "node-2-1": "10.77.200.36",
+        "node-2-2": "10.77.200.37",
+    }
+
+
+@pytest.mark.parametrize(("whence", "whither"), [("web-1", "web-2"), ("web-2", "web-1")])
+def test_pods_reach_each_other_across_hosts(kubectl: Kubectl, whence: str, whither: str) -> None:
+    """By address, by name, and with packets as large as they come."""
+    address = kubectl("get", "pod", whither, "-o", "jsonpath={.status.podIP}")
+    for url in (f"{address}:8080", f"{whither}:8081"):
+        assert kubectl("exec", whence, "--", "wget", "-qO-", f"http://{url}/index.html") == f"{whither}\n", (
+            url
+        )
+    count = ["exec", whence, "--", "sh", "-c", f"wget -qO- http://{address}:8080/big | wc -c"]
+    assert kubectl(*count).strip() == str(2 << 20)
+
+
+def test_logs_come_from_the_other_host(kubectl: Kubectl) -> None:
+    """The apiserver trusts the certificate that the kubelet there asked for."""
+    assert "serving" in kubectl("logs", "web-2")
