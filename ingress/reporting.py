@@ -18,7 +18,7 @@ from machinery.client.events import WARNING, EventRecorder
 from machinery.client.leader import LeaderElector, LeadershipLost
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError, NotFound
+from machinery.model.errors import ApiError, BadRequest, Forbidden, Invalid, NotFound
 from machinery.model.insist import Failures, tell_first
 from machinery.model.k8s.core_v1 import ObjectReference, Service
 from machinery.model.k8s.networking_v1 import Ingress, IngressClass, IngressLoadBalancerIngress
@@ -101,14 +101,23 @@ class Reporter:
         if self._plan is None:
             return
         self._complain(self._plan)
-        addresses = addresses_of(self._find_service())
-        current = [
-            self._ingresses.get(each.metadata.namespace, each.metadata.name) for each in self._plan.ours
-        ]
-        for ingress in out_of_date(filter(None, current), addresses):
-            await self._write(ingress, addresses)
+        refused = await self._tell_addresses(self._plan)
         if self._running is not None:  # a Gateway is programmed when its requests get in
             await self._gateways.report(self._running.gateways)
+        if refused:
+            raise refused[0]
+
+    async def _tell_addresses(self, plan: Plan) -> list[ApiError]:
+        """Write the addresses into the Ingresses; return what was refused of some, which does not keep the others waiting."""
+        addresses = addresses_of(self._find_service())
+        current = [self._ingresses.get(each.metadata.namespace, each.metadata.name) for each in plan.ours]
+        refused: list[ApiError] = []
+        for ingress in out_of_date(filter(None, current), addresses):
+            try:
+                await self._write(ingress, addresses)
+            except (Invalid, Forbidden, BadRequest) as error:
+                refused.append(error)
+        return refused
 
     async def _write(self, ingress: Ingress, addresses: tuple[IngressLoadBalancerIngress, ...]) -> None:
         meta = ingress.metadata
