@@ -147,6 +147,51 @@ steps = st.lists(
 )
 
 
+ROOMS = [("node-0", "a"), ("node-1", "a"), ("node-2", "b"), ("node-3", "b")]
+crowded = st.lists(
+    st.builds(
+        lambda number, app, priority, where, gone: (
+            ("no pod", number)
+            if gone
+            else (
+                "pod",
+                pod(
+                    f"pod-{number}",
+                    labels={"app": app} if app else {},
+                    priority=priority,
+                    node=where,
+                    requests={"cpu": "10m"},
+                ),
+            )
+        ),
+        NUMBERS,
+        st.sampled_from(["web", "web", ""]),
+        st.sampled_from([0, 30]),
+        st.sampled_from(NODES),
+        st.sampled_from([False, False, True]),
+    ),
+    min_size=3,
+    max_size=12,
+)
+"""Small pods that come and go among others that leave no room: what nodes have in their zones changes, and little else."""
+related = st.one_of(
+    st.builds(lambda key: {"affinity": apart("web", key)}, KEYS),
+    st.builds(lambda key: {"affinity": beside("web", key)}, KEYS),
+    st.builds(
+        lambda key, skew: {"topologySpreadConstraints": [spread("web", key, skew)]}, KEYS, st.integers(1, 2)
+    ),
+)
+
+
+def crowd():
+    """Return a cluster of two zones in which every node is full of pods of priority 0."""
+    both = Both()
+    for name, zone in ROOMS:
+        both.apply("node", node(name, cpu="2", memory="4Gi", pods="20", labels={"zone": zone}))
+        both.apply("pod", pod(f"large-{name}", node=name, requests={"cpu": "1900m"}))
+    return both
+
+
 class Both:
     """The scheduler's core and plain lists of what is there."""
 

@@ -5,9 +5,9 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.builders import changed
+from tests.support.builders import changed, pod
 from tests.support.examples import examples
-from tests.support.preemption_histories import NODES, Both, pods, steps
+from tests.support.preemption_histories import NODES, Both, crowd, crowded, pods, related, steps
 
 ROUNDS = int(os.environ.get("KUBARIUM_ROUNDS") or 120)
 
@@ -36,3 +36,16 @@ def test_kept_candidates_say_what_the_rules_say(steps, asked, priority, kept, ti
     for verb, subject in steps:
         both.apply(verb, subject)
         both.check(asked, tie_break)
+
+
+@examples(ROUNDS)
+@given(steps=crowded, spec=related, app=st.sampled_from(["web", ""]))
+def test_kept_candidates_follow_what_other_nodes_have(steps, spec, app):
+    """Where affinity and spreading decide: a node's victims may be others since a pod has come to another node."""
+    both = crowd()
+    asked = pod("asked", labels={"app": app} if app else {}, priority=10, requests={"cpu": "1"})
+    asked = changed(asked, **{f"spec__{name}": value for name, value in spec.items()})
+    both.check(asked, 0.0)
+    for verb, subject in steps:
+        both.apply(verb, subject)
+        both.check(asked, 0.0)
