@@ -38,6 +38,7 @@ from scheduler.core.essential import Essentials
 from scheduler.core.framework import Nomination
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.plugins.dynamic_resources import DynamicResources
+from scheduler.core.plugins.scheduling_gates import SchedulingGates
 from scheduler.core.pod import ClaimKey, PodInfo, PodReader, scheduler_of
 from scheduler.core.profile import Profile
 from scheduler.core.queue import BACKOFF, SchedulingQueue, by_priority
@@ -48,6 +49,7 @@ from scheduler.storage_watch import StorageWatch
 
 _BOUND_PODS: Final = Selection(field_selector="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed")
 _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
+_GATE_AGAIN_S: Final = 10.0  # cluster seconds after which a plugin that failed at PreEnqueue is asked again
 
 
 class ClusterWatch:
@@ -100,6 +102,7 @@ class ClusterWatch:
             clock=clock,
             log=log,
         )
+        self._failed_gates: set[str] = set()  # uids of pods whose gates are to be asked again
         self._profiles = profiles
         self._clock = clock
         self._reader = PodReader()
@@ -251,8 +254,20 @@ class ClusterWatch:
                     return plugin.name
             except PluginFailed as failed:
                 self._on_held(pod, failed)
-                return plugin.name
+                self._ask_gate_later(pod.uid)
+                return SchedulingGates.name  # which no event opens: it may have failed slowly
         return ""
+
+    def _ask_gate_later(self, uid: str) -> None:
+        """Have the gates of a pod asked again after a while, once, however often one of them has failed by then."""
+        if uid not in self._failed_gates:
+            self._failed_gates.add(uid)
+            self._clock.call_later(_GATE_AGAIN_S, self._ask_gate_again, uid)
+
+    def _ask_gate_again(self, uid: str) -> None:
+        self._failed_gates.discard(uid)
+        self.queue.look_again(uid)
+        self._on_change()
 
     # -- callbacks --
 

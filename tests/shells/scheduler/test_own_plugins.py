@@ -190,6 +190,28 @@ async def test_a_gate_is_asked_again_when_something_happens_that_may_open_it(wor
         assert await world.node_of()
 
 
+async def test_a_gate_that_failed_is_asked_again_after_a_while(world, mine):
+    """And not with every event: it may have taken its whole time to fail."""
+    config = mine(
+        "asked = []\n"
+        "def gate(self, pod, snapshot):\n"
+        "    self.asked.append(pod.name)\n"
+        "    if len(self.asked) < 3: raise ValueError('not yet')\n"
+        "    return ''"
+    )
+    await world.server.given(PODS, pod())
+    async with world.scheduling(config=config):
+        for number in range(5):
+            await world.server.given(NODES, node(f"node-{number}"))
+            await world.clock.advance(1)
+        import mine_of_the_test
+
+        assert mine_of_the_test.Mine.asked == ["web"]
+        await world.clock.advance(20)
+        assert await world.node_of()
+        assert mine_of_the_test.Mine.asked == ["web"] * 3
+
+
 async def test_a_plugin_may_bind_pods_itself_or_leave_them_to_the_next(world, mine):
     """And hears of those that were bound, by whomever."""
     config = mine(
