@@ -54,7 +54,7 @@ async def test_it_names_itself(runtime: Cri):
 
 @pytest.mark.parametrize("kind", ["hollow", pytest.param("dockershim", marks=pytest.mark.docker)])
 async def test_the_network_is_ready_when_the_pod_range_is_known(kind: str):
-    """Until then the condition says why not, and no sandbox starts; a range that is none is refused."""
+    """Until then the condition says why not, and no sandbox starts; a range that is none is refused, two are one of each family."""
     if kind == "dockershim":
         need("docker", "cni")
     from tests.support.cri_servers import connected
@@ -66,6 +66,23 @@ async def test_the_network_is_ready_when_the_pod_range_is_known(kind: str):
             await refused(client.use_pod_range("10.0.0.0/99"), Code.INVALID_ARGUMENT)
             await client.use_pod_range()
             assert await _conditions(client) == {"RuntimeReady": True, "NetworkReady": True}
+            await _has_an_address_of_each_range(client)
+
+
+async def _has_an_address_of_each_range(client: Cri) -> None:
+    """In a node of a dual-stack cluster: the first range's address is the first one; no two sandboxes have the same."""
+    ranges = [POD_CIDR, "fd00:10:88::/64"]
+    await client.use_pod_range(",".join(ranges))
+    await client.have_image()
+    seen: set[str] = set()
+    for _ in range(2):
+        sandbox_id, _ = await client.run_sandbox()
+        network = (await client.sandbox_status(sandbox_id)).network
+        found = [network.ip, *(each.ip for each in network.additional_ips)]
+        for address, range_ in zip(found, ranges, strict=True):
+            assert ipaddress.ip_address(address) in ipaddress.ip_network(range_)
+        assert not seen & {*found}
+        seen.update(found)
 
 
 async def _conditions(client: Cri) -> dict[str, bool]:
