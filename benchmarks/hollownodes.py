@@ -40,12 +40,22 @@ def measure() -> dict[str, Any]:
     began = time.monotonic()
     with cluster(nodes=0, runtime="hollow", hollow_nodes=nodes) as handle:
         start = {"seconds_until_all_ready": round(time.monotonic() - began, 1), **_spent(handle)}
-        figures = {"hollow_nodes": nodes, "start": start}
+        figures: dict[str, Any] = {"hollow_nodes": nodes, "start": start}
         time.sleep(_SETTLE_S)
         figures["rest"] = with_api(handle, lambda api: _rest(handle, api, rest_s))
         figures["memory_mib"] = _memory(handle)
         if pods:
-            figures["pods"] = {"count": pods, **with_api(handle, lambda api: _pods(handle, api, pods))}
+            found = with_api(handle, lambda api: _pods(handle, api, pods))
+            rest_ms = (
+                10
+                * figures["rest"]["percent_of_a_core_in_all"]
+                * found["seconds_until_all_are"]["ready"]
+                / pods
+            )
+            found["cpu_ms_a_pod_without_what_nodes_take_at_rest"] = round(
+                found["cpu_ms_a_pod_in_all"] - rest_ms, 1
+            )
+            figures["pods"] = {"count": pods, **found}
             figures["memory_mib_with_pods"] = _memory(handle)
         return figures
 
