@@ -236,3 +236,12 @@ def test_a_start_that_an_event_tells_whole_need_not_be_asked_about():
     ):
         assert (pictures.told_container(event(start, "main-0", state)) is not None) is is_told
     assert pictures.told_container(event(start)) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "is_streaming", "pause_s"), [(0, True, 300.0), (0, False, 1.0), (1, True, 0.1)]
+)
+def test_a_runtime_that_tells_every_event_is_looked_at_seldom(failures, is_streaming, pause_s):
+    """While its stream is there; a look that failed comes again as soon as any."""
+    found = pictures.pause_s(failures, Timescale(1.0), is_streaming=is_streaming, is_trusted=True)
+    assert found == pause_s
