@@ -76,6 +76,7 @@ class PodWorkers:
         uid, is_gone = pod.metadata.uid, change.kind is EventType.DELETED
         if is_gone:
             self._known.pop(uid, None)
+            self._taken.drop(uid)  # at once: the next news may be of a pod that has its place
         else:
             self._known[uid] = pod
         if self._group is None:

@@ -32,8 +32,11 @@ class Taken:
         return self._ports.get((protocol, port), {})
 
     def note(self, life: Life) -> None:
-        """Note how it is with a pod now: one that is refused or over holds nothing."""
-        if life.verdict is None and life.stage not in _OVER:
+        """Note how it is with a pod now: one that is refused, over or gone from the API holds nothing.
+
+        The scheduler gives the place of one that is gone to others at once, while its containers are being killed.
+        """
+        if life.is_known and life.verdict is None and life.stage not in _OVER:
             self.put(life.pod)
         else:
             self.drop(life.uid)

@@ -265,6 +265,16 @@ async def test_a_pod_that_does_not_fit_is_refused(node: Rig):
     assert not node.world.sandboxes
 
 
+async def test_who_has_the_place_of_a_pod_that_is_gone_from_the_api_is_taken(node: Rig):
+    """Though its containers are still being killed: a scheduler has given the place away as soon as it was gone."""
+    await node.create(pod("old", requests={"cpu": "2"}))
+    await node.until("old", is_ready)
+    await node.remove("old")
+    await node.create(pod("new", requests={"cpu": "2"}))
+    assert (await node.until("new", lambda p: p.status.phase != "Pending")).status.phase == "Running"
+    await node.until_true(lambda: len(node.world.sandboxes) == 1)
+
+
 async def test_the_active_deadline_ends_a_pod(node: Rig):
     """ActiveDeadlineSeconds: the containers are stopped, the phase is Failed with DeadlineExceeded."""
     await node.create(pod("slow"))

@@ -48,7 +48,7 @@ def patch(kubectl: Kubectl, status: dict[str, Any]) -> None:
     kubectl("patch", "node", NODE, "--subresource=status", "--type=merge", "-p", text)
 
 
-def spec(of: str, amount: int, *, grace: int = 1) -> dict[str, Any]:
+def spec(of: str, amount: int, *, grace: int = 0) -> dict[str, Any]:
     container = {
         "name": "main",
         "image": "busybox:1.36",
@@ -58,7 +58,7 @@ def spec(of: str, amount: int, *, grace: int = 1) -> dict[str, Any]:
     return {"terminationGracePeriodSeconds": grace, "priorityClassName": of, "containers": [container]}
 
 
-def pod(name: str, of: str, amount: int, *, grace: int = 1, **meta: Any) -> dict[str, Any]:
+def pod(name: str, of: str, amount: int, *, grace: int = 0, **meta: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
