@@ -6,10 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-
 RESULTS: Final = Path(__file__).parent / "results" / "scheduler_growth.json"
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "scheduler-cost.svg"
 TEXT: Final = {
@@ -39,6 +35,9 @@ def main() -> None:
     Raises:
         FileNotFoundError: the benchmark has not run here.
     """
+    import matplotlib as mpl  # which is there for `scripts/plots` only
+    from matplotlib import pyplot as plt
+
     mpl.use("svg")
     mpl.rcParams.update(TEXT)
     figures: dict[str, Any] = json.loads(RESULTS.read_text())["figures"]
@@ -59,7 +58,7 @@ def main() -> None:
     figure.savefig(PICTURE, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _draw(axes: Axes, kinds: dict[str, dict[str, float]], looks: dict[str, tuple[str, str]], x: str) -> None:
+def _draw(axes: Any, kinds: dict[str, dict[str, float]], looks: dict[str, tuple[str, str]], x: str) -> None:
     for name, costs in kinds.items():
         colour, mark = looks[name]
         places, heights = [*map(int, costs)], [*costs.values()]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import docker
 import pytest
@@ -93,12 +93,31 @@ def test_a_load_balancer_is_seen_from_the_machine(composed: tuple[list[str], Kub
     kubectl("delete", "deployment,service", "web")
 
 
-def _seen() -> str:
+def _seen(host: str = HTTP) -> str:
     try:
-        with urlopen(f"http://{HTTP}/", timeout=5) as answer:
+        with urlopen(Request(f"http://{HTTP}/", headers={"Host": host}), timeout=5) as answer:
             return str(answer.read().decode())
     except OSError:
         return ""
+
+
+def test_an_ingress_is_seen_from_the_machine(composed: tuple[list[str], Kubectl]):
+    """By its host, at the port that the file publishes; another host is nobody's."""
+    _, kubectl = composed
+    eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
+    example = str(ROOT / "examples" / "ingress.yaml")
+    edge = Kubectl(ROOT / ".compose" / "kubeconfig", "kubarium-ingress")
+    edge("apply", "-f", example)
+    kubectl("create", "deployment", "shop", "--image=myregistry/web-app:v1.0.0")
+    kubectl("expose", "deployment", "shop", "--port=80", "--target-port=8080")
+    kubectl("create", "ingress", "shop", "--class=kubarium", "--rule=shop.example/*=shop:80")
+    for client, name in ((kubectl, "shop"), (edge, "ingress")):
+        client("rollout", "status", f"deployment/{name}", "--timeout=60s", timeout_s=70)
+    pod = kubectl.pods("app=shop")[0]["metadata"]["name"]
+    eventually(lambda: pod in _seen("shop.example"), what=f"http://{HTTP} of shop.example")
+    assert pod not in _seen("other.example")
+    kubectl("delete", "ingress,deployment,service", "shop")
+    edge("delete", "-f", example, "--timeout=60s", timeout_s=70)
 
 
 def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):

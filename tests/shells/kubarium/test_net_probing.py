@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -48,7 +49,7 @@ async def test_probes_say_what_came_back(lab: netns.Lab, protocol: str) -> None:
         probe(protocol, "10.244.1.99", end=SILENCE),
     ]
     with Spaces() as spaces:
-        async with serving(spaces, {"server-a": places["pod-1b"]}):
+        async with serving(spaces, {"server-a": places["pod-1b"]}, [socket.AF_INET]):
             results = await try_all(spaces, places, tried)
     assert [result.passed for result in results] == [True, False, True, False, True, True, True], results
     lab.run("pod-2a", "nft", "delete table ip t")
