@@ -20,6 +20,8 @@ _COMMAND_S = 60.0
 _REPEAT_S = 40.0
 _AGAIN_S = 0.2
 _AT_ONCE = 6  # most of them wait for the cluster; more would only make each other late
+# What is said of a page that goes wrong, beside what was printed.
+_LOOK = "kubectl get pods -o wide; kubectl get events --sort-by=.metadata.creationTimestamp | tail -n 25"
 # What a command has started ends with it, however it ends.
 _PROLOGUE = "trap 'jobs -p | xargs -r kill 2>/dev/null' EXIT\n"
 
@@ -73,7 +75,7 @@ def _carry_out(step: Step, place: Place) -> str:
             return ""
         case Command(line=line, script=script):
             difference = _difference(step, place)
-            return difference and f"{line}: {script}\n{difference}"
+            return difference and f"{line}: {script}\n{difference}\n{_execute(_LOOK, place)[0]}"
 
 
 def _prepare(name: str, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> Place:
