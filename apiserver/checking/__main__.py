@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from apiserver.checking.answering import answer
-from apiserver.checking.conversation import Question
 from apiserver.core.kinds import ALL
+from machinery.model.checking import Question
 
 
 def main(argv: Sequence[str] | None = None) -> int:

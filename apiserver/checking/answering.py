@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from apiserver import schemas
-from apiserver.checking.conversation import Answer, Checked, Question
 from apiserver.core import writes
 from apiserver.core.kind import Kind
 from apiserver.core.rules import WriteContext
 from apiserver.core.schema import Schemas
+from machinery.model.checking import Answer, Checked, Question
 from machinery.model.errors import ApiError, Invalid, NotImplementedHere
 
 _MOMENT: Final = "2026-01-01T00:00:00Z"  # it is taken out again

@@ -10,9 +10,9 @@ from kubarium.cli.tables import table
 from kubarium.errors import KubariumError
 
 if TYPE_CHECKING:  # seldom needed, as what the functions import
-    from kubarium.core.simulating.findings import Explanation
     from kubarium.core.simulating.manifests import Item
     from kubarium.core.simulating.report import Simulation
+    from machinery.model.simulation import Explanation
 
 
 def simulate(options: argparse.Namespace) -> int:

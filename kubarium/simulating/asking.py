@@ -7,9 +7,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from kubarium.core.simulating.findings import Answer, CheckAnswer, Checked, CheckQuestion, Question
 from kubarium.errors import KubariumError
 from kubarium.program import command_of
+from machinery.model import checking
+from machinery.model.simulation import Answer, Question
 
 T = TypeVar("T")
 
@@ -26,13 +27,13 @@ def ask(question: Question) -> Answer:
     return _ask(_SCHEDULER, question, Answer)
 
 
-def check(objects: list[Any]) -> list[Checked]:
+def check(objects: list[Any]) -> list[checking.Checked]:
     """Return what the apiserver says of new objects, one for each; what it refuses is the caller's to tell.
 
     Raises:
         KubariumError: the process failed.
     """
-    return _ask(_APISERVER, CheckQuestion(objects), CheckAnswer).checked if objects else []
+    return _ask(_APISERVER, checking.Question(objects), checking.Answer).checked if objects else []
 
 
 def _ask(program: str, question: Any, answer: type[T]) -> T:

@@ -9,7 +9,6 @@ import msgspec
 
 from kubarium.core.simulating.capacities import Capacities
 from kubarium.core.simulating.completing import Completion
-from kubarium.core.simulating.findings import Answer, Explanation, Question
 from kubarium.core.simulating.manifests import Item, ManifestError, read_items
 from kubarium.core.simulating.quantities import with_quantities
 from kubarium.core.simulating.report import Simulation, simulation_of
@@ -17,6 +16,7 @@ from kubarium.core.simulating.workloads import WORKLOADS, expand
 from kubarium.errors import KubariumError
 from kubarium.simulating.asking import ask, check
 from machinery.model.k8s.core_v1 import Node
+from machinery.model.simulation import Answer, Explanation, Question
 
 _MOST: Final = 100_000  # replicas that are tried
 
@@ -170,7 +170,8 @@ def _some(problems: list[str]) -> str:
 
 def question_of(items: Sequence[Item], config: str, seed: int) -> Question:
     """Return the question about some objects."""
-    return Question([each.obj for each in items], config, seed=seed)
+    objects = [msgspec.Raw(msgspec.json.encode(each.obj)) for each in items]
+    return Question(objects, config, seed=seed)
 
 
 def checked(answer: Answer, items: Sequence[Item]) -> Answer:

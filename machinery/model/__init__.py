@@ -8,5 +8,6 @@ seam, fault_plan                  the one seam of every conversation, and what a
 store                             a collection's copy, with its indexes
 names, selectors, quantity, sysctls, cron, time_zones   the syntax of Kubernetes' texts
 pods, owners, conditions, taints, placement, endpoints   rules that several components apply to objects
+simulation, checking              what the handle asks parts of other programs, and what they answer
 log, varints                      events with keys, as libraries see them; a number on protobuf's wire
 """

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from machinery.model.simulation import Question
 from scheduler.simulation.answering import answer
-from scheduler.simulation.conversation import Question
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,6 +10,16 @@ from typing import Final
 import msgspec
 
 from machinery.model.resources import KubeObject
+from machinery.model.simulation import (
+    Answer,
+    Evicted,
+    Leaving,
+    Placement,
+    PodOn,
+    Question,
+    Refused,
+    Room,
+)
 from machinery.process.config import ConfigError
 from machinery.wire.objects import decoder_for, without_nulls
 from scheduler.config_file import configured
@@ -21,16 +31,6 @@ from scheduler.core.simulation.placing import Left, Placed, Result, place
 from scheduler.core.simulation.using import requests_of, use_of_nodes
 from scheduler.core.simulation.world import TYPES, Member, World
 from scheduler.own_plugins import installed_plugins
-from scheduler.simulation.conversation import (
-    Answer,
-    Evicted,
-    Leaving,
-    Placement,
-    PodOn,
-    Question,
-    Refused,
-    Room,
-)
 from scheduler.simulation.explaining import explanation_of, find_member
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from machinery.model.simulation import Explanation, HintText, NodeVerdicts, Verdict
 from scheduler.core.essential import essential
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.explaining.hints import find_hints
@@ -13,7 +14,6 @@ from scheduler.core.rejection import Stopped
 from scheduler.core.schedule import Unschedulable, schedule
 from scheduler.core.simulation.using import requests_of
 from scheduler.core.simulation.world import Member, World
-from scheduler.simulation.conversation import Explanation, HintText, NodeVerdicts, Verdict
 
 
 def explanation_of(member: Member, world: World, profile: Profile) -> Explanation:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kubarium.core.simulating.findings import Leaving, Room
+from machinery.model.simulation import Leaving, Room
 
 Row = tuple[str, ...]
 ROOM_HEAD: Final = ("LIKE", "MORE FIT", "ON NODES", "THEN")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from kubarium.core.simulating.amounts import written
-from kubarium.core.simulating.findings import Explanation, HintText, NodeVerdicts
+from machinery.model.simulation import Explanation, HintText, NodeVerdicts
 
 Row = tuple[str, ...]
 _MOST_ROWS: Final = 30  # of nodes, for people

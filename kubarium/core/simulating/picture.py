@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Final
 
 from kubarium.core.simulating.amounts import percent, written
-from kubarium.core.simulating.findings import Amounts, NodeUse, Placement, PodOn
 from kubarium.core.simulating.report import Simulation
 from kubarium.core.simulating.style import COLOURS, STYLE
+from machinery.model.simulation import Amounts, NodeUse, Placement, PodOn
 
 _RESOURCES: Final = (("cpu", "CPU"), ("memory", "Memory"))
 _LARGE: Final = 60  # nodes; of more, boxes are small and have no names in them

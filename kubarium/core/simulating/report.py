@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kubarium.core.simulating.amounts import percent, written
-from kubarium.core.simulating.findings import Amounts, Answer, Evicted, NodeUse, Placement, PodOn
+from machinery.model.simulation import Amounts, Answer, Evicted, NodeUse, Placement, PodOn
 
 Row = tuple[str, ...]
 POD_HEAD: Final = ("POD", "NODE", "SCORE", "TIES")

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from machinery.model.placement import CPU, EPHEMERAL_STORAGE, MEMORY, PODS
+from machinery.model.simulation import Amounts, NodeUse
 from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
 from scheduler.core.snapshot import Snapshot
-
-Amounts = dict[str, int]
-"""Resource → millicores of cpu, bytes of memory and ephemeral-storage, whole numbers of everything else."""
-
-
-class NodeUse(msgspec.Struct, frozen=True):
-    """A node: what it has for pods, and what is requested of that."""
-
-    name: str
-    allocatable: Amounts
-    requested: Amounts
 
 
 def requests_of(needs: Needs) -> Amounts:

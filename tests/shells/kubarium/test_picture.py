@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.core.simulating.findings import Answer, NodeUse, Placement, PodOn
 from kubarium.core.simulating.picture import picture
 from kubarium.core.simulating.report import simulation_of
+from machinery.model.simulation import Answer, NodeUse, Placement, PodOn
 from tests.support.chromium import measure, rendered
 from tests.support.requirements import need
 

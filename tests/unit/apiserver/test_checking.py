@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from apiserver.checking.answering import answer
-from apiserver.checking.conversation import Checked, Question
 from apiserver.core.kinds import ALL
+from machinery.model.checking import Checked, Question
 
 CONTAINER = {"name": "main", "image": "app:1"}
 

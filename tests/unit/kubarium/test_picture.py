@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kubarium.core.simulating.findings import Answer, NodeUse, Placement, PodOn
 from kubarium.core.simulating.picture import picture
 from kubarium.core.simulating.report import simulation_of
 from kubarium.core.simulating.style import COLOURS, STYLE
+from machinery.model.simulation import Answer, NodeUse, Placement, PodOn
 
 EVIL = '<script>alert("1")</script>&\'"'
 ROOM = {"cpu": 4000, "memory": 2**30, "pods": 9, "example.com/gpu": 2}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
-from apiserver.checking import conversation as checking
-from kubarium.core.simulating import findings
 from kubarium.core.simulating.amounts import written
 from kubarium.core.simulating.completing import Completion
-from kubarium.core.simulating.findings import Answer, NodeUse, Placement
 from kubarium.core.simulating.manifests import Item, ManifestError, Place, read_items
 from kubarium.core.simulating.quantities import with_quantities
 from kubarium.core.simulating.report import simulation_of
 from kubarium.core.simulating.workloads import expand
-from scheduler.simulation import conversation
+from machinery.model.simulation import Answer, NodeUse, Placement
 from tests.support.builders import node, taint
 
 HERE = Place("pods.yaml", 1)
@@ -236,25 +232,6 @@ def test_amounts_may_be_numbers():
 
 
 # -- the answer --
-
-
-def test_both_sides_of_the_pipes_have_one_form():
-    """What one writes, the other reads whole."""
-
-    def fields(struct: type[msgspec.Struct]) -> list[str]:
-        return [each.name for each in msgspec.structs.fields(struct)]
-
-    for there, own in ((conversation, ""), (checking, "Check")):
-        made = [
-            each
-            for each in vars(there).values()
-            if isinstance(each, type) and each.__module__ == there.__name__
-        ]
-        assert len(made) >= 3
-        for struct in made:
-            name = struct.__name__
-            here = getattr(findings, name if name == "Checked" or not own else own + name)
-            assert fields(here) == fields(struct)
 
 
 @pytest.mark.parametrize(

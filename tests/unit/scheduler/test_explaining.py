@@ -13,13 +13,13 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.pods import requests
+from machinery.model.simulation import Explanation, Question
 from machinery.wire.objects import encode
 from scheduler.core.explaining.changes import amounts_of, lowered
 from scheduler.core.explaining.hints import find_hints
 from scheduler.core.registry import DEFAULT
 from scheduler.core.simulation.world import World
 from scheduler.simulation.answering import answer
-from scheduler.simulation.conversation import Explanation, Question
 from tests.support.builders import changed, container, node, pod, taint
 
 ROOMY = [node("node-1", cpu="1"), node("node-2", cpu="2"), node("node-3", cpu="3")]

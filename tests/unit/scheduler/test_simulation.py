@@ -11,6 +11,7 @@ from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec
 from machinery.model.log import SILENT
 from machinery.model.resources import NODES, PODS
+from machinery.model.simulation import Answer, Question
 from machinery.process.metrics import Metrics
 from machinery.wire.objects import encode
 from scheduler.app import build
@@ -19,7 +20,6 @@ from scheduler.core.registry import DEFAULT
 from scheduler.core.simulation.placing import Left, Outcome, Placed, Placing, place
 from scheduler.core.simulation.world import World
 from scheduler.simulation.answering import answer
-from scheduler.simulation.conversation import Answer, Question
 from tests.support.builders import changed, meta, node, pod
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock

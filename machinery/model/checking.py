@@ -1,4 +1,7 @@
-"""The question that standard input has, and the answer that goes to standard output; both are JSON."""
+"""New objects and what an apiserver says of them, both JSON: `kubarium` asks, a process of `apiserver.checking` answers.
+
+The one stands on the process's standard input, the other on its standard output.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,22 @@
-"""The question that standard input has, and the answer that goes to standard output; both are JSON."""
+"""A question about a simulated cluster and its answer, both JSON: `kubarium` asks, a process of `scheduler.simulation` answers.
+
+The one stands on the process's standard input, the other on its standard output.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from scheduler.core.simulation.using import Amounts, NodeUse
+Amounts = dict[str, int]
+"""Resource → millicores of cpu, bytes of memory and ephemeral-storage, whole numbers of everything else."""
+
+
+class NodeUse(msgspec.Struct, frozen=True):
+    """A node: what it has for pods, and what is requested of that."""
+
+    name: str
+    allocatable: Amounts
+    requested: Amounts
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True):
