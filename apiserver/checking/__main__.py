@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
-
-import msgspec
+from functools import partial
 
 from apiserver.checking.answering import answer
 from apiserver.core.kinds import ALL
 from machinery.model.checking import Question
+from machinery.process.asked import answer_once
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer one question; return 0, or 2 where it is none."""
     del argv
-    gc.disable()  # it answers once and ends
-    try:
-        question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    except msgspec.DecodeError as error:
-        sys.stderr.write(f"apiserver.checking: this is no question: {error}\n")
-        return 2
-    sys.stdout.buffer.write(msgspec.json.encode(answer(question, ALL)))
-    return 0
+    return answer_once("apiserver.checking", Question, partial(answer, kinds=ALL))
 
 
 if __name__ == "__main__":

@@ -10,4 +10,5 @@ server, tls gRPC servers, and who calls them
 seam_server, faults, recorder, control   the server's side of the seam, what stands there, and its control socket
 file_watch  files that change, told by the kernel
 trees       folders that others have filled, of any depth
+asked       a program that answers one question instead
 """
