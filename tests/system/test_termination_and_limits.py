@@ -107,8 +107,11 @@ def test_over_the_memory_limit_is_oom_killed(kubectl: Kubectl):
 
 
 def test_what_a_pod_is_limited_to_as_a_whole_bounds_its_containers_together(kubectl: Kubectl):
-    """Each keeps 40 MiB in a variable, for which there is room; for both together there is none."""
-    script = "x=$(head -c 41943040 /dev/zero | tr '\\0' x); echo kept; sleep 60"
+    """Each keeps 70 MB, for which there is room; for both together there is none."""
+    script = (
+        "mkfifo /tmp/f; (head -c 70000000 /dev/zero; echo kept >&2; sleep 60) >/tmp/f & "
+        "exec tail -c 70000000 /tmp/f >/dev/null"
+    )
     limited = {"resources": {"limits": {"cpu": "1", "memory": "100Mi"}}}
     alone, couple = pod("alone", script, **limited), pod("couple", script, **limited)
     [one] = couple["spec"]["containers"]
