@@ -139,16 +139,7 @@ class Kubelet:
             clock,
             self.events,
             log,
-            settings=NodeSettings(
-                config.node_name,
-                config.node_ips,
-                config.labels,
-                config.intervals,
-                config.root,
-                tuple(config.taints),
-                allowed_sysctls(self.machine.system.kernel_version, config.allowed_unsafe_sysctls),
-                pod_cidr,
-            ),
+            settings=_settings(config, self.machine, pod_cidr),
             machine=self.machine,
             cgroups=self.cgroups,
             port=lambda: self._ports[0] if self._ports else 0,
@@ -195,21 +186,7 @@ class Kubelet:
             log,
             makes_tokens=not is_one_of_many,
         )
-        volumes = DisklessVolumes if is_one_of_many else Volumes
-        self.volumes = volumes(
-            api,
-            config.root,
-            clock,
-            self.events,
-            log,
-            allocatable=self.node.allocatable,
-            host_ips=config.node_ips,
-            boot_id=self.machine.system.boot_id,
-            node=self.node.own,
-            handlers=self.node.handlers,
-            sources=self.plugins.sources,
-            drivers=self.plugins.volumes,
-        )
+        self.volumes = self._make_volumes()
         self.volume_news = VolumeNews(self.volumes.refresh, log)
         self.writer = StatusWriter(api, clock, log, hold_s=_MANY_HOLD_S if is_one_of_many else HOLD_S)
         self.source = PodSource(api, config.node_name, clock, log)
@@ -231,6 +208,24 @@ class Kubelet:
         process.metrics.add(VolumeMetrics(self.volumes.claimed.usage))
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)
+
+    def _make_volumes(self) -> Volumes:
+        """Return what fills the volumes of pods, over the parts that are there already."""
+        kind = DisklessVolumes if self._is_one_of_many else Volumes
+        return kind(
+            self.api,
+            self._config.root,
+            self._process.clock,
+            self.events,
+            self._process.log,
+            allocatable=self.node.allocatable,
+            host_ips=self._config.node_ips,
+            boot_id=self.machine.system.boot_id,
+            node=self.node.own,
+            handlers=self.node.handlers,
+            sources=self.plugins.sources,
+            drivers=self.plugins.volumes,
+        )
 
     async def run(self) -> None:
         """Run every part until cancelled: then the workers end first, and what they call after them."""
@@ -429,3 +424,16 @@ class Kubelet:
 
 def _serves_nothing(_certificate: str, _key: str) -> None:
     """Nobody listens who could show it."""
+
+
+def _settings(config: KubeletConfig, machine: Machine, pod_cidr: str) -> NodeSettings:
+    return NodeSettings(
+        config.node_name,
+        config.node_ips,
+        config.labels,
+        config.intervals,
+        config.root,
+        tuple(config.taints),
+        allowed_sysctls(machine.system.kernel_version, config.allowed_unsafe_sysctls),
+        pod_cidr,
+    )

@@ -73,18 +73,7 @@ def build(
     tie_breaks: Callable[[], float] = random.random,
 ) -> Scheduler:
     """Build the parts of a scheduler; `tie_breaks` draws a number in [0, 1) for each decision."""
-    elector = None
-    if config.leader_elect:
-        table = intervals(config.profile)
-        elector = component_candidate(
-            api,
-            LEASE,
-            identity=identity,
-            clock=clock,
-            table=table,
-            log=log,
-            is_own_past=lambda holder: is_own_past(holder, identity),
-        )
+    elector = _elector(config, api, clock, log, identity) if config.leader_elect else None
     leading = limited(fenced(api, elector.fence, elector.held) if elector else api, config.requests)
     woken = asyncio.Event()
 
@@ -167,6 +156,18 @@ def build(
         log=log,
     )
     return Scheduler(api, watch, conditions, events, loop, elector, extenders)
+
+
+def _elector(config: SchedulerConfig, api: Api, clock: Clock, log: EventLog, identity: str) -> LeaderElector:
+    return component_candidate(
+        api,
+        LEASE,
+        identity=identity,
+        clock=clock,
+        table=intervals(config.profile),
+        log=log,
+        is_own_past=lambda holder: is_own_past(holder, identity),
+    )
 
 
 def _reject(waiting: WaitingPods, victim: PodInfo) -> bool:

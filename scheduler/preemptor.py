@@ -17,7 +17,7 @@ from machinery.client.api import Api
 from machinery.client.events import NORMAL, EventRecorder
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Conflict, NotFound
-from machinery.model.k8s.core_v1 import ObjectReference, Pod, PodCondition
+from machinery.model.k8s.core_v1 import Pod, PodCondition
 from machinery.model.log import EventLog
 from machinery.model.requests import DeleteOptions, PatchType
 from machinery.model.resources import PODS
@@ -26,6 +26,7 @@ from machinery.process.metrics import Metrics
 from scheduler.core.condition import plan_disruption
 from scheduler.core.plugins.default_preemption import Preemption
 from scheduler.core.pod import PodInfo
+from scheduler.reports import cause_of_pod, reference_of
 
 _AT_ONCE: Final = 16  # requests for the victims of one pod
 _BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -113,7 +114,7 @@ class Preemptor:
             return False
         text = f"Preempted by pod {action.pod.uid} on node {action.node}"
         recorder = self._events[action.pod.scheduler_name]
-        recorder.record(_reference(victim), NORMAL, "Preempted", text)
+        recorder.record(reference_of(cause_of_pod(victim)), NORMAL, "Preempted", text)
         return True
 
     async def _mark(self, victim: PodInfo, preemptor: PodInfo) -> None:
@@ -138,14 +139,3 @@ class Preemptor:
             return None
         now_text = self._clock.timescale.format(self._clock.now())
         return plan_disruption(pod, scheduler_name, now_text=now_text)
-
-
-def _reference(pod: PodInfo) -> ObjectReference:
-    return ObjectReference(
-        apiVersion="v1",
-        kind="Pod",
-        namespace=pod.namespace,
-        name=pod.name,
-        uid=pod.uid,
-        resourceVersion=str(pod.revision),
-    )

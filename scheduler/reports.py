@@ -40,7 +40,7 @@ class Reports:
     def bound(self, pod: PodInfo, node: str) -> None:
         """Say where a pod is."""
         text = f"Successfully assigned {pod.key} to {node}"
-        self._events[pod.scheduler_name].record(_reference(cause_of_pod(pod)), NORMAL, "Scheduled", text)
+        self._events[pod.scheduler_name].record(reference_of(cause_of_pod(pod)), NORMAL, "Scheduled", text)
 
     def drop(self, pod: PodInfo) -> None:
         """Do not write any more that a pod gets no node: it has one."""
@@ -50,7 +50,7 @@ class Reports:
         self, about: CauseRef, scheduler: str, reason: str, message: str, nominated: str | None = None
     ) -> None:
         with acting((about,)):
-            self._events[scheduler].record(_reference(about), WARNING, "FailedScheduling", message)
+            self._events[scheduler].record(reference_of(about), WARNING, "FailedScheduling", message)
         self._conditions.set_unschedulable(about, reason, message, nominated=nominated)
 
 
@@ -59,7 +59,8 @@ def cause_of_pod(pod: PodInfo) -> CauseRef:
     return CauseRef(str(PODS), pod.namespace, pod.name, pod.uid, pod.revision)
 
 
-def _reference(about: CauseRef) -> ObjectReference:
+def reference_of(about: CauseRef) -> ObjectReference:
+    """Return what an event about a pod refers to."""
     return ObjectReference(
         apiVersion="v1",
         kind="Pod",
