@@ -39,7 +39,8 @@ def _config_map(name: str, labels: dict[str, str] | None = None, **data: str) ->
 
 async def _events(api: Api, start: int, count: int, **options: Any) -> list[WatchEvent[ConfigMap]]:
     found: list[WatchEvent[ConfigMap]] = []
-    watch = api.watch(kinds.CONFIG_MAPS, resource_version=str(start), **options)
+    mine = Selection("default")  # an apiserver writes ConfigMaps of its own into kube-system
+    watch = api.watch(kinds.CONFIG_MAPS, mine, resource_version=str(start), **options)
     async with asyncio.timeout(10), closing(watch) as stream:
         async for batch in stream:
             found += batch
