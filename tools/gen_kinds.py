@@ -71,7 +71,8 @@ def subresource_text(fact: Fact, part: Part) -> str:
     group, version, kind = identity(part.schema or fact.schema)
     schema = "" if part.kind else full(part.schema or fact.schema)
     named = part.kind.format(kind) or kind
-    return f"Subresource({named!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r})"
+    older = f", older={tuple(part.older.split())}" if part.older else ""
+    return f"Subresource({named!r}, {group!r}, {version!r}, {tuple(part.verbs.split())}, {schema!r}{older})"
 
 
 def kind_text(fact: Fact, *, stored: bool) -> str:

@@ -35,6 +35,7 @@ class Part:
     verbs: str
     schema: str = ""  # of what is written there; "": the object itself
     kind: str = ""  # where its schema is not published; {} is the object's own kind
+    older: str = ""  # other apiVersions of the same that are accepted there, by spaces
 
 
 PARTS: Final = {
@@ -42,7 +43,7 @@ PARTS: Final = {
     "attach": Part("create get", kind="PodAttachOptions"),
     "binding": Part("create", "core.v1.Binding"),
     "ephemeralcontainers": Part("get patch update"),
-    "eviction": Part("create", "policy.v1.Eviction"),
+    "eviction": Part("create", "policy.v1.Eviction", older="policy/v1beta1"),
     "exec": Part("create get", kind="PodExecOptions"),
     "finalize": Part("update"),
     "log": Part("get"),

@@ -6,6 +6,8 @@ Everything follows from what the catalogue serves, and what it lists of other se
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -13,6 +15,7 @@ from typing import Final
 
 from apiserver.core.aggregation.documents import CURRENT, Listed
 from apiserver.core.aggregation.priorities import GroupVersion, priority_of
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from machinery.model.kinds import KindNames
 
@@ -151,6 +154,7 @@ def _entries(resource: KindNames) -> Iterator[Json]:
         "kind": resource.kind,
         "verbs": list(resource.verbs),
         **_names(resource),
+        **_storage(resource),
     }
     for name, sub in sorted(resource.subresources.items()):
         entry = {
@@ -163,6 +167,15 @@ def _entries(resource: KindNames) -> Iterator[Json]:
         if (sub.group, sub.version) != (resource.group, resource.version):
             entry |= {"group": sub.group, "version": sub.version}
         yield entry
+
+
+def _storage(resource: KindNames) -> Json:
+    """Return the hash of the version in which objects are stored, as kube-apiserver makes it: who migrates them compares it."""
+    if not isinstance(resource, Kind):
+        return {}
+    stored = resource.stored
+    digest = hashlib.sha256(f"{stored.group}/{stored.version}/{stored.kind}".encode()).digest()
+    return {"storageVersionHash": base64.b64encode(digest[:8]).decode()}
 
 
 def _aggregated_resource(resource: KindNames) -> Json:

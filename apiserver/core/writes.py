@@ -234,6 +234,8 @@ def read_posted(
         BadRequest: it is no such object.
     """
     raw, repeats = read_json(body, posted.kind, find_repeated=validation is not FieldValidation.IGNORE)
+    if isinstance(posted, Subresource) and raw.get("apiVersion") in posted.older:
+        raw["apiVersion"] = posted.api_version
     return read_as(
         schemas,
         posted.definition,

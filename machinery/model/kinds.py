@@ -23,6 +23,7 @@ class Subresource:
     version: str
     verbs: tuple[str, ...]
     definition: str = ""  # the schema's name; "" where it is not published
+    older: tuple[str, ...] = ()  # other apiVersions that are accepted there, which say the same
 
     @property
     def api_version(self) -> str:

@@ -18,6 +18,7 @@ from tests.support.custom_resources import (
     GROUP,
     STRING,
     TOYS,
+    Rest,
     apply,
     definition,
     refusal,
@@ -119,15 +120,23 @@ async def test_versions_are_converted_by_a_webhook(api: Api, pki: Pki, webhook: 
     assert [cause.field for cause in error.causes] == ["spec.wide"]
 
 
+async def storage_hashes(rest: Rest) -> set[str]:
+    """Return what discovery says of the version that is stored, in each version of the kind."""
+    answers = [await rest("GET", f"/apis/{GROUP}/{each}") for each in ("v1", "v2")]
+    return {listed["resources"][0]["storageVersionHash"] for _, listed in answers}
+
+
 async def test_what_is_stored_in_an_old_version_is_converted_when_another_is_stored(
-    api: Api, pki: Pki, webhook: WebServer
+    api: Api, rest: Rest, pki: Pki, webhook: WebServer
 ) -> None:
-    """StoredVersions says which there may be; one that there may be cannot go."""
+    """StoredVersions says which there may be; one that there may be cannot go. Discovery has another hash."""
     await apply(api, two_versions(pki, webhook, stored="v1"))
+    assert await storage_hashes(rest) == {"0m/e/IMcgbI="}
     await api.create(TOYS, toy("old", size="3x4"))
     await api.patch(CRDS, f"toys.{GROUP}", {"spec": {"versions": versions("v2")}})
     found = await api.get(CRDS, f"toys.{GROUP}")
     assert found.status["storedVersions"] == ["v1", "v2"]
+    assert await storage_hashes(rest) == {"LlB9iAX4TmU="}
     assert (await api.get(NEW_TOYS, "old", namespace="default")).spec == {"wide": 3, "high": 4}
     changed = await api.patch(NEW_TOYS, "old", {"spec": {"high": 5}}, namespace="default")
     assert changed.spec == {"wide": 3, "high": 5}

@@ -57,6 +57,23 @@ def test_subresources_say_which_kind_they_take():
     assert "group" not in entries["deployments/status"]
 
 
+def test_what_is_stored_says_in_which_version():
+    """By the hash that kube-apiserver has: all versions of a kind show that of the stored one; what is only answered none."""
+    hashes = {
+        (group, version, entry["name"]): entry.get("storageVersionHash")
+        for group, version in DISCOVERY.group_versions()
+        for entry in DISCOVERY.resource_list(group, version)["resources"]
+    }
+    assert hashes["", "v1", "pods"] == "xPOwRZ+Yhw8="
+    assert hashes["", "v1", "pods/status"] is None
+    assert hashes["apps", "v1", "deployments"] == "8aSe+NMegvE="
+    assert {hashes["autoscaling", each, "horizontalpodautoscalers"] for each in ("v1", "v2")} == {
+        "qwQve8ut294="
+    }
+    assert {hashes["", "v1", "events"], hashes["events.k8s.io", "v1", "events"]} == {"r2yiGXH7wu8="}
+    assert hashes["authentication.k8s.io", "v1", "tokenreviews"] is None
+
+
 def test_an_unknown_group_has_no_versions():
     """So that its path is not found."""
     assert DISCOVERY.versions("example.com") == ()

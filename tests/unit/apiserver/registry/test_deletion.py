@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from apiserver.request import DeleteOptions, ListOptions
-from machinery.model.errors import Conflict, Forbidden, InternalError, Invalid, NotFound, TooManyRequests
+from machinery.model.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InternalError,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+)
 from machinery.model.requests import EventType, PatchType
 from tests.support.apiserver import RegistryBench, config_map, names, pod, take
 
@@ -188,6 +196,18 @@ async def test_an_evicted_pod_is_marked_and_deleted(bench: RegistryBench) -> Non
     assert found["metadata"]["deletionGracePeriodSeconds"] == 7
     [condition] = [each for each in found["status"]["conditions"] if each["type"] == "DisruptionTarget"]
     assert (condition["status"], condition["reason"]) == ("True", "EvictionByEvictionAPI")
+
+
+@pytest.mark.parametrize("version", ["policy/v1", "policy/v1beta1"])
+async def test_an_eviction_may_be_of_either_version(bench: RegistryBench, version: str) -> None:
+    """Clients of clusters before v1.22 post the older one, which kube-apiserver still takes; no other one."""
+    await bench.create("pods", pod("p"))
+    eviction = {"apiVersion": version, "kind": "Eviction", "metadata": {"name": "p"}}
+    with pytest.raises(BadRequest, match="the API version in the data"):
+        await bench.create("pods/eviction", {**eviction, "apiVersion": "policy/v1beta2"}, name="p")
+    await bench.create("pods/eviction", eviction, name="p")
+    with pytest.raises(NotFound):
+        await bench.get("pods", "p")
 
 
 async def test_an_eviction_that_does_not_happen_leaves_no_mark(bench: RegistryBench) -> None:
