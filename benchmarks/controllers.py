@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias
 from benchmarks.clusters import cluster, with_api, with_kubeconfig
 from benchmarks.load import Followed, deployment, followed
 from kubarium import Cluster
-from kubarium.usage import usage
+from kubarium.host.usage import usage
 from machinery.client.api import Api
 from machinery.model.k8s.apps_v1 import Deployment
 from machinery.model.requests import Selection

@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks.clusters import cluster, with_api
 from benchmarks.load import NAME, Costs, deployment, followed
 from kubarium import Cluster
-from kubarium.usage import usage
+from kubarium.host.usage import usage
 from machinery.client.api import Api
 from machinery.model.conditions import is_true
 from machinery.model.k8s import core_v1

@@ -23,8 +23,8 @@ from benchmarks.clusters import IMAGE, cluster, with_api
 from kubarium import Cluster
 from kubarium.core.addresses import Addresses
 from kubarium.core.components import ADMIN
-from kubarium.pki import Pki
-from kubarium.usage import usage
+from kubarium.host.usage import usage
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.conditions import is_true
 from machinery.model.k8s import apps_v1, core_v1, meta_v1

@@ -17,7 +17,7 @@ from benchmarks.api_load import client
 from benchmarks.clusters import cluster
 from benchmarks.kubeconfig import read
 from kubarium import Cluster
-from kubarium.usage import usage
+from kubarium.host.usage import usage
 
 SETTLE_S: Final = 20.0
 WATCH_S: Final = 30.0

@@ -22,7 +22,7 @@ from typing import Any, Final
 import aiohttp
 
 from benchmarks.rest_front_server import FRONTS
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import certificates, configuration
 from tests.support.etcd_server import EtcdServer
 

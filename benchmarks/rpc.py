@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks.rpc_server import ready
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
-from kubarium.usage import usage
+from kubarium.host.usage import usage
+from kubarium.identity.pki import Pki
 from machinery.client.tls import ClientTls
 from machinery.process.clock import WALL
 from machinery.wire.cause_headers import request_metadata

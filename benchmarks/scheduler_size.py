@@ -17,7 +17,7 @@ from benchmarks.api_load import client
 from benchmarks.clusters import cluster
 from benchmarks.kubeconfig import read
 from kubarium import Cluster
-from kubarium.usage import usage
+from kubarium.host.usage import usage
 
 NODES: Final = 5_000
 PODS: Final = 50_000

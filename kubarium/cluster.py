@@ -21,7 +21,6 @@ import msgspec
 
 from kubarium import homes, preflight, remains
 from kubarium.claims import cluster_locked
-from kubarium.containers import LoadedImage, load_images, remove_containers
 from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
@@ -30,8 +29,9 @@ from kubarium.core.spec import ClusterSpec, SpecError, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_kubelet_args
-from kubarium.kernel import check_kernel
-from kubarium.mounts import unmount_below
+from kubarium.host.containers import LoadedImage, load_images, remove_containers
+from kubarium.host.kernel import check_kernel
+from kubarium.host.mounts import unmount_below
 from kubarium.starting import (
     START_PATIENCE_S,
     Progress,
@@ -219,7 +219,7 @@ class Cluster:
                 added = cluster._adapt(options)
                 spec = cluster.spec
             if is_new and spec.bootstraps and not spec.joined:
-                from kubarium.bootstrapping import admit_token  # few clusters have such nodes
+                from kubarium.joining.bootstrapping import admit_token  # few clusters have such nodes
 
                 admit_token(spec, cluster.layout, timeout_s=timeout_s)
             if is_new and spec.has_dns and spec.dns == "deployment":
@@ -262,7 +262,10 @@ class Cluster:
         Raises:
             KubariumError: it cannot be; the message says why.
         """
-        from kubarium.joining import ask_to_join, write_credentials  # gRPC, which most commands do without
+        from kubarium.joining.asking import (  # gRPC, which most commands do without
+            ask_to_join,
+            write_credentials,
+        )
 
         began = WALL.monotonic_wall()
         if name and (there := homes.read_spec(homes.layout_of(name, home))):
@@ -296,7 +299,7 @@ class Cluster:
         Raises:
             KubariumError: it listens on this machine alone, or its apiserver does not answer.
         """
-        from kubarium.machines import create_token  # gRPC, which most commands do without
+        from kubarium.joining.machines import create_token  # gRPC, which most commands do without
 
         return create_token(self.spec, self.layout, ttl_s=ttl_s)
 
@@ -432,7 +435,8 @@ class Cluster:
             check_kubelet_args([kubelet_args])
         require_answer(spec := self.spec, self.layout)
         if bootstrap:
-            from kubarium.bootstrapping import admit_token, ensure_bootstrap_kubeconfig
+            from kubarium.identity.credentials import ensure_bootstrap_kubeconfig
+            from kubarium.joining.bootstrapping import admit_token
 
             ensure_bootstrap_kubeconfig(LocalPlaces(spec, self.layout))
             admit_token(spec, self.layout)

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from kubarium.containers import load_images
 from kubarium.core.compose import IMAGE
 from kubarium.core.dns_workload import DEPLOYMENT, NAMESPACE, REPLICAS, account, deployment, service, settings
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
+from kubarium.host.containers import load_images
 from kubarium.waiting import run_as_admin
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff

@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from kubarium import homes, remains
-from kubarium.containers import remove_containers
 from kubarium.core.layout import Layout
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec
 from kubarium.errors import KubariumError
-from kubarium.kubeconfigs import merged_files, unmerge
-from kubarium.mounts import unmount_below
+from kubarium.host.containers import remove_containers
+from kubarium.host.mounts import unmount_below
+from kubarium.identity.kubeconfigs import merged_files, unmerge
 from kubarium.starting import Progress
 from kubarium.supervisor.protocol import call
 from machinery.process.trees import remove_tree

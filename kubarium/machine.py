@@ -17,8 +17,6 @@ from typing import Any
 
 import yaml
 
-from kubarium.compose_hosts import admission_text, join, lay_tunnel, node_of_service, read_joined, ready_link
-from kubarium.containers import remove_containers
 from kubarium.core.components import Component, components, node_parts
 from kubarium.core.compose import (
     STATE,
@@ -31,12 +29,21 @@ from kubarium.core.compose import (
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
-from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
+from kubarium.host.containers import remove_containers
+from kubarium.host.machine_lock import MachineLock, hold_power
+from kubarium.host.mounts import mount_as_outside
+from kubarium.identity.credentials import ensure_credentials, kubeconfig_text
+from kubarium.identity.node_identity import NodeIdentity
 from kubarium.import_path import check, put_programs_first
-from kubarium.machine_lock import MachineLock, hold_power
-from kubarium.mounts import mount_as_outside
-from kubarium.node_identity import NodeIdentity
+from kubarium.joining.compose_hosts import (
+    admission_text,
+    join,
+    lay_tunnel,
+    node_of_service,
+    read_joined,
+    ready_link,
+)
 from kubarium.program import command_of
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.loading import load_and_start

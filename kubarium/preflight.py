@@ -14,8 +14,8 @@ from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
 from kubarium.core.publications import TCP, read_publication
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec, Runtime
-from kubarium.docker_host import docker_socket
 from kubarium.errors import KubariumError
+from kubarium.host.docker_host import docker_socket
 from kubarium.search_path import search_path
 from machinery.process.clock import WALL
 

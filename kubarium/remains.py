@@ -17,8 +17,8 @@ from pathlib import Path
 from kubarium.core.components import REGISTRY
 from kubarium.core.layout import Layout
 from kubarium.core.network import backbone_namespace, node_namespace
-from kubarium.network import NAMESPACES, delete_namespace
-from kubarium.pidfd import wait_ended
+from kubarium.host.network import NAMESPACES, delete_namespace
+from kubarium.host.pidfd import wait_ended
 from kubarium.supervisor.machines import admit_cgroup, kill_cgroup, pids_below
 from machinery.process.clock import WALL
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from kubarium.core.layout import Layout
 from kubarium.errors import KubariumError
-from kubarium.pidfd import wait_ended
+from kubarium.host.pidfd import wait_ended
 from kubarium.search_path import environment
 
 

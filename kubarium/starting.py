@@ -15,11 +15,11 @@ from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, SpecError
-from kubarium.credentials import ensure_credentials, kubeconfig_text
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_cni_conf, check_kubelet_args, check_plane_args
+from kubarium.host.kernel import check_kernel
+from kubarium.identity.credentials import ensure_credentials, kubeconfig_text
 from kubarium.import_path import programs_folder
-from kubarium.kernel import check_kernel
 from kubarium.starter import Starter
 
 Progress = Callable[[str], None]

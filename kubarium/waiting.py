@@ -16,7 +16,7 @@ from kubarium.core.publications import Place, Ways
 from kubarium.core.spec import APISERVER, ClusterSpec
 from kubarium.dns_answers import connected, until_it_answers
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.model.conditions import find

@@ -28,10 +28,10 @@ from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec
 from kubarium.errors import KubariumError
+from kubarium.host.usage import usage
+from kubarium.identity.kubeconfigs import merge, user_file
 from kubarium.import_path import programs_folder
-from kubarium.kubeconfigs import merge, user_file
 from kubarium.logs import follow_all
-from kubarium.usage import usage
 from machinery.process.clock import WALL
 
 Run = Callable[[argparse.Namespace], int]

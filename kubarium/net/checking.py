@@ -22,11 +22,11 @@ from kubarium.core.net.scene import MACHINE
 from kubarium.core.network import node_namespace
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
+from kubarium.host.network import NAMESPACES as NETWORK_NAMESPACES
 from kubarium.net.following import require_network
 from kubarium.net.kernel import pod_spaces
 from kubarium.net.probing import Place, serving, try_all
 from kubarium.net.spaces import Spaces
-from kubarium.network import NAMESPACES as NETWORK_NAMESPACES
 from kubarium.waiting import connect
 from machinery.client.api import Api
 from machinery.model.conditions import find

@@ -18,7 +18,7 @@ from kubarium.core.net.listings import (
 from kubarium.core.net.rules import NO_TABLE, Table, read_table
 from kubarium.core.net.scene import Door, Host, PodPlace, Wire
 from kubarium.errors import KubariumError
-from kubarium.network import NAMESPACES
+from kubarium.host.network import NAMESPACES
 from kubarium.search_path import environment
 
 TABLE: Final = ("ip", "kubarium-proxy")

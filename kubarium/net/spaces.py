@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from kubarium.network import enter
+from kubarium.host.network import enter
 
 
 class Spaces:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kubarium.core.network import node_namespace
 from kubarium.core.publications import Place, Ways
-from kubarium.network import enter, enter_file
+from kubarium.host.network import enter, enter_file
 from machinery.model.clock import Clock
 
 _CONNECT_S = 3.0  # wall seconds for one place

@@ -14,15 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from kubarium import network
 from kubarium.core.components import components
 from kubarium.core.layout import Layout
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.homes import read_spec
+from kubarium.host import network
+from kubarium.identity.pki import Pki, ensure_certificates
 from kubarium.import_path import check, put_programs_first
-from kubarium.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.loading import import_shared, load_and_start
 from kubarium.supervisor.node_machine import NodeMachine

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kubarium.core.components import Component
 from kubarium.core.network import node_namespace
-from kubarium.network import enter
+from kubarium.host.network import enter
 
 _OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # that the supervisor handles
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl.h

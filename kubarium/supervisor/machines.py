@@ -12,7 +12,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from kubarium.pidfd import wait_ended
+from kubarium.host.pidfd import wait_ended
 from machinery.process.clock import WALL
 
 CGROUPS = Path("/sys/fs/cgroup")

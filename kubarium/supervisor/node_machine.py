@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubarium import network
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
 from kubarium.core.spec import NodeSpec
-from kubarium.mounts import unmount_below
-from kubarium.node_identity import NodeIdentity
+from kubarium.host import network
+from kubarium.host.mounts import unmount_below
+from kubarium.identity.node_identity import NodeIdentity
 from kubarium.supervisor.machines import admit_cgroup, freeze_cgroup, kill_cgroup, thaw_cgroup
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from kubarium import network
 from kubarium.core.components import node_parts
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
 from kubarium.core.spec import HOLLOW_NODES, ClusterSpec, SpecError
 from kubarium.core.supervision import Phase, Supervised, stop_order
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki, ensure_certificates
+from kubarium.host import network
+from kubarium.identity.pki import Pki, ensure_certificates
 from kubarium.supervisor.daemon import Daemon
 from kubarium.supervisor.hollow_nodes import order
 from kubarium.supervisor.loading import ensure_loaded

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from kubarium.errors import KubariumError
-from kubarium.pidfd import wait_ended
+from kubarium.host.pidfd import wait_ended
 
 LINE_LIMIT = 1 << 20
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid of unix(7)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import certificates
 from tests.support.cri_servers import CriServer, cri_server, dockershim_server
 from tests.support.registry_api import identities

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from kubarium.pki import Pki
+    from kubarium.identity.pki import Pki
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from apiserver.watch_cache import WatchCache
 from apiserver.write_record import WriteRecord
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.log import SILENT
 from tests.support.scenario_objects import web, web_service
 from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.examples import first_seeds
 from tests.support.scenario_invariants import check_invariants, most_at_once
 from tests.support.scenario_objects import pod_template, web, web_service

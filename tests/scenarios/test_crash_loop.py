@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.scenario_invariants import check_invariants
 from tests.support.scenario_objects import pod
 from tests.support.scenario_world import running_cluster

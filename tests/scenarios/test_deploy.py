@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.scenario_invariants import check_invariants
 from tests.support.scenario_objects import web, web_service
 from tests.support.scenario_world import is_pod_ready, running_cluster

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.scenario_invariants import check_invariants
 from tests.support.scenario_objects import web, web_service
 from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster

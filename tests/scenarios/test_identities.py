@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.examples import first_seeds
 from tests.support.scenario_invariants import check_identities
 from tests.support.scenario_objects import database

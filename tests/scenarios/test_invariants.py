@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from apiserver.core.kinds import KINDS
 from apiserver.request import Request
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.core import labels
 from tests.support.scenario_invariants import (
     check_bindings,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.profile import INTERVALS
 from tests.support.scenario_invariants import check_invariants
 from tests.support.scenario_objects import web, web_service

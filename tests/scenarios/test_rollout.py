@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.scenario_invariants import check_invariants, ready_pods
 from tests.support.scenario_objects import LABELS, pod_template, web, web_service
 from tests.support.scenario_world import Cluster, is_pod_ready, running_cluster

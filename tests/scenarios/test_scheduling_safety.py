@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from scheduler.core.queue import SchedulingQueue
 from scheduler.core.snapshot import Snapshot
 from tests.support.examples import first_seeds

@@ -35,8 +35,8 @@ from apiserver.storage.memory import MemoryStorage
 from apiserver.watch_cache_feed import Feed
 from apiserver.write_record import WriteRecord
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
-from kubarium.signing import new_key
+from kubarium.identity.pki import Pki
+from kubarium.identity.signing import new_key
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest

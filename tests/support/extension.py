@@ -16,7 +16,7 @@ import msgspec
 from apiserver.core.values import Json
 from kubarium.core.certificates import Certificate
 from kubarium.core.components import FRONT_PROXY
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import Resource
 from tests.support.apiserver import Served

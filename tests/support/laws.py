@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kubarium import Cluster
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest

@@ -18,7 +18,7 @@ from apiserver.config import ApiserverConfig
 from apiserver.services.resources import resources_handler
 from apiserver.storage.memory import MemoryStorage
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
 from machinery.process.run import Process

@@ -23,7 +23,7 @@ from controllers.config import ControllersConfig
 from hollow.image_service import ImageService
 from hollow.runtime_service import RuntimeService
 from hollow.simulation import Simulation as Hollow
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.app import Kubelet
 from kubelet.certificates import NodeCertificates
 from kubelet.config import KubeletConfig

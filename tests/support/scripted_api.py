@@ -19,7 +19,7 @@ import msgspec
 from apiserver.core.kinds import KINDS
 from apiserver.services.resources import resources_handler
 from kubarium.core.certificates import Certificate
-from kubarium.signing import new_authority, new_certificate
+from kubarium.identity.signing import new_authority, new_certificate
 from machinery.client.api import Api
 from machinery.client.grpc_transport import GrpcTransport
 from machinery.client.transport import ApiRequest, Page, Transport

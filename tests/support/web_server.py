@@ -14,7 +14,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 
 
 @dataclass

@@ -19,7 +19,7 @@ import yaml
 
 from kubarium import Cluster, KubariumError
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
 

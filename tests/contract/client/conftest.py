@@ -13,7 +13,7 @@ from apiserver.core.kinds import KINDS
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Storage
 from apiserver.watch_cache_feed import Feed
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.process.clock import SystemClock
 from machinery.process.config import ComponentConfig

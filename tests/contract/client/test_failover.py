@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from apiserver.storage.memory import MemoryStorage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest

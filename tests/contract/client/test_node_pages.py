@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model import resources as kinds
 from machinery.model.errors import Forbidden, NotFound, Unavailable

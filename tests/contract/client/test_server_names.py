@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.rest_transport import connect_rest

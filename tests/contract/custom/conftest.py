@@ -9,7 +9,7 @@ import pytest
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import Storage
 from apiserver.storage.memory import MemoryStorage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from tests.support.apiserver import Served, serving
 from tests.support.custom_resources import Rest, rest_session, withdraw_all

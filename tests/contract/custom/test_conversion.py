@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.errors import Invalid
 from machinery.model.requests import EventType

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from apiserver.storage.interface import Storage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.errors import BadRequest, Conflict, Invalid, NotFound
 from machinery.model.k8s.meta_v1 import ObjectMeta

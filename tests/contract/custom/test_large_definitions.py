@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from tests.support import large_definitions
 from tests.support.apiserver import Served, serving

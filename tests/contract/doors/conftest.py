@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from tests.support.apiserver import Served, certificates, serving
 

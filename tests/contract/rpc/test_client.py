@@ -16,7 +16,7 @@ import grpc
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.tls import ClientTls
 from machinery.process.clock import WALL
 from machinery.rpc import connection as connections

@@ -17,9 +17,9 @@ import grpc
 import grpc.aio
 import pytest
 
-from kubarium import signing
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity import signing
+from kubarium.identity.pki import Pki
 from machinery.process.server import GrpcServer, ListenError, bound_ports, grpc_server, peer
 from machinery.process.tls import ServerTls
 from machinery.rpc.service import Method

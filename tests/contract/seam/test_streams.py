@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import Expired, Unavailable
 from machinery.model.fault_plan import NO_PLAN, Fault, FaultPlan, Rule
 from machinery.pb import node_pb2

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import Served, certificates, serving
 from tests.support.rest_door import Client
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model import resources as kinds
 from machinery.model.errors import ApiError, Forbidden, NotFound

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import Forbidden
 from machinery.process.config import ConfigError
 from tests.support.apiserver import RegistryBench, configuration, pod, service, serving

@@ -13,7 +13,7 @@ import msgspec
 from yarl import URL
 
 from apiserver.core.values import Json
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import Served, config_map, pod
 from tests.support.web_server import WebServer, web_server
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from apiserver.core.values import Json
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import ApiError, InternalError, Invalid
 from machinery.process.clock import WALL
 from tests.support.apiserver import RegistryBench, config_map, read, running_registry

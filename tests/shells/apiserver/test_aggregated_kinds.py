@@ -12,7 +12,7 @@ import pytest
 from controllers import app as controllers
 from controllers.core.controller import Settings
 from controllers.core.kinds import KINDS
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.errors import AlreadyExists, Forbidden, NotFound, Unavailable
 from machinery.model.k8s.core_v1 import ConfigMap, Namespace, Service, ServicePort, ServiceSpec

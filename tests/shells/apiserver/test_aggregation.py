@@ -18,7 +18,7 @@ import pytest
 
 from apiserver.core.values import Json
 from kubarium.core.kubeconfig import kubeconfig
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import Served, serving
 from tests.support.extension import (
     NAME,

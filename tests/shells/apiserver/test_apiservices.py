@@ -12,7 +12,7 @@ from apiserver.core.aggregation.registration import AUTOMANAGED
 from apiserver.core.values import Json
 from apiserver.storage.etcd import EtcdStorage
 from kubarium.core.components import FRONT_PROXY
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.errors import NotFound
 from machinery.model.resources import CONFIG_MAPS, Resource

@@ -18,7 +18,7 @@ import yaml
 from apiserver.audit.log_file import AuditLogFile, Rotation
 from apiserver.audit.webhook import AuditWebhook, Batches
 from apiserver.remotes import RemoteServer
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model import resources as kinds
 from machinery.model.errors import AlreadyExists, ApiError, Forbidden, NotFound
 from machinery.model.k8s.core_v1 import ConfigMap, Secret

@@ -24,7 +24,7 @@ from controllers.certificate_signing import build as signing
 from controllers.core.controller import Settings
 from controllers.signing import Authority
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.log import SILENT
 from machinery.model.profile import intervals
 from machinery.process.clock import WALL

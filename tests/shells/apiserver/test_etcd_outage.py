@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.client.leader import LeaderElector
 from machinery.model import resources as kinds

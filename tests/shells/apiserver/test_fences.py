@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.fenced import fenced
 from machinery.model.errors import BadRequest, Deposed
 from machinery.model.k8s.core_v1 import ConfigMap

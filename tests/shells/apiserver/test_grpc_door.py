@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model import resources as kinds
 from machinery.model.errors import BadRequest, TooLarge
 from machinery.model.requests import Selection

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from apiserver.core.authn import BadToken
 from apiserver.issuers import TrustedIssuer
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.process.token_key import TokenKey
 from tests.support.apiserver import serving
 from tests.support.web_server import WebServer, web_server

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import Served, serving
 from tests.support.examples import first_seeds
 from tests.support.large_requests import NAMESPACE, STORIES, Ask

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from apiserver.storage.etcd import EtcdStorage
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.api import Api
 from machinery.model.errors import BadRequest, Conflict, Invalid, NotFound
 from machinery.model.k8s.meta_v1 import ObjectMeta

@@ -16,7 +16,7 @@ import pytest
 
 from apiserver import audit_notes
 from apiserver.core.values import Json
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import ApiError, BadRequest, Invalid
 from machinery.process.clock import WALL
 from tests.support.apiserver import RegistryBench, config_map, pod, running_registry

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from apiserver import node_usages
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.requests import Selection
 from machinery.model.resource_metrics import PODS
 from machinery.process.server import bound_ports, grpc_server

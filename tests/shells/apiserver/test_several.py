@@ -11,7 +11,7 @@ import pytest
 
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import EventBatch
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.client.rest_transport import Token, connect_rest
 from machinery.model import resources as kinds
 from machinery.model.errors import Conflict, Forbidden

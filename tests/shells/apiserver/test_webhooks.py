@@ -17,7 +17,7 @@ import pytest
 from apiserver.core.connect_options import ExecOptions
 from apiserver.core.values import Json
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import ApiError, BadRequest, Forbidden, InternalError
 from machinery.process.clock import WALL
 from tests.support.apiserver import RegistryBench, certificates, config_map, pod, running_registry

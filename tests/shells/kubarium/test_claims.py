@@ -16,9 +16,9 @@ import pytest
 from kubarium import Cluster, homes, preflight, remains
 from kubarium.claims import SlotClaims, cluster_locked
 from kubarium.core.layout import Layout
-from kubarium.docker_host import docker_socket
 from kubarium.ending import end
 from kubarium.errors import KubariumError
+from kubarium.host.docker_host import docker_socket
 from kubarium.search_path import search_path
 
 HOLDER = """

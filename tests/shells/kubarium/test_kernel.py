@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kubarium import KubariumError, kernel
+from kubarium import KubariumError
 from kubarium.core.kernel import needs, script
 from kubarium.core.spec import ClusterSpec
+from kubarium.host import kernel
 from tests.support.requirements import need
 
 SPEC = ClusterSpec(listen="192.0.2.1")

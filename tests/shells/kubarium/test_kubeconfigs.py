@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from kubarium import Cluster, homes, kubeconfigs
+from kubarium import Cluster, homes
 from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.errors import KubariumError
+from kubarium.identity import kubeconfigs
 
 OTHERS: dict[str, Any] = {
     "apiVersion": "v1",

@@ -18,12 +18,12 @@ from kubarium import machine
 from kubarium.core.compose import compose_spec
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces
-from kubarium.machine_lock import MachineLock, hold_power
+from kubarium.host.machine_lock import MachineLock, hold_power
 
 OTHER = """
 import os, sys
 from pathlib import Path
-from kubarium.machine_lock import MachineLock
+from kubarium.host.machine_lock import MachineLock
 print("coming", flush=True)
 call = MachineLock(Path(sys.argv[1]))
 print("present", flush=True)
@@ -109,7 +109,7 @@ def test_a_machine_waits_until_its_last_life_is_over(tmp_path: Path):
         os.read(goes_on, 1)
         os._exit(0)
     os.close(held)  # the machine's first process has ended
-    power = "import sys; from pathlib import Path; from kubarium.machine_lock import hold_power; "
+    power = "import sys; from pathlib import Path; from kubarium.host.machine_lock import hold_power; "
     command = [sys.executable, "-c", f"{power}hold_power(Path(sys.argv[1])); print('on')", tmp_path / "power"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as next_life:
         assert next_life.stdout is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubarium.node_identity import NodeIdentity
+from kubarium.identity.node_identity import NodeIdentity
 
 
 def _ids(folder: Path) -> dict[str, str]:

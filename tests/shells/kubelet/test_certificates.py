@@ -19,7 +19,7 @@ from controllers.certificate_signing import build as signing
 from controllers.core.controller import Settings
 from controllers.signing import Authority
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.certificates import NodeCertificates, rotation
 from kubelet.config import KubeletConfig
 from machinery.client.api import Api

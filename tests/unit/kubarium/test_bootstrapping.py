@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from kubarium.bootstrapping import CLUSTER_INFO, publish
 from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig
+from kubarium.joining.bootstrapping import CLUSTER_INFO, publish
 from machinery.model.resources import CONFIG_MAPS, NAMESPACES, ROLE_BINDINGS, ROLES
 from tests.support import builders
 from tests.support.scripted_api import local_registry

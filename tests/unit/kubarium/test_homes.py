@@ -4,7 +4,7 @@ import pytest
 
 from kubarium.errors import KubariumError
 from kubarium.homes import free_slot
-from kubarium.mounts import mounted_below, origin_of
+from kubarium.host.mounts import mounted_below, origin_of
 
 
 def test_the_lowest_slot_is_taken_whose_ports_are_free():

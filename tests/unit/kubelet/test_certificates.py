@@ -10,7 +10,7 @@ import pytest
 
 from controllers.core.certificate_requests import kubelet_client_fault, kubelet_serving_fault, read_requested
 from kubarium.core.certificates import Certificate
-from kubarium.signing import new_authority, new_certificate
+from kubarium.identity.signing import new_authority, new_certificate
 from kubelet.certificates.keys import asked_with, new_key
 from kubelet.core.certificates import (
     Issued,

@@ -16,7 +16,7 @@ import pytest
 
 from apiserver.rest.connection import Connection
 from apiserver.rest.limits import Limits
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from tests.support.apiserver import Served, serving
 from tests.support.rest_door import MAPS, Wire, config_map, creation, request
 from tests.support.stalls import Stalls, taking

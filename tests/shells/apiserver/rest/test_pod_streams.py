@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.model.errors import BadRequest
 from machinery.process.server import bound_ports, grpc_server, peer
 from machinery.process.tls import ServerTls

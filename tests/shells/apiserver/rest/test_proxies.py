@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from kubelet.tunnels import DialError, carry, dialled, upgraded
 from machinery.model.errors import NotFound
 from machinery.process.server import bound_ports, grpc_server

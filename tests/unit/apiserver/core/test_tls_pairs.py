@@ -10,7 +10,7 @@ import pytest
 from apiserver.core.kinds import secrets
 from apiserver.core.tls_pairs import pair_problem
 from kubarium.core.certificates import Certificate
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+
 from kubarium.core.components import ADMIN, components
-from kubarium.core.kubeconfig import kubeconfig
+from kubarium.core.kubeconfig import bootstrap_kubeconfig, kubeconfig
 from kubarium.core.places import Places
 from kubarium.core.spec import APISERVER
-from kubarium.pki import Pki, ensure_certificates
+from kubarium.identity.pki import Pki, ensure_certificates
 
 
 def ensure_credentials(places: Places) -> Pki:
@@ -22,8 +24,6 @@ def ensure_credentials(places: Places) -> Pki:
     pki.ensure(ADMIN)
     ensure_certificates(components(places), pki)
     if places.spec.bootstraps:
-        from kubarium.bootstrapping import ensure_bootstrap_kubeconfig  # few clusters have such nodes
-
         ensure_bootstrap_kubeconfig(places)
     return pki
 
@@ -46,3 +46,25 @@ def kubeconfig_text(places: Places, pki: Pki) -> str:
         key=pki.key(ADMIN.name).read_bytes(),
     )
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def ensure_bootstrap_kubeconfig(places: Places) -> None:
+    """Write the kubeconfig of new nodes, with a new token, unless it is there.
+
+    Raises:
+        OSError: the folder cannot be written, or there are no credentials yet.
+    """
+    import yaml  # which most commands do without
+
+    pki = Pki(places.layout.pki)
+    file = places.layout.bootstrap_kubeconfig
+    if file.exists():
+        return
+    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+    content = bootstrap_kubeconfig(
+        places.spec.name,
+        places.node_rest_url,
+        authority=pki.certificate("ca").read_bytes(),
+        token=token,
+    )
+    pki.write_private(file, yaml.safe_dump(content, sort_keys=False).encode())

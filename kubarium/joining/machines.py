@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubarium.bootstrapping import publish, secret_data
 from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.machines import DESCRIPTION, GROUP, NAMESPACE, invitation, join_command, public_key_hash
 from kubarium.core.places import LocalPlaces, Places
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
+from kubarium.joining.bootstrapping import publish, secret_data
 
 if TYPE_CHECKING:
     from machinery.client.api import Api  # gRPC, which most commands do without
@@ -53,7 +53,7 @@ def admit_machines(places: Places, told: str, *, ttl_s: float) -> Admission:
     Raises:
         KubariumError: no machine can join, or the apiserver refuses or does not answer.
     """
-    from kubarium.signing import public_key_of
+    from kubarium.identity.signing import public_key_of
     from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
     from machinery.model.errors import ApiError
 

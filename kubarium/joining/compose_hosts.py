@@ -22,8 +22,8 @@ from kubarium.core.network import backbone_namespace
 from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.errors import KubariumError
-from kubarium.network import NAMESPACES, ip_says, run_all
-from kubarium.pki import Pki, ensure_certificates
+from kubarium.host.network import NAMESPACES, ip_says, run_all
+from kubarium.identity.pki import Pki, ensure_certificates
 
 _DAY_S = 24 * 3600.0
 
@@ -34,7 +34,7 @@ def admission_text(places: Places) -> str:
     Raises:
         KubariumError: the first host does not listen for another one, or its apiserver does not answer.
     """
-    from kubarium.machines import admit_machines
+    from kubarium.joining.machines import admit_machines
 
     spec = places.spec
     if not spec.listen:
@@ -57,7 +57,7 @@ def join(environment: Mapping[str, str], layout: Layout[Path]) -> str:
         KubariumError: the first host is not reached, or refuses.
         OSError: the volume cannot be written.
     """
-    from kubarium.joining import ask_to_join, write_credentials
+    from kubarium.joining.asking import ask_to_join, write_credentials
 
     door = environment["KUBARIUM_JOIN"]
     if layout.spec.exists():

@@ -36,7 +36,7 @@ from kubarium.core.machines import (
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import APISERVER, ClusterSpec
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
+from kubarium.identity.pki import Pki
 from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _discover(host: str, port: int, token: str, authority_hash: str) -> tuple[st
     """Return this machine's own address on the way there, and the authority's certificate (PEM)."""
     import yaml
 
-    from kubarium.signing import public_key_of
+    from kubarium.identity.signing import public_key_of
 
     own, info = _cluster_info(host, port)
     content = yaml.safe_load(signed_kubeconfig(info, token))
@@ -183,7 +183,7 @@ async def _claimed(api: Api, own: str, machines: int) -> int:
 
 async def _proxy_certificate(api: Api) -> tuple[bytes, bytes]:
     """Ask for the certificate of this machine's proxies; return key and certificate."""
-    from kubarium.signing import new_request
+    from kubarium.identity.signing import new_request
     from machinery.model.k8s.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
     from machinery.model.k8s.meta_v1 import ObjectMeta
     from machinery.model.resources import CERTIFICATE_SIGNING_REQUESTS

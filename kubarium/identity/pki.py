@@ -34,7 +34,7 @@ class Pki:
         """Make an authority, unless it is there."""
         if self.certificate(name).exists():
             return
-        from kubarium.signing import new_authority
+        from kubarium.identity.signing import new_authority
 
         self._write(name, *new_authority(f"kubarium-{name}"))
 
@@ -42,7 +42,7 @@ class Pki:
         """Make a certificate for clients and, where it names hosts, servers, unless it is there."""
         if self.certificate(wanted.name).exists() and self.key(wanted.name).exists():
             return
-        from kubarium.signing import new_certificate
+        from kubarium.identity.signing import new_certificate
 
         self.ensure_authority(wanted.authority)
         key, certificate = self.key(wanted.authority), self.certificate(wanted.authority)
@@ -52,7 +52,7 @@ class Pki:
         """Make the key pair that signs ServiceAccount tokens, unless it is there."""
         if self.key(name).exists():
             return
-        from kubarium.signing import new_key
+        from kubarium.identity.signing import new_key
 
         _write_private(self.key(name), new_key())
 

@@ -9,19 +9,16 @@ https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kubarium.core.kubeconfig import bootstrap_kubeconfig, discovery_kubeconfig, token_in
+from kubarium.core.kubeconfig import discovery_kubeconfig, token_in
 from kubarium.core.layout import Layout
-from kubarium.core.places import Places
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
-from kubarium.pki import Pki
 from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
@@ -32,28 +29,6 @@ _PUBLIC: Final = "kube-public"
 _RBAC: Final = "rbac.authorization.k8s.io"
 _LIFE: Final = timedelta(days=1)
 _PATIENCE_S: Final = 10.0
-
-
-def ensure_bootstrap_kubeconfig(places: Places) -> None:
-    """Write the kubeconfig of new nodes, with a new token, unless it is there.
-
-    Raises:
-        OSError: the folder cannot be written, or there are no credentials yet.
-    """
-    import yaml  # which most commands do without
-
-    pki = Pki(places.layout.pki)
-    file = places.layout.bootstrap_kubeconfig
-    if file.exists():
-        return
-    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
-    content = bootstrap_kubeconfig(
-        places.spec.name,
-        places.node_rest_url,
-        authority=pki.certificate("ca").read_bytes(),
-        token=token,
-    )
-    pki.write_private(file, yaml.safe_dump(content, sort_keys=False).encode())
 
 
 def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _PATIENCE_S) -> None:

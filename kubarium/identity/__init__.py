@@ -1,0 +1,1 @@
+"""Who everybody is: keys, certificates, kubeconfigs, and the ids of a node."""

@@ -1,0 +1,1 @@
+"""Further machines: tokens, certificate requests, and nodes that join a cluster elsewhere."""
