@@ -62,6 +62,7 @@ class StatusInputs:
     starting: Mapping[str, int] = field(default_factory=dict)  # name → attempt whose start is not over yet
     failed_starts: AbstractSet[str] = frozenset()
     is_ending: bool = False  # nothing is started any more
+    trigger: ObservedContainer | None = None  # the end for which all containers run again
     pending: Pending | None = None  # why what is declared is not allocated
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
     restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to have other resources
@@ -133,6 +134,8 @@ def _ended_status(
     waiting = inputs.waiting.get(container.name)
     if run.state is State.CREATED:
         waiting = waiting or Waiting(_START_FAILED)
+    elif inputs.trigger is not None:
+        waiting = waiting or _initial_waiting(inputs)
     if waiting is not None and not inputs.is_ending:
         state, last = _waiting(waiting), end if run.state is State.EXITED else None
     else:
@@ -190,8 +193,11 @@ def _fresh_status(
 
 
 def _default_waiting(inputs: StatusInputs, container: Container) -> ContainerState:
-    reason = INITIALIZING if inputs.pod.spec.initContainers else CREATING
-    return _waiting(inputs.waiting.get(container.name) or Waiting(reason))
+    return _waiting(inputs.waiting.get(container.name) or _initial_waiting(inputs))
+
+
+def _initial_waiting(inputs: StatusInputs) -> Waiting:
+    return Waiting(INITIALIZING if inputs.pod.spec.initContainers else CREATING)
 
 
 def _waiting(waiting: Waiting) -> ContainerState:

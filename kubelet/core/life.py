@@ -21,6 +21,7 @@ from kubelet.core.pod_conditions import OWNED
 from kubelet.core.pod_status import Verdict
 from kubelet.core.resizing import Pending, Resources
 from kubelet.core.restart import CrashBackoff
+from kubelet.core.restart_all import all_may_restart, find_trigger
 from kubelet.core.termination import Deadline
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
@@ -117,7 +118,7 @@ class Life:
     def situation(self, now_s: float) -> Situation:
         """Return what the plan of a syncing pod depends on."""
         return Situation(
-            pod=self.pod,
+            pod=self._with_latest_status() if all_may_restart(self.pod) else self.pod,
             observed=self.observed,
             now_s=now_s,
             backoffs=self.backoffs,
@@ -140,7 +141,7 @@ class Life:
         if self.stage is Stage.SYNCING:
             waiting |= {name: Waiting(wait.reason, wait.message) for name, wait in self.waits.items()}
         return StatusInputs(
-            pod=msgspec.structs.replace(self.pod, status=self._latest_status()),
+            pod=self._with_latest_status(),
             observed=self.observed,
             now_s=now_s,
             timescale=around.timescale,
@@ -150,11 +151,15 @@ class Life:
             starting=self.starting,
             failed_starts=self.failed_starts,
             is_ending=self.stage in _ENDED,
+            trigger=find_trigger(self.pod, self.observed) if self.stage is Stage.SYNCING else None,
             pending=self.pending,
             applied=self.applied,
             restarted=self.restarted,
             resize_problem=self.resize_problem,
         )
+
+    def _with_latest_status(self) -> Pod:
+        return msgspec.structs.replace(self.pod, status=self._latest_status())
 
     def _latest_status(self) -> PodStatus:
         """Return the status to go on from: the one handed on last, which the API may not show yet.

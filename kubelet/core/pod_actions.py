@@ -3,6 +3,7 @@
     no sandbox, or one that cannot be used → stop what is left of the old one, then make a new one
     init containers, one after the other; a sidecar has to be started (its startup probe passed) before the next
     then the main containers, all at once; sidecars are kept running beside them
+    a container that ended so that all are to run again → kill and remove the others, then it, then begin again
     a container that failed a probe or whose image changed → kill it; one that ended → restart it, by its policy
 
 Pure and level-based: called again after every change, it gives what is missing, not what has changed. Who calls
@@ -21,6 +22,7 @@ from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox
 from kubelet.core.resizing import Change, Resources, change_of
 from kubelet.core.restart import CrashBackoff, back_off_message, backoff_left, should_restart
+from kubelet.core.restart_all import find_trigger, runs_of_members
 from kubelet.core.termination import probe_grace_s
 from machinery.model.k8s.core_v1 import Container, Pod
 from machinery.model.pods import is_sidecar
@@ -68,6 +70,7 @@ class PodActions:
     start: list[Start] = field(default_factory=list)
     kill: list[Kill] = field(default_factory=list)
     resize: list[ObservedContainer] = field(default_factory=list)
+    remove: list[ObservedContainer] = field(default_factory=list)
     waits: dict[str, Wait] = field(default_factory=dict)  # by container name
     is_over: bool = False  # every container has ended for good, or an init container has failed for good
 
@@ -90,10 +93,12 @@ class Situation:
 def compute_pod_actions(situation: Situation) -> PodActions:
     """Return what to do for a pod that is to run."""
     plan, sandbox = PodActions(), situation.observed.sandbox
-    if sandbox is not None and is_usable(situation.pod, situation.observed):
+    if (trigger := find_trigger(situation.pod, situation.observed)) is not None:
+        _begin_again(situation, trigger, plan)
+    elif sandbox is not None and is_usable(situation.pod, situation.observed):
         _Steps(situation, sandbox, plan).plan()
-        return plan
-    _plan_sandbox(situation, plan)
+    else:
+        _plan_sandbox(situation, plan)
     return plan
 
 
@@ -118,6 +123,35 @@ def next_attempt(pod: Pod, observed: ObservedPod, name: str) -> int:
 def has_changed(container: Container, run: ObservedContainer) -> bool:
     """Whether a container was made of what is not declared any more: it is replaced, and owes no backoff."""
     return bool(run.hash) and run.hash != container_hash(container)
+
+
+def _begin_again(situation: Situation, trigger: ObservedContainer, plan: PodActions) -> None:
+    """Kill and remove all containers; the one for whose end they run again is the last, and may have to wait."""
+    runs = [run for run in runs_of_members(situation.pod, situation.observed) if run.id != trigger.id]
+    for run in runs:
+        if run.name in situation.busy:
+            continue
+        if run.is_running:
+            text = (
+                f"Container {trigger.name} exited with code {trigger.exit_code}, all containers are restarted"
+            )
+            plan.kill.append(Kill(run.id, run.name, text, 0.0))
+        else:
+            plan.remove.append(run)
+    is_waiting = _waits(situation, trigger, plan)
+    if not runs and not situation.busy and not is_waiting:
+        plan.remove.append(trigger)
+
+
+def _waits(situation: Situation, run: ObservedContainer, plan: PodActions) -> bool:
+    """Note that a container waits for its restart, if it has to."""
+    backoff = situation.backoffs.get(run.name)
+    left_s = backoff_left(backoff, run.finished_s or run.created_s, situation.now_s)
+    if backoff is None or left_s <= 0:
+        return False
+    message = back_off_message(situation.pod, run.name, backoff.delay_s)
+    plan.waits[run.name] = Wait(CRASH_LOOP, message, situation.now_s + left_s)
+    return True
 
 
 def _plan_sandbox(situation: Situation, plan: PodActions) -> None:
@@ -300,12 +334,7 @@ class _Steps:
         if not self._is_free(container.name):
             return
         is_free = has_changed(container, run) or run.id in self._now.restarted
-        backoff = None if is_free else self._now.backoffs.get(container.name)
-        ended_s = run.finished_s or run.created_s
-        left_s = backoff_left(backoff, ended_s, self._now.now_s)
-        if backoff is not None and left_s > 0:
-            message = back_off_message(self._pod, container.name, backoff.delay_s)
-            self._plan.waits[container.name] = Wait(CRASH_LOOP, message, self._now.now_s + left_s)
+        if not is_free and _waits(self._now, run, self._plan):
             return
         attempt = next_attempt(self._pod, self._now.observed, container.name)
         self._plan.start.append(Start(container.name, attempt, after=run))

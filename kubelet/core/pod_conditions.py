@@ -10,6 +10,7 @@ from typing import Final
 
 from kubelet.core.container_status import StatusInputs
 from kubelet.core.resizing import is_in_progress
+from kubelet.core.restart_all import all_may_restart
 from machinery.model.conditions import set_condition
 from machinery.model.k8s.core_v1 import ContainerStatus, Pod, PodCondition, PodStatus
 from machinery.model.pods import is_sidecar
@@ -21,7 +22,17 @@ CONTAINERS_READY: Final = "ContainersReady"
 SCHEDULED: Final = "PodScheduled"
 RESIZE_PENDING: Final = "PodResizePending"
 RESIZING: Final = "PodResizeInProgress"
-OWNED: Final = (READY_TO_START, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED, RESIZE_PENDING, RESIZING)
+ALL_RESTARTING: Final = "AllContainersRestarting"
+OWNED: Final = (
+    READY_TO_START,
+    INITIALIZED,
+    READY,
+    CONTAINERS_READY,
+    SCHEDULED,
+    RESIZE_PENDING,
+    RESIZING,
+    ALL_RESTARTING,
+)
 _COMPLETED: Final = "PodCompleted"
 _FAILED: Final = "PodFailed"
 _LONGEST_MESSAGE: Final = 32 * 1024  # characters, as of a metav1.Condition
@@ -38,6 +49,7 @@ def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -
         containers_ready,
         PodCondition(type=SCHEDULED, status="True"),
         *_resizing(inputs, terminal=terminal),
+        *_all_restarting(inputs, status, terminal=terminal),
     ]
     told = {condition.type for condition in fresh}
     conditions: Sequence[PodCondition] = [
@@ -56,6 +68,19 @@ def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -
         )
         conditions = set_condition(conditions, dated, now_text=now_text)
     return list(conditions)
+
+
+def _all_restarting(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -> list[PodCondition]:
+    """Return whether all containers are being ended to run again, of a pod that has a rule for that."""
+    if not all_may_restart(inputs.pod):
+        return []
+    if terminal:
+        reason = _COMPLETED if status.phase == "Succeeded" else _FAILED
+        return [PodCondition(type=ALL_RESTARTING, status="False", reason=reason)]
+    if (trigger := inputs.trigger) is None:
+        return [PodCondition(type=ALL_RESTARTING, status="False")]
+    text = f"Container {trigger.name} exited with code {trigger.exit_code}, triggering pod restart"
+    return [PodCondition(type=ALL_RESTARTING, status="True", reason="ContainerExited", message=text)]
 
 
 def _resizing(inputs: StatusInputs, *, terminal: bool) -> list[PodCondition]:
@@ -90,7 +115,7 @@ def _initialized(pod: Pod, status: PodStatus) -> PodCondition:
         if not _is_passed(each, sidecar=is_sidecar(container))
     ]
     has_begun = any(each.containerID for each in status.containerStatuses)
-    if not missing or (has_begun and status.phase == "Running"):
+    if not missing or (has_begun and (status.phase == "Running" or all_may_restart(pod))):
         return PodCondition(type=INITIALIZED, status="True")
     return PodCondition(
         type=INITIALIZED,

@@ -27,6 +27,7 @@ from kubelet.core.actions import (
     ActionKey,
     CleanUp,
     KillContainer,
+    RemoveContainer,
     ResizeContainer,
     RunSandbox,
     StartContainer,
@@ -63,6 +64,7 @@ from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
 from kubelet.core.resizing import applied_in_status, is_in_progress, resources_of
 from kubelet.core.restart import next_backoff
+from kubelet.core.restart_all import find_trigger
 from kubelet.core.termination import Deadline, grace_s
 from machinery.model.backoff import Backoff
 from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
@@ -302,6 +304,8 @@ def _with_pod(life: Life, now_s: float) -> Life:
 
 def _with_end(life: Life, end: ActionEnded, now_s: float) -> Life:
     action = life.actions.get(end.key)
+    if isinstance(action, RemoveContainer) and end.problem is None:
+        life = _with_removal(life, action, now_s)
     actions = {key: value for key, value in life.actions.items() if key != end.key}
     life = _with_observed(replace(life, actions=actions), end.observed or life.observed)
     retries = {key: value for key, value in life.retries.items() if key != end.key}
@@ -338,6 +342,15 @@ def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: flo
     before = life.backoffs.get(start.name) if is_same else None
     backoff = next_backoff(before, ended_s, now_s)
     return replace(life, backoffs={**life.backoffs, start.name: backoff})
+
+
+def _with_removal(life: Life, action: RemoveContainer, now_s: float) -> Life:
+    """Count a restart of all containers, once what caused it is removed."""
+    trigger = find_trigger(life.pod, life.observed)
+    if trigger is None or trigger.id != action.id:
+        return life
+    backoff = next_backoff(life.backoffs.get(trigger.name), trigger.finished_s, now_s)
+    return replace(life, backoffs={**life.backoffs, trigger.name: backoff})
 
 
 def _is_run(life: Life, action: Action | None) -> bool:
@@ -400,6 +413,7 @@ def _sync_actions(life: Life, plan: PodActions, now_s: float) -> list[Action]:
     if plan.create_sandbox is not None and not life.busy:
         actions.append(RunSandbox(plan.create_sandbox))
     actions += [_resize_action(life, run) for run in plan.resize]
+    actions += [RemoveContainer(run.id) for run in plan.remove]  # their logs stay
     if (sandbox := life.observed.sandbox) is not None:
         actions += [
             StartContainer(start, sandbox.id, sandbox.attempt, sandbox.ips, _resources(life, start.name))

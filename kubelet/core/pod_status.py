@@ -2,7 +2,8 @@
 
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 A terminal phase is final. Conditions that are not the kubelet's stay as they are. A pod whose sandbox is made again begins
-again with its init containers: it is Pending until one of its main containers has started in the new one.
+again with its init containers: it is Pending until one of its main containers has started in the new one. So is one all of
+whose containers are restarted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from kubelet.core.container_status import StatusInputs, container_statuses, ephe
 from kubelet.core.observed import ContainerState
 from kubelet.core.pod_conditions import pod_conditions
 from kubelet.core.restart import should_restart
+from kubelet.core.restart_all import all_may_restart
 from machinery.model.k8s.core_v1 import Container, ContainerStatus, HostIP, Pod, PodIP, PodStatus
 from machinery.model.pods import is_sidecar, is_terminal, qos_class
 
@@ -115,6 +117,8 @@ def _phase(
     known = inputs.pod.status.phase
     if is_terminal(inputs.pod):
         return known
+    if verdict is None and _begins_again(inputs, mains) and not _init_failed(inputs.pod, inits):
+        return PENDING
     if inputs.observed.running():
         phase = compute_phase(inputs.pod, inits, mains)
         phase = (known or RUNNING) if phase in {SUCCEEDED, FAILED} else phase
@@ -125,6 +129,20 @@ def _phase(
         if phase in {SUCCEEDED, FAILED} and not inputs.is_ending and _is_being_resized(inputs):
             phase = RUNNING
     return PENDING if phase == RUNNING and _initializes_again(inputs) else phase
+
+
+def _begins_again(inputs: StatusInputs, mains: Sequence[ContainerStatus]) -> bool:
+    """Whether all containers are being restarted: what they did is over, and not all main ones have come so far again."""
+    if inputs.is_ending or not all_may_restart(inputs.pod):
+        return False
+    return inputs.trigger is not None or any(_is_to_come(inputs, status) for status in mains)
+
+
+def _is_to_come(inputs: StatusInputs, status: ContainerStatus) -> bool:
+    """Whether a container has run, waits, and the runtime has no end of it that it could wait for."""
+    if not status.containerID or status.state is None or status.state.waiting is None:
+        return False
+    return all(run.state is not ContainerState.EXITED for run in inputs.observed.named(status.name))
 
 
 def _is_being_resized(inputs: StatusInputs) -> bool:

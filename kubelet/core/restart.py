@@ -41,9 +41,8 @@ def backoff_left(backoff: CrashBackoff | None, finished_s: float, now_s: float) 
 
 def should_restart(pod: Pod, container: Container, exit_code: int, *, is_init: bool = False) -> bool:
     """Whether a container that ended with this code runs again: its rules, its own policy, the pod's."""
-    for rule in container.restartPolicyRules:
-        if _matches(rule, exit_code):
-            return rule.action == "Restart"
+    if matching_action(container, exit_code):  # alone, or with all others: `kubelet.core.restart_all`
+        return True
     match container.restartPolicy or pod.spec.restartPolicy or "Always":
         case "Never":
             return False
@@ -51,6 +50,11 @@ def should_restart(pod: Pod, container: Container, exit_code: int, *, is_init: b
             return exit_code != 0
         case _:
             return not is_init or container.restartPolicy == "Always" or exit_code != 0
+
+
+def matching_action(container: Container, exit_code: int) -> str:
+    """Return what the first of a container's rules that an exit code matches asks for; "" where none matches."""
+    return next((rule.action for rule in container.restartPolicyRules if _matches(rule, exit_code)), "")
 
 
 def back_off_message(pod: Pod, container: str, delay_s: float) -> str:

@@ -6,7 +6,7 @@ What comes of it on a node is decided by `kubelet.core.restart`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from apiserver.core import field_errors
@@ -56,6 +56,15 @@ def may_run_again(container: Json, pod_policy: str, exit_code: int) -> bool:
         return True
     policy = container.get("restartPolicy") or pod_policy
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def all_may_restart(containers: Iterable[Json]) -> bool:
+    """Whether one of a pod's containers has a rule by which all of them run again."""
+    return any(
+        rule.get("action") == "RestartAllContainers"
+        for container in containers
+        for rule in container.get("restartPolicyRules") or ()
+    )
 
 
 def _matches(codes: Json, exit_code: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from apiserver.core import field_errors, ports
 from apiserver.core.podspec.defaults import containers
 from apiserver.core.podspec.device_claims import claim_status_causes
-from apiserver.core.podspec.restart_rules import may_run_again
+from apiserver.core.podspec.restart_rules import all_may_restart, may_run_again
 from apiserver.core.values import Json, spec
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -73,6 +73,8 @@ def _transition_causes(after: Json, before: Json, pod_spec: Json) -> list[Cause]
     policy = pod_spec.get("restartPolicy", "Always")
     declared = {each.get("name"): each for each in containers(pod_spec)}
     found: list[Cause] = []
+    if all_may_restart(declared.values()):
+        return found
     for field in ("containerStatuses", "initContainerStatuses"):
         alive = {each.get("name") for each in after.get(field) or [] if not _ended(each)}
         for index, each in enumerate(before.get(field) or []):

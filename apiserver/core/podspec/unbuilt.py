@@ -42,10 +42,6 @@ def _in_volume(volume: Json, path: str) -> Iterator[str]:
 
 
 def _in_container(container: Json, path: str) -> Iterator[str]:
-    for index, rule in enumerate(container.get("restartPolicyRules") or []):
-        if rule.get("action") == "RestartAllContainers":
-            where = f"{path}.restartPolicyRules[{index}].action"
-            yield f"{where}: RestartAllContainers is not built: a container restarts alone"
     yield from _in_lifecycle(container.get("lifecycle") or {}, f"{path}.lifecycle")
 
 

@@ -317,6 +317,18 @@ def test_a_container_runs_again_by_its_own_policy_and_rules(
             with_status(new, old)
 
 
+def test_any_container_may_run_again_where_one_restarts_all() -> None:
+    """What has ended for good begins again with the others."""
+    rule = {**_RESTART_42, "action": "RestartAllContainers"}
+    beside = {"name": "beside", "image": "b:1", "restartPolicy": "Never", "restartPolicyRules": [rule]}
+    old = created(pod(restartPolicy="Never", initContainers=[beside]))
+    told = {"name": "main", "ready": False, "restartCount": 0, "image": "", "imageID": ""}
+    old["status"]["containerStatuses"] = [{**told, "state": {"terminated": {"exitCode": 0}}}]
+    new = deepcopy(old)
+    new["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "PodInitializing"}}
+    assert "waiting" in with_status(new, old)["status"]["containerStatuses"][0]["state"]
+
+
 def test_field_labels() -> None:
     """The fields that selectors may name, as text."""
     stored = created(pod(hostNetwork=True, nodeName="node-1"))

@@ -14,7 +14,7 @@ from tests.support.pod_specs import created, deployment, pod
     ("obj", "path"),
     [
         (pod(volumes=[{"name": "a", "projected": {"sources": [{"clusterTrustBundle": {"path": "p"}}]}}]), "spec.volumes[0].projected.sources[0].clusterTrustBundle"),
-        (pod(container={"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers"}]}), "spec.containers[0].restartPolicyRules[0].action"),
+        (pod(container={"lifecycle": {"stopSignal": "SIGUSR1"}}, os={"name": "linux"}), "spec.containers[0].lifecycle.stopSignal"),
     ],
 )  # fmt: skip
 def test_a_pod_that_asks_for_it_gets_a_501(obj: Json, path: str) -> None:
