@@ -5,6 +5,7 @@
     exact.map     host and path: the backend, or the list of candidates
     prefix.map    host and the beginning of a path, likewise
     certs.list    certificates and the hosts that they are shown to; then the certificates themselves
+    body-limit.lua  what counts bodies of requests, where there is a limit
 
 Endpoints are written into it, too, so that the proxy has them when it begins; they change without a new configuration.
 
@@ -15,11 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ingress.core import text
+from ingress.core import body_limit, text
 from ingress.core.backends import BackendKey
 from ingress.core.certificates import Certificate
 from ingress.core.gateway.planning import Site
@@ -121,8 +122,10 @@ def render(content: Content, places: Mapping[str, Places], settings: Settings) -
     files[CERTIFICATES] = certificate_list(sorted(content.certified.items()))
     middle = [*_frontend(settings), *groups.lines(), *_endings(settings), *site.lines]
     backends = [line for key, owner in _in_order(content.backends) for line in _backend(key, owner, settings)]
-    version = _digest(joined([*_global(settings, ""), *middle, *backends]), files, places)
-    lines = [*_global(settings, version), *middle]
+    programs = {body_limit.FILE} if any(key.options.most_body_bytes for key in content.backends) else set()
+    files |= {name: body_limit.PROGRAM for name in programs}
+    version = _digest(joined([*_global(settings, "", programs), *middle, *backends]), files, places)
+    lines = [*_global(settings, version, programs), *middle]
     for key, owner in _in_order(content.backends):
         lines += [*_backend(key, owner, settings), *_servers(places[key.name], owner)]
     files[MAIN] = joined(lines)
@@ -171,7 +174,7 @@ class _Groups:
                 yield Line(f"  http-request set-var(txn.route) str({backend}) if {condition}", rule.owner)
 
 
-def _global(settings: Settings, version: str) -> Iterator[Line]:
+def _global(settings: Settings, version: str, programs: Iterable[str]) -> Iterator[Line]:
     log = ["  option httplog"] if settings.logs_requests else []
     yield from fixed(
         "global",
@@ -183,6 +186,7 @@ def _global(settings: Settings, version: str) -> Iterator[Line]:
         f"  maxconn {settings.connections}",
         "  ssl-default-bind-options ssl-min-ver TLSv1.2",
         "  tune.ssl.default-dh-param 2048",
+        *(f"  lua-load {each}" for each in programs),
         "defaults",
         "  mode http",
         "  log global",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ingress.core import text
+from ingress.core.body_limit import limit_lines
 from ingress.core.rules import Headers, Moved, Options, Rewrite
 
 
@@ -23,7 +24,7 @@ def step_lines(options: Options, connect_ms: int) -> Iterator[str]:
         location = "https://%[var(txn.host)]%[pathq]"
         yield f"http-request redirect location {text.word(location)} code 308 unless {{ ssl_fc }}"
     if options.most_body_bytes:
-        yield f"http-request deny deny_status 413 if {{ req.body_size gt {options.most_body_bytes} }}"
+        yield from limit_lines(options.most_body_bytes)
     if options.rewrite is not None:
         yield f"http-request {_rewriting(options.rewrite)}"
     yield from header_lines("http-request", options.request_headers)

@@ -28,7 +28,7 @@ def kubectl(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A cluster on both hosts."""
     need("docker", "cni", "kubectl", "compose")
     subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
-    command = compose_command("compose")
+    command = compose_command("compose-v2") or compose_command("compose")
     with hosts_of_one_engine() as hosts, contextlib.ExitStack() as downs:
         settings = {
             "KUBARIUM_PROFILE": "fast",

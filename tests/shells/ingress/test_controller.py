@@ -72,6 +72,8 @@ async def test_what_clients_get(tmp_path: Path) -> None:
         assert (await here.get("a.com", "/", method="POST", data=io.BytesIO(large * 4096)))[1][
             "bytes"
         ] == 1025 * 4096
+        assert (await here.get("a.com", "/old", method="POST", data=io.BytesIO(small)))[1]["bytes"] == 1024
+        assert (await here.get("a.com", "/old", method="POST", data=io.BytesIO(large)))[0] == 413
         sent_away = await here.raw("s.com", "/x?y=1")
         assert (sent_away.status, sent_away.headers["Location"]) == (308, "https://s.com/x?y=1")
         status, said = await here.get("s.com", "/x", tls=True)

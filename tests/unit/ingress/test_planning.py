@@ -152,12 +152,22 @@ def test_what_becomes_of_requests() -> None:
     main = _main(World([ingress("one", ("a.com", [pattern]), annotations=annotations, tls=tls)]))
     section = re.search(r"backend shop\.web\.80\.\w{10}\n((?:  .*\n)+)", main)
     assert section is not None
-    assert section[1].splitlines()[:3] == [
+    assert section[1].splitlines()[:5] == [
         "  http-request redirect location 'https://%[var(txn.host)]%[pathq]' code 308 unless { ssl_fc }",
+        "  filter lua.body-limit 1024",
         "  http-request deny deny_status 413 if { req.body_size gt 1024 }",
+        "  http-after-response set-status 413 if { var(txn.body_refused) -m found }",
         r"  http-request replace-path '(?i)^/it'\''s(/|$)(.*)' '/100%%25/\2'",
     ]
     assert "\n  acl pattern-1 var(txn.path) -m reg -i -- '^/it'\\''s(/|$)(.*)'\n" in main
+    assert "\n  lua-load body-limit.lua\n" in main
+
+
+def test_bodies_are_counted_where_they_are_limited_alone() -> None:
+    """A proxy without Lua does for everything else."""
+    unlimited = _render(World([ingress("one", ("a.com", [path("/")]))]))
+    assert not [name for name in unlimited.files if name.endswith(".lua")]
+    assert b"lua" not in unlimited.files[MAIN]
 
 
 def test_what_the_proxy_refuses_is_left_out() -> None:
