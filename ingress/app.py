@@ -7,6 +7,8 @@ finishes what it has.
 from __future__ import annotations
 
 import asyncio
+import socket
+from dataclasses import replace
 from typing import Final
 
 from ingress.config import IngressConfig
@@ -53,6 +55,16 @@ def _connect(config: IngressConfig, process: Process) -> Api:
     return connect_rest(
         config.server, token, caller=process.name, seam=process.seam, clock=process.clock, log=process.log
     )
+
+
+def has_ipv6() -> bool:
+    """Whether something can listen by IPv6 here."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
 
 
 class Controller:
@@ -116,7 +128,7 @@ class Controller:
             source,
             self._haproxy,
             self._generations,
-            config.proxy,
+            replace(config.proxy, by_ipv6=has_ipv6()),
             clock=process.clock,
             log=process.log,
             reload_gap_s=config.reload_gap_s,

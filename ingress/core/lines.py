@@ -22,6 +22,16 @@ def fixed(*lines: str) -> Iterator[Line]:
     return map(Line, lines)
 
 
+def bind_lines(port: int, options: str = "", *, by_ipv6: bool) -> Iterator[str]:
+    """Yield where a frontend listens: at a port of IPv4, and of IPv6 as well where the machine has that.
+
+    Two sockets, not one for both: it would show IPv4 clients' addresses as those of IPv6.
+    """
+    yield f"  bind :{port}{options}"
+    if by_ipv6:
+        yield f"  bind :::{port} v6only{options}"
+
+
 def joined(lines: Iterable[Line]) -> bytes:
     """Return the lines as a file."""
     return "".join(f"{line.text}\n" for line in lines).encode()

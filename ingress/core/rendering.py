@@ -25,7 +25,7 @@ from ingress.core.backends import BackendKey
 from ingress.core.certificates import Certificate
 from ingress.core.gateway.planning import Site
 from ingress.core.gateway.rendering import render_site
-from ingress.core.lines import Line, certificate_file, certificate_list, fixed, joined, map_file
+from ingress.core.lines import Line, bind_lines, certificate_file, certificate_list, fixed, joined, map_file
 from ingress.core.routing import EVERY_OTHER, Tables
 from ingress.core.rules import Owner, PathKind, Rule
 from ingress.core.servers import Places, Server
@@ -59,6 +59,7 @@ class Settings:
     idle_s: float
     tunnel_s: float
     old_s: float  # how long a proxy of before may finish what it has
+    by_ipv6: bool = False  # whether clients come by IPv6, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +116,16 @@ def render(content: Content, places: Mapping[str, Places], settings: Settings) -
         DEFAULT_CERTIFICATE: content.default_certificate,
     }
     certificates = {certificate_file(each): each for each in content.certified.values()}
-    site = render_site(content.site, DEFAULT_CERTIFICATE, _request_lines())
+    site = render_site(content.site, DEFAULT_CERTIFICATE, _request_lines(), by_ipv6=settings.by_ipv6)
     files |= site.files
     certificates |= site.certificates
     files |= {name: each.pem for name, each in certificates.items()}
     files[CERTIFICATES] = certificate_list(sorted(content.certified.items()))
     middle = [*_frontend(settings), *groups.lines(), *_endings(settings), *site.lines]
     backends = [line for key, owner in _in_order(content.backends) for line in _backend(key, owner, settings)]
-    programs = {body_limit.FILE} if any(key.options.most_body_bytes for key in content.backends) else set()
-    files |= {name: body_limit.PROGRAM for name in programs}
+    has_limits = any(key.options.most_body_bytes for key in content.backends)
+    programs = {body_limit.FILE: body_limit.PROGRAM} if has_limits else {}
+    files |= programs
     version = _digest(joined([*_global(settings, "", programs), *middle, *backends]), files, places)
     lines = [*_global(settings, version, programs), *middle]
     for key, owner in _in_order(content.backends):
@@ -226,8 +228,8 @@ def _frontend(settings: Settings) -> Iterator[Line]:
     certificates = f"crt {DEFAULT_CERTIFICATE} crt-list {CERTIFICATES}"
     yield from fixed(
         "frontend ingress",
-        f"  bind :{settings.http_port}",
-        f"  bind :{settings.https_port} ssl {certificates} alpn h2,http/1.1",
+        *bind_lines(settings.http_port, by_ipv6=settings.by_ipv6),
+        *bind_lines(settings.https_port, f" ssl {certificates} alpn h2,http/1.1", by_ipv6=settings.by_ipv6),
         *_request_lines(),
         "  http-request set-header X-Forwarded-Port 80 unless { ssl_fc }",
         "  http-request set-header X-Forwarded-Port 443 if { ssl_fc }",
@@ -250,7 +252,7 @@ def _endings(settings: Settings) -> Iterator[Line]:
         f"backend {NOBODY}",
         '  http-request return status 404 content-type text/plain string "no rule for this host and path\\n"',
         "frontend own",
-        f"  bind :{settings.health_port}",
+        *bind_lines(settings.health_port, by_ipv6=settings.by_ipv6),
         "  no log",
         "  http-request use-service prometheus-exporter if { path /metrics/proxy }",
         "  http-request deny deny_status 404 unless { path /livez /readyz /metrics }",

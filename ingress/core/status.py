@@ -19,7 +19,7 @@ def addresses_of(service: Service | None) -> tuple[IngressLoadBalancerIngress, .
     balancers = service.status.loadBalancer.ingress if service.status.loadBalancer else []
     if service.spec.type == "LoadBalancer":
         return tuple(IngressLoadBalancerIngress(ip=each.ip, hostname=each.hostname) for each in balancers)
-    ips = service.spec.externalIPs or [service.spec.clusterIP]
+    ips = service.spec.externalIPs or service.spec.clusterIPs or [service.spec.clusterIP]
     return tuple(IngressLoadBalancerIngress(ip=ip) for ip in ips if ip and ip != HEADLESS)
 
 

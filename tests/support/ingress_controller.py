@@ -120,11 +120,18 @@ class Running:
         return response.status, await (response.json() if is_json else response.text())
 
     async def raw(
-        self, host: str, path: str = "/", *, tls: bool = False, method: str = "GET", **options: Any
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        tls: bool = False,
+        method: str = "GET",
+        at: str = "127.0.0.1",
+        **options: Any,
     ) -> aiohttp.ClientResponse:
         """Ask the proxy; return the response, read."""
         port = self.config.https_port if tls else self.config.http_port
-        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
+        url = f"{'https' if tls else 'http'}://{at}:{port}{path}"
         headers = {"Host": host, **options.pop("headers", {})}
         secure = {"ssl": False, "server_hostname": host} if tls else {}
         async with self.client.request(

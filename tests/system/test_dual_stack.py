@@ -21,6 +21,7 @@ from kubarium import Cluster
 from kubarium.core.addresses import CLUSTER_CIDR_6, SERVICE_CIDR_6
 from kubarium.core.network import node_namespace
 from tests.support.clusters import clusters
+from tests.support.ingress_image import build_ingress_image, ingress_manifest
 from tests.support.kubectl import Kubectl, eventually, own_namespace
 from tests.support.requirements import need
 
@@ -195,6 +196,28 @@ def test_a_load_balancer_answers_by_ipv6_and_moves(kubectl: Kubectl, dual: Clust
         eventually(lambda: _curl(six, 80) == "web", timeout_s=3)  # sooner than a neighbour is forgotten
     finally:
         kubectl("label", "node", before, f"{label}-")
+
+
+def test_an_ingress_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
+    """Its status has the load balancer's address of each family, and its rules count at both."""
+    need("haproxy")
+    build_ingress_image()
+    edge = Kubectl(dual.kubeconfig, "kubarium-ingress")
+    edge("apply", "-f", "-", stdin=ingress_manifest())
+    try:
+        _ready(kubectl, _pod("web", "node-1"), _service("web", ipFamilyPolicy="SingleStack"))
+        kubectl("create", "ingress", "web", "--class=kubarium", "--rule=/*=web:80")
+        edge("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
+
+        def addresses() -> list[str]:
+            status = kubectl.get("ingress", "web")["status"]["loadBalancer"]
+            return [each["ip"] for each in status.get("ingress", [])]
+
+        eventually(lambda: [ip_address(each).version for each in addresses()] == [4, 6])
+        for address in addresses():
+            eventually(lambda address=address: _curl(address, 80) == "web", what=address)  # type: ignore[misc]
+    finally:
+        edge("delete", "-f", "-", "--timeout=60s", stdin=ingress_manifest(), timeout_s=70)
 
 
 def test_a_service_changes_its_families_while_it_is_used(kubectl: Kubectl) -> None:

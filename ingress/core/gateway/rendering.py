@@ -22,7 +22,7 @@ from ingress.core.certificates import Certificate
 from ingress.core.gateway.planning import Port, Site
 from ingress.core.gateway.precedence import Action, Answer, Candidates, Entry
 from ingress.core.gateway.rules import Backends, Conditions, Value
-from ingress.core.lines import Line, certificate_file, certificate_list, fixed, map_file
+from ingress.core.lines import Line, bind_lines, certificate_file, certificate_list, fixed, map_file
 from ingress.core.rules import Owner, PathKind
 from ingress.core.steps import header_lines, moving_lines
 
@@ -44,7 +44,9 @@ class Rendered(NamedTuple):
     certificates: Mapping[str, Certificate]
 
 
-def render_site(site: Site, default_certificate: str, request_lines: Sequence[str]) -> Rendered:
+def render_site(
+    site: Site, default_certificate: str, request_lines: Sequence[str], *, by_ipv6: bool = False
+) -> Rendered:
     """Return what is to be configured: nothing without Gateways.
 
     Raises:
@@ -66,7 +68,10 @@ def render_site(site: Site, default_certificate: str, request_lines: Sequence[st
             files[_list(port)] = certificate_list(port.certified)
     certificates = {certificate_file(each): each for port in site.ports for _, each in port.certified}
     lines = [
-        *fixed(f"frontend {FRONTEND}", *(_bind(each, default_certificate) for each in site.ports)),
+        *fixed(
+            f"frontend {FRONTEND}",
+            *(line for each in site.ports for line in _bind(each, default_certificate, by_ipv6=by_ipv6)),
+        ),
         *_looking_up(request_lines),
         *outcomes.lines(),
         *fixed(
@@ -81,12 +86,13 @@ def _list(port: Port) -> str:
     return f"gateway-{port.number}.list"
 
 
-def _bind(port: Port, default_certificate: str) -> str:
+def _bind(port: Port, default_certificate: str, *, by_ipv6: bool) -> Iterator[str]:
     if not port.is_tls:
-        return f"  bind :{port.number}"
+        return bind_lines(port.number, by_ipv6=by_ipv6)
     # who asks for a name that nobody has is shown the certificate of the listener for every host
     for_all = next((certificate_file(each) for host, each in port.certified if not host), default_certificate)
-    return f"  bind :{port.number} ssl crt {for_all} crt-list {_list(port)} alpn h2,http/1.1"
+    options = f" ssl crt {for_all} crt-list {_list(port)} alpn h2,http/1.1"
+    return bind_lines(port.number, options, by_ipv6=by_ipv6)
 
 
 def _looking_up(request_lines: Sequence[str]) -> Iterator[Line]:

@@ -117,6 +117,7 @@ def _manifest(name: str, wish: Wish, ports: Mapping[int, int], published: Servic
         },
         "spec": {
             "type": spec.type or "ClusterIP",
+            "ipFamilyPolicy": spec.ipFamilyPolicy or "SingleStack",
             "selector": dict(spec.selector),
             "ports": [_port(port, own) for port, own in sorted(ports.items())],
             **(
@@ -147,6 +148,8 @@ def _difference(service: Service, manifest: Mapping[str, Any]) -> dict[str, Any]
         changed["ports"] = ports
     if wanted["selector"] != spec.selector:
         changed["selector"] = {**dict.fromkeys(spec.selector), **wanted["selector"]}
+    if wanted["ipFamilyPolicy"] != (spec.ipFamilyPolicy or "SingleStack"):
+        changed["ipFamilyPolicy"] = wanted["ipFamilyPolicy"]
     for key in ("type", "externalTrafficPolicy", "loadBalancerIP"):
         if (value := wanted.get(key, "")) != (getattr(spec, key) or ""):
             changed[key] = value or None

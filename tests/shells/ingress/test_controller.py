@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ingress.app import has_ipv6
 from ingress.core.ingresses import read_ingress
 from ingress.haproxy import ProxyError
 from machinery.model.resources import ENDPOINT_SLICES, EVENTS, INGRESSES, SECRETS, SERVICES
@@ -82,6 +83,9 @@ async def test_what_clients_get(tmp_path: Path) -> None:
         async with here.client.ws_connect(url, headers={"Host": "a.com"}) as talk:
             await talk.send_str("hello")
             assert await talk.receive_str(timeout=5) == "echo hello"
+        for where in {"127.0.0.1", "[::1]"} if has_ipv6() else {"127.0.0.1"}:
+            said = await here.get("a.com", "/", at=where, tls=True)
+            assert said[1]["headers"]["X-Forwarded-For"] == where.strip("[]")
         assert (await here.own("/readyz"))[0] == 200
         assert "haproxy_process_connections_total" in (await here.own("/metrics/proxy"))[1]
         assert (await here.own("/faults"))[0] == 404

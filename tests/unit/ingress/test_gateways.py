@@ -578,6 +578,16 @@ def test_each_gateway_gets_a_service() -> None:
     )
 
 
+def test_a_service_has_the_families_of_the_one_beside_it() -> None:
+    """Also where that one gets another policy later."""
+    one = gateway(HTTP, name="one")
+    [made] = plan_services([wish(one, 80)], _published(), []).made
+    assert made["spec"]["ipFamilyPolicy"] == "SingleStack"
+    both = _published(spec__ipFamilyPolicy="PreferDualStack")
+    [(_, patch)] = plan_services([wish(one, 80)], both, [_stored(made)]).patched
+    assert patch == {"spec": {"ipFamilyPolicy": "PreferDualStack"}}
+
+
 def test_a_service_follows_its_gateway() -> None:
     """Ports that stay keep the proxy's port and their node port; without its Gateway the Service goes."""
     one = gateway(HTTP, name="one")
