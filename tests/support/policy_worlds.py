@@ -53,6 +53,8 @@ class PolicyWorld:
     pods: dict[tuple[str, str], PolicyPod] = field(default_factory=dict)
     labels: dict[str, Labels] = field(default_factory=dict)
     processes: tuple[ProcessPort, ...] = ()
+    written: int = 0  # policies so far, each one random
+    judged: int = 0  # connections so far
 
     def steps(
         self, tables: Mapping[str, Policies], count: int, kinds: Sequence[str] = KINDS
@@ -63,6 +65,7 @@ class PolicyWorld:
             if kind == "policy":
                 key = self.rng.choice(NAMESPACES), self.rng.choice("abc")
                 policy = None if self.rng.random() < 0.25 else self._policy(*key)
+                self.written += policy is not None
                 _put(self.policies, key, policy)
                 for table in tables.values():
                     table.put_policy(*key, policy)
@@ -112,6 +115,7 @@ class PolicyWorld:
             ),
             *((source, parties[-1], *PROCESS) for source in parties),
         ]
+        self.judged += len(asked)
         for source, target, protocol, port in asked:
             nodes = {each.pod.node for each in (source, target) if each.pod}
             packet = Packet(source.ip, target.ip, protocol.lower(), port)

@@ -113,6 +113,7 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "iptables": _program("iptables"),  # the portmap plugin calls it
     "docker-registry": _program("docker-registry"),
     "haproxy": _program("haproxy"),
+    "tcpdump": _program("tcpdump"),
     "npm": _program("npm"),
     "chromium": _program("chromium"),
     **{shell: _program(shell) for shell in ("bash", "zsh", "fish")},

@@ -6,15 +6,20 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
 from tests.support.kubectl import find_kubectl, own_namespace
 from tests.support.transcripts import Command, File, Step, compare, parse
+
+Judge: TypeAlias = Callable[
+    [Command, str, int], str
+]  # says how what was printed, and the exit code, are other than expected
 
 _COMMAND_S = 60.0
 _REPEAT_S = 40.0
@@ -60,12 +65,12 @@ class Transcripts:
 
 def _run(page: Path, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> str:
     with own_namespace(kubeconfig, page.stem):
-        place = _prepare(page.stem, kubeconfig, folder, environment)
-        differences = [_carry_out(step, place) for step in parse(page.read_text())]
+        place = prepare(page.stem, kubeconfig, folder, environment)
+        differences = [carry_out(step, place) for step in parse(page.read_text())]
     return "\n\n".join(f"{page.name}:{each}" for each in differences if each)
 
 
-def _carry_out(step: Step, place: Place) -> str:
+def carry_out(step: Step, place: Place, judge: Judge = compare) -> str:
     """Write a file or run a command; return what is different from what the page says."""
     match step:
         case File(name, text):
@@ -74,11 +79,11 @@ def _carry_out(step: Step, place: Place) -> str:
             target.write_text(text)
             return ""
         case Command(line=line, script=script):
-            difference = _difference(step, place)
-            return difference and f"{line}: {script}\n{difference}\n{_execute(_LOOK, place)[0]}"
+            difference = _difference(step, place, judge)
+            return difference and f"{line}: {script}\n{difference}\n{execute(_LOOK, place)[0]}"
 
 
-def _prepare(name: str, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> Place:
+def prepare(name: str, kubeconfig: Path, folder: Path, environment: dict[str, str]) -> Place:
     """Make a page's folder, with a kubeconfig whose current context is in the page's namespace."""
     home = folder / name
     home.mkdir()
@@ -109,16 +114,16 @@ def _within(config: dict[str, Any], namespace: str) -> dict[str, Any]:
     return config
 
 
-def _difference(command: Command, place: Place) -> str:
+def _difference(command: Command, place: Place, judge: Judge) -> str:
     deadline = time.monotonic() + _REPEAT_S
     while True:
-        difference = compare(command, *_execute(command.script, place))
+        difference = judge(command, *execute(command.script, place))
         if not difference or not command.repeat or time.monotonic() > deadline:
             return difference
         time.sleep(_AGAIN_S)
 
 
-def _execute(script: str, place: Place) -> tuple[str, int]:
+def execute(script: str, place: Place) -> tuple[str, int]:
     """Run a command; return what it printed to both its outputs, in its order, and its exit code."""
     process = subprocess.Popen(
         ["bash", "-c", _PROLOGUE + script],

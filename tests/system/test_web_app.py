@@ -13,12 +13,14 @@ import pytest
 
 from kubarium import Cluster
 from kubarium.core.network import node_namespace
+from tests.support.captures import differences
 from tests.support.clusters import clusters
 from tests.support.ingress import certificate
 from tests.support.ingress_image import build_ingress_image, ingress_manifest
 from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.load import Load
 from tests.support.requirements import need
+from tests.support.transcript_run import prepare
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
@@ -239,6 +241,13 @@ def test_an_update_and_a_new_certificate_lose_no_request(production: Kubectl, ed
     assert edge.certificate.read_text() != old
     assert load.lost == 0, load.examples
     assert load.answered > 500
+
+
+def test_the_captures_of_the_page(cluster: Cluster, edge: Edge, tmp_path: Path):
+    """docs/networking.md shows what tcpdump, conntrack and nft print: by ClusterIP, DNS, node port, load balancer, policy, Ingress."""
+    need("tcpdump")
+    place = prepare("captures", edge.ingress.kubeconfig, tmp_path, {})
+    assert not "\n\n".join(differences(cluster.name, place))
 
 
 @pytest.fixture(scope="module")

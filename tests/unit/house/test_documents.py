@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kubarium.cli import parser
+from tests.support.captures import PAGE, TITLE
 from tests.support.sources import ROOT, python_files, text_of, tree_of
 
 PACKAGES = (
@@ -96,9 +97,11 @@ def unknown(text: str) -> set[str]:
 
 
 def _text(path: Path) -> str:
-    """Return a document; of a lab its words only, since its blocks are run, and write the files that they name."""
-    text = text_of(path)
-    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE) if "labs" in path.parts else text
+    """Return a document without the blocks that are run, as those of labs: they write the files that they name."""
+    before, _, after = (text := text_of(path)).partition(f"\n{TITLE}\n")
+    is_run = after if path == PAGE else text if "labs" in path.parts else ""
+    words = re.sub(r"^```.*?^```$", "", is_run, flags=re.DOTALL | re.MULTILINE)
+    return f"{before}{words}" if path == PAGE else words or text
 
 
 def _prose(path: Path) -> Iterator[str]:
