@@ -20,6 +20,7 @@ NAMES = (
     "scheduler_preemption",
     "scheduler_growth",
     "scheduler_size",
+    "scheduler_end_to_end",
     "proxy",
     "service_path",
     "dns",

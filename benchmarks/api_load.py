@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -15,6 +15,7 @@ from benchmarks.kubeconfig import Server
 
 _CPU = re.compile(r"^process_cpu_seconds_total ([0-9.e+]+)$", re.MULTILINE)
 Figures = dict[str, float]
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -75,3 +76,43 @@ async def fetched(session: aiohttp.ClientSession, path: str, accept: str) -> Non
     async with session.get(path, headers={"Accept": accept, "Accept-Encoding": "gzip"}) as answer:
         answer.raise_for_status()
         await answer.read()
+
+
+async def create_all(
+    session: aiohttp.ClientSession,
+    connections: int,
+    count: int,
+    path: str,
+    make: Callable[[int], dict[str, Any]],
+) -> None:
+    """Create so many objects; `make` returns one by its number.
+
+    Raises:
+        aiohttp.ClientResponseError: the apiserver refuses one.
+    """
+
+    async def create(number: int) -> None:
+        async with session.post(path, json=make(number)) as answer:
+            answer.raise_for_status()
+
+    await for_each(range(count), connections, create)
+
+
+async def for_each(todo: Iterable[T], connections: int, work: Callable[[T], Awaitable[None]]) -> None:
+    """Do something for each, so many at once."""
+    rest = iter(todo)
+
+    async def worker() -> None:
+        for each in rest:
+            await work(each)
+
+    await asyncio.gather(*(worker() for _ in range(connections)))
+
+
+async def until_there(session: aiohttp.ClientSession, path: str) -> None:
+    """Wait until an object exists."""
+    while True:
+        async with session.get(path) as answer:
+            if answer.status == 200:
+                return
+        await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from benchmarks.api_load import client
+from benchmarks.api_load import client, create_all, until_there
 from benchmarks.clusters import cluster
 from benchmarks.kubeconfig import read
 from kubarium import Cluster
@@ -39,13 +39,14 @@ def measure(nodes: int = NODES, pods: int = PODS) -> dict[str, Any]:
 
 async def _measured(handle: Cluster, nodes: int, pods: int) -> dict[str, Any]:
     async with client(read(Path(handle.kubeconfig)), CONNECTIONS) as session:
-        while not await _is_there(session, "/api/v1/namespaces/default/serviceaccounts/default"):
-            await asyncio.sleep(0.1)
+        await until_there(session, "/api/v1/namespaces/default/serviceaccounts/default")
         handle.stop("controllers")  # which would take the nodes for dead
         handle.stop("scheduler")
-        await _post(session, nodes, "/api/v1/nodes", _node)
-        await _post(session, pods, _PODS, lambda number: _pod(number, f"node-{number % nodes}"))
-        await _post(session, 1, _PODS, lambda _: _pod(pods, ""))
+        await create_all(session, CONNECTIONS, nodes, "/api/v1/nodes", _node)
+        await create_all(
+            session, CONNECTIONS, pods, _PODS, lambda number: _pod(number, f"node-{number % nodes}")
+        )
+        await create_all(session, CONNECTIONS, 1, _PODS, lambda _: _pod(pods, ""))
         began = time.monotonic()
         handle.restart("scheduler")
         started_s = time.monotonic() - began
@@ -65,22 +66,6 @@ async def _measured(handle: Cluster, nodes: int, pods: int) -> dict[str, Any]:
         "cpu_s": round(used.cpu_s, 2),
         "pss_mib": round(used.pss_bytes / 2**20, 1),
     }
-
-
-async def _post(session: aiohttp.ClientSession, count: int, path: str, make: Any) -> None:
-    todo = iter(range(count))
-
-    async def worker() -> None:
-        for number in todo:
-            async with session.post(path, json=make(number)) as answer:
-                answer.raise_for_status()
-
-    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
-
-
-async def _is_there(session: aiohttp.ClientSession, path: str) -> bool:
-    async with session.get(path) as answer:
-        return answer.status == 200
 
 
 async def _is_bound(session: aiohttp.ClientSession, name: str) -> bool:

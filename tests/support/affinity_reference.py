@@ -83,16 +83,15 @@ class AffinityReference:
         else:
             is_there = namespace in term.namespaces or (
                 term.namespaceSelector is not None
-                and _matches(term.namespaceSelector, self._namespaces.get(namespace, {}))
+                and selects(term.namespaceSelector, self._namespaces.get(namespace, {}))
             )
         return (
-            is_there
-            and term.labelSelector is not None
-            and _matches(term.labelSelector, other.metadata.labels)
+            is_there and term.labelSelector is not None and selects(term.labelSelector, other.metadata.labels)
         )
 
 
-def _matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Whether a selector selects an object with these labels."""
     for key, value in selector.matchLabels.items():
         if labels.get(key) != value:
             return False

@@ -23,6 +23,7 @@ from machinery.model.k8s.policy_v1 import (
 )
 from scheduler.core.schedule import Bind
 from tests.support.builders import changed, container, meta, node, pod, taint
+from tests.support.judged_pairs import JUDGED
 from tests.support.preemption_reference import PreemptionReference
 from tests.support.scheduler import Decider
 
@@ -269,6 +270,7 @@ class Both:
         _, kept = self.nominated.get(asked.metadata.uid, (asked, ""))
         if isinstance(decision, Bind):
             assert decision.node == kept if kept in fitting else decision.node in fitting
+            self._note(asked, fits=True)
             return
         assert not fitting
         why = Counter(
@@ -276,10 +278,16 @@ class Both:
         )
         said = ", ".join(sorted(f"{number} {reason}" for reason, number in why.items()))
         assert decision.message.startswith(f"0/{len(self.nodes)} nodes are available: {said}.")
-        self.check_preemption(asked, kept, decision, reference)
+        best = reference.best(asked)
+        self.check_preemption(asked, kept, decision, reference, best)
+        self._note(asked, fits=False, has_victims=bool(best))
 
-    def check_preemption(self, asked, kept, decision, reference):
-        nomination, best = decision.nomination, reference.best(asked)
+    def _note(self, asked, **found):
+        there = (self.nodes, self.pods, self.nominated, self.budgets)
+        JUDGED.note("preemption", [asked], *(each.values() for each in there), **found)
+
+    def check_preemption(self, asked, kept, decision, reference, best):
+        nomination = decision.nomination
         if reference.waits(asked):
             assert nomination is None
             assert "terminating pod on the nominated node" in decision.message

@@ -8,33 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from machinery.model.k8s.core_v1 import Node, Pod
-from machinery.model.taints import untolerated
+from machinery.model.k8s.core_v1 import Node, Pod, TopologySpreadConstraint
 from scheduler.core.devices.filter import PodDevices
 from scheduler.core.domains import HOSTNAME
 from scheduler.core.evaluations import Evaluations
-from scheduler.core.needs import Needs
 from scheduler.core.owners import Owners
-from scheduler.core.plugins import (
-    balanced_allocation,
-    dynamic_resources,
-    image_locality,
-    node_affinity,
-    node_ports,
-    node_resources_fit,
-    volume_binding,
-)
-from scheduler.core.pod import PodInfo, PodReader
+from scheduler.core.plugins import dynamic_resources, volume_binding
+from scheduler.core.pod import PodReader
 from scheduler.core.registry import DEFAULT
 from scheduler.core.rejection import Stopped
 from scheduler.core.schedule import Bind, Decision, schedule
 from scheduler.core.snapshot import Snapshot
-from scheduler.core.spread import Constraint, read_spread
 from scheduler.core.storage import NO_VOLUMES, PodVolumes
-from tests.support.affinity_reference import AffinityReference
+from tests.support import node_reference
+from tests.support.affinity_reference import AffinityReference, selects
 
 
 class Decider:
@@ -100,7 +91,7 @@ def _reserved(decision: Bind, plugin: str) -> Any:
 
 
 class Reference:
-    """The rules, applied to lists of objects."""
+    """The rules, applied to lists of objects. What a pod belongs to is asked of `owners`; all else follows from the objects alone."""
 
     def __init__(
         self,
@@ -109,138 +100,150 @@ class Reference:
         owners: Owners,
         namespaces: Mapping[str, dict[str, str]] | None = None,
     ) -> None:
-        world = Decider(*nodes)
-        world.run(*pods)
         self._owners = owners
-        self._snapshot = world.snapshot
-        self._reader = world.reader
-        self._nodes = [node for node in world.snapshot.nodes if node.exists]
+        self._nodes = list(nodes)
+        self._pods: dict[str, list[Pod]] = {}
+        for pod in pods:
+            self._pods.setdefault(pod.spec.nodeName, []).append(pod)
         self._affinity = AffinityReference(nodes, pods, namespaces or {})
 
     def judge(self, pod: Pod) -> tuple[dict[str, int], Counter[str]]:
         """Return the scores of the nodes that can take the pod, and the reasons of the others, counted."""
-        info = self._reader.read(pod)
-        own = info.needs.constraints
-        spread = read_spread(own, info.labels.labels, None if own else self._owners.selector_of(info))
         reasons: Counter[str] = Counter()
         fitting = []
         for node in self._nodes:
-            found = self._reasons(info, node, spread.hard) or self._affinity.reasons(pod, node.name)
+            found = self._reasons(pod, node)
             reasons.update(found)
             if not found:
                 fitting.append(node)
-        points = self._spread_points(info, fitting, spread.soft, needs_all=spread.needs_all_labels)
-        wished = self._affinity.points(pod, [node.name for node in fitting])
-        scores = self._scores(info.needs, fitting, points)
-        return {name: score + 2 * wished[name] for name, score in scores.items()}, reasons
+        spread = self._spread_points(pod, fitting)
+        wished = self._affinity.points(pod, [node.metadata.name for node in fitting])
+        scores = self._scores(pod, fitting)
+        return {name: score + 2 * spread[name] + 2 * wished[name] for name, score in scores.items()}, reasons
 
     def reasons_of(self, pod: Pod, name: str) -> list[str]:
         """Return why a pod cannot go to one node, nothing where it can."""
-        info = self._reader.read(pod)
-        own = info.needs.constraints
-        spread = read_spread(own, info.labels.labels, None if own else self._owners.selector_of(info))
-        [node] = [each for each in self._nodes if each.name == name]
-        return self._reasons(info, node, spread.hard) or self._affinity.reasons(pod, name)
+        [node] = [each for each in self._nodes if each.metadata.name == name]
+        return self._reasons(pod, node)
 
-    def _reasons(self, pod, node, hard) -> list[str]:
-        needs = pod.needs
-        cordon = any(
-            each.key in {"", "node.kubernetes.io/unschedulable"} and each.operator == "Exists"
-            for each in needs.tolerations
+    def _reasons(self, pod: Pod, node: Node) -> list[str]:
+        return (
+            node_reference.reasons(pod, node, self._on(node))
+            or self._skew(pod, node)
+            or self._affinity.reasons(pod, node.metadata.name)
         )
-        if node.unschedulable and not cordon:
-            return ["node(s) were unschedulable"]
-        if untolerated(node.taints, needs.tolerations, ("NoSchedule", "NoExecute")):
-            return ["node(s) had untolerated taint(s)"]
-        if not node_affinity.fits(needs, node):
-            return ["node(s) didn't match Pod's node affinity/selector"]
-        if not node_ports.fits(needs, node):
-            return ["node(s) didn't have free ports for the requested pod ports"]
-        if not node_resources_fit.fits(needs, node):
-            return list(node_resources_fit.explain(needs, node).reasons)
-        return self._skew(pod, node, hard)
 
-    def _skew(self, pod, node, hard) -> list[str]:
+    def _on(self, node: Node) -> list[Pod]:
+        return self._pods.get(node.metadata.name, [])
+
+    def _skew(self, pod: Pod, node: Node) -> list[str]:
+        hard = [each for each in self._constraints(pod) if each.when == "DoNotSchedule"]
         for constraint in hard:
-            key = constraint.topology_key
-            if key not in node.labels:
+            key = constraint.key
+            if key not in node.metadata.labels:
                 return ["node(s) didn't match pod topology spread constraints (missing required label)"]
-            counts = self._domains(pod, constraint, [each.topology_key for each in hard])
+            counts = self._domains(pod, constraint, [each.key for each in hard])
             least = min(counts.values(), default=math.inf)
             if len(counts) < constraint.min_domains:
                 least = 0
-            if counts.get(node.labels[key], 0) + constraint.counts_itself - least > constraint.max_skew:
+            own = counts.get(node.metadata.labels[key], 0) + constraint.selects(pod.metadata.labels)
+            if own - least > constraint.max_skew:
                 return ["node(s) didn't match pod topology spread constraints"]
         return []
 
-    def _domains(self, pod: PodInfo, constraint: Constraint, required: list[str]) -> dict[str, int]:
+    def _constraints(self, pod: Pod) -> list[_Spread]:
+        """Return a pod's own constraints, else the system's for what it belongs to."""
+        if pod.spec.topologySpreadConstraints:
+            return [_spread_of(each) for each in pod.spec.topologySpreadConstraints]
+        selector = self._owners.selector_of(PodReader().read(pod))
+        if selector is None:
+            return []
+        keys = ((HOSTNAME, 3), ("topology.kubernetes.io/zone", 5))
+        return [_Spread(key, skew, "ScheduleAnyway", selector.matches) for key, skew in keys]
+
+    def _domains(self, pod: Pod, constraint: _Spread, required: list[str]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for node in self._nodes:
-            if self._counts(pod.needs, node, constraint, required):
-                value = node.labels.get(constraint.topology_key, "")
+            if (
+                all(label in node.metadata.labels for label in required)
+                and (not constraint.honors_affinity or node_reference.is_selected(pod, node))
+                and (not constraint.honors_taints or node_reference.tolerates_all(pod, node))
+            ):
+                value = node.metadata.labels.get(constraint.key, "")
                 counts[value] = counts.get(value, 0) + self._matching(pod, node, constraint)
         return counts
 
-    def _counts(self, needs: Needs, node, constraint, required) -> bool:
-        matches = node_affinity.fits(needs, node)
-        tolerated = not untolerated(node.taints, needs.tolerations, ("NoSchedule", "NoExecute"))
-        return (
-            all(label in node.labels for label in required)
-            and (matches or not constraint.honors_affinity)
-            and (tolerated or not constraint.honors_taints)
-        )
-
-    @staticmethod
-    def _matching(pod, node, constraint) -> int:
+    def _matching(self, pod: Pod, node: Node, constraint: _Spread) -> int:
         return sum(
-            number
-            for labels, number in node.label_counts.items()
-            if labels.namespace == pod.namespace and constraint.matcher.matches(labels.labels)
+            each.metadata.namespace == pod.metadata.namespace
+            and not each.metadata.deletionTimestamp
+            and constraint.selects(each.metadata.labels)
+            for each in self._on(node)
         )
 
-    def _spread_points(self, pod, fitting, soft, *, needs_all) -> dict[str, int]:
+    def _spread_points(self, pod: Pod, fitting: list[Node]) -> dict[str, int]:
+        soft = [each for each in self._constraints(pod) if each.when == "ScheduleAnyway"]
         if not soft:
-            return {node.name: 0 for node in fitting}
-        required = [each.topology_key for each in soft] if needs_all else []
-        scored = [node for node in fitting if all(label in node.labels for label in required)]
-        raw = dict.fromkeys((node.name for node in scored), 0.0)
+            return {node.metadata.name: 0 for node in fitting}
+        # by the system's constraints, nodes without one of the labels get points, too
+        required = [each.key for each in soft] if pod.spec.topologySpreadConstraints else []
+        scored = [node for node in fitting if all(label in node.metadata.labels for label in required)]
+        raw = dict.fromkeys((node.metadata.name for node in scored), 0.0)
         for constraint in soft:
-            key = constraint.topology_key
-            by_host = key == HOSTNAME
-            size = len(scored) if by_host else len({node.labels.get(key, "") for node in scored})
+            by_host = constraint.key == HOSTNAME
+            values = {node.metadata.labels.get(constraint.key, "") for node in scored}
+            weight = math.log((len(scored) if by_host else len(values)) + 2)
             counts = self._domains(pod, constraint, required)
             for node in scored:
-                if key in node.labels:
-                    own = (
-                        self._matching(pod, node, constraint) if by_host else counts.get(node.labels[key], 0)
-                    )
-                    raw[node.name] += own * math.log(size + 2) + constraint.max_skew - 1
+                if (value := node.metadata.labels.get(constraint.key)) is not None:
+                    own = self._matching(pod, node, constraint) if by_host else counts.get(value, 0)
+                    raw[node.metadata.name] += own * weight + constraint.max_skew - 1
         costs = {name: math.floor(cost + 0.5) for name, cost in raw.items()}
         lowest, highest = min(costs.values(), default=0), max(costs.values(), default=0)
-        return {
-            node.name: (100 * (highest + lowest - costs[node.name]) // highest if highest else 100)
-            if node.name in costs
-            else 0
-            for node in fitting
+        points = {
+            name: 100 * (highest + lowest - cost) // highest if highest else 100
+            for name, cost in costs.items()
         }
+        return {node.metadata.name: points.get(node.metadata.name, 0) for node in fitting}
 
-    def _scores(self, needs: Needs, fitting, spread_points) -> dict[str, int]:
-        avoided = {
-            node.name: len(untolerated(node.taints, needs.tolerations, ("PreferNoSchedule",)))
-            for node in fitting
-        }
-        preferred = {node.name: node_affinity.preference(needs, node) for node in fitting}
-        shares = {
-            image: sum(image in node.images for node in self._nodes) / (len(self._nodes) or 1)
-            for image in needs.images
-        }
+    def _scores(self, pod: Pod, fitting: list[Node]) -> dict[str, int]:
+        avoided = {node.metadata.name: node_reference.avoided(pod, node) for node in fitting}
+        preferred = {node.metadata.name: node_reference.preferred(pod, node) for node in fitting}
         most_avoided, most_preferred = max(avoided.values(), default=0), max(preferred.values(), default=0)
-        return {
-            node.name: 3 * (100 - 100 * avoided[node.name] // most_avoided if most_avoided else 100)
-            + 2 * (100 * preferred[node.name] // most_preferred if most_preferred else 0)
-            + 2 * spread_points[node.name]
-            + node_resources_fit.least_allocated(needs, node)
-            + balanced_allocation.balance(needs, node)
-            + image_locality.locality(needs.images, node.images, shares)
-            for node in fitting
-        }
+        points = {}
+        for node in fitting:
+            name, pods = node.metadata.name, self._on(node)
+            points[name] = (
+                3 * (100 - 100 * avoided[name] // most_avoided if most_avoided else 100)
+                + 2 * (100 * preferred[name] // most_preferred if most_preferred else 0)
+                + node_reference.least_allocated(pod, node, pods)
+                + node_reference.balance(pod, node, pods)
+                + node_reference.locality(pod, node, self._nodes)
+            )
+        return points
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A constraint, with its defaults filled in."""
+
+    key: str
+    max_skew: int
+    when: str
+    selects: Callable[[Mapping[str, str]], bool]
+    min_domains: int = 1
+    honors_affinity: bool = True
+    honors_taints: bool = False
+
+
+def _spread_of(constraint: TopologySpreadConstraint) -> _Spread:
+    selector = constraint.labelSelector
+    return _Spread(
+        constraint.topologyKey,
+        constraint.maxSkew,
+        constraint.whenUnsatisfiable,
+        lambda labels: selector is not None and selects(selector, labels),
+        constraint.minDomains or 1,
+        constraint.nodeAffinityPolicy != "Ignore",
+        constraint.nodeTaintsPolicy == "Honor",
+    )

@@ -1,5 +1,7 @@
 """Whatever happens to a cluster, the evaluation that was kept up to date says what a fresh look would say."""
 
+import os
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,10 @@ from machinery.model.owners import owner_reference
 from scheduler.core.schedule import Bind
 from tests.support.builders import changed, container, node, pod, replica_set, taint, toleration
 from tests.support.examples import examples
+from tests.support.judged_pairs import JUDGED
 from tests.support.scheduler import Decider, Reference
+
+ROUNDS = int(os.environ.get("KUBARIUM_ROUNDS") or 250)
 
 WEB = replica_set("web", labels={"app": "web"})
 MIB = 1024 * 1024
@@ -115,10 +120,10 @@ steps = st.lists(
 )
 
 
-@examples(250)
+@examples(ROUNDS)
 @given(steps=steps, probe=st.integers(0, len(KINDS) - 1))
 def test_incremental_evaluation_equals_a_fresh_look(steps, probe):
-    """After every change the scores and the reasons are those of the rules applied node by node."""
+    """After every change the scores and the reasons are those of the rules applied node by node. KUBARIUM_ROUNDS makes it longer."""
     world = Decider()
     world.owners.set_replica_set(WEB)
     node_objects, pod_objects = {}, {}
@@ -164,6 +169,7 @@ def check(world, node_objects, pod_objects, asked):
         assert scores[decision.node] == decision.score
     else:
         assert not isinstance(decision, Bind)
+    JUDGED.note("evaluation", [asked], node_objects.values(), pod_objects.values(), fits=bool(scores))
 
 
 @examples(60)

@@ -16,6 +16,7 @@ from machinery.model.k8s.meta_v1 import LabelSelector, LabelSelectorRequirement
 from scheduler.core.schedule import Bind
 from tests.support.builders import changed, node, pod
 from tests.support.examples import examples
+from tests.support.judged_pairs import JUDGED
 from tests.support.scheduler import Decider, Reference
 
 ROUNDS = int(os.environ.get("KUBARIUM_ROUNDS") or 250)
@@ -169,6 +170,8 @@ class Both:
             for reason in rejection.reasons:
                 counted[reason] = counted.get(reason, 0) + number
         assert counted == dict(reasons)
+        there = (self.nodes.values(), self.pods.values(), self.namespaces.items())
+        JUDGED.note("affinity", [asked], *there, fits=bool(scores))
 
 
 groups = st.builds(
