@@ -10,7 +10,8 @@ registry, profile       which plugins there are, and which of them look at whose
 pipeline, evaluation,   the engine: the verdicts of a profile's plugins about every node, kept per need, of which only the
 evaluations             outdated ones are worked out again
 like_nodes, domains     what it counts: nodes that all scores see alike, and the values of a topology label
-preemption, candidates, who has to go for a pod of higher priority, and from which node; which nodes are kept for whom
+preemption, findings, who has to go for a pod of higher priority, and from which node; which nodes are kept for whom
+candidates,
 nominations, budgets
 schedule, pod_verdicts, one decision, and the message of a pod that fits nowhere
 messages

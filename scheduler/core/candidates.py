@@ -1,27 +1,28 @@
 """The nodes on which pods of one kind and priority would fit if pods of lower priority went, kept up to date as the cluster changes.
 
 As an Evaluation does, Candidates look again only at the nodes that have changed since the last decision; what results is what
-looking at all of them afresh would give. Where relations filter, a node's verdict follows from other nodes, too: relations say from
-what of them, and what was found for a node is kept as long as its own pods are the same.
+looking at all of them afresh would give. Where relations filter, a node's verdict follows from other nodes, too. Nodes that see the
+same of them (those of a zone, say, that have the same of their own) are a group, and what was found for its nodes is kept apart by
+what they saw: where a pod comes to a zone, the groups of the zone take up what was found when they saw that last.
+
+    node ─▶ group: its neighbourhood ─▶ what its nodes see beside them, now ─▶ findings ─▶ the node whose victims cost least
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from scheduler.core import messages
-from scheduler.core.framework import KindVerdicts, Verdicts
-from scheduler.core.like_nodes import NOWHERE
+from scheduler.core.findings import Finding, Findings
+from scheduler.core.framework import KindVerdicts, NodeVerdicts, Verdicts
 from scheduler.core.node import NodeInfo
 from scheduler.core.pod import PodInfo
-from scheduler.core.preemption import Cost, Victims, find_victims
+from scheduler.core.preemption import Victims, find_victims
 from scheduler.core.snapshot import Snapshot
 
-_ANSWERS: Final = 4  # that are kept of a node, by what relations see beside it
-_STALE: Final = 64  # costs that no node has any more, beyond which they are dropped
+_KEPT: Final = 8  # findings of a group, by what its nodes see
 
 
 class Candidate(NamedTuple):
@@ -29,6 +30,35 @@ class Candidate(NamedTuple):
 
     node: NodeInfo
     victims: Victims
+
+
+class _Group:
+    """Nodes that always see the same beside them."""
+
+    def __init__(self) -> None:
+        self.members: set[int] = set()
+        self.findings = Findings()  # that hold now
+        self._by_sight: dict[Hashable, Findings] = {}  # the one that was used last is last
+
+    def join(self, index: int) -> None:
+        self.members.add(index)
+        for each in self._by_sight.values():
+            each.missing.add(index)
+
+    def leave(self, index: int) -> None:
+        self.members.discard(index)
+        for each in self._by_sight.values():
+            each.remove(index)
+
+    def see(self, sight: Hashable) -> None:
+        """Use from now on what was found when the nodes saw this."""
+        found = self._by_sight.pop(sight, None)
+        if found is None:
+            found = Findings()
+            found.missing.update(self.members)
+            if len(self._by_sight) >= _KEPT:
+                del self._by_sight[next(iter(self._by_sight))]
+        self.findings = self._by_sight[sight] = found
 
 
 class Candidates:
@@ -39,108 +69,114 @@ class Candidates:
         self._snapshot = snapshot
         self._priority = priority
         self._position = -1
-        self._version: Hashable = None  # of what relations see
-        self._known: dict[int, tuple[Hashable, dict[Hashable, Victims | Sequence[str]]]] = {}
-        self._victims: dict[int, Victims] = {}
-        self._reasons: dict[int, Sequence[str]] = {}  # of the nodes where nothing helps
-        self._counts: dict[str, int] = {}
-        self._nodes: dict[Cost, dict[int, None]] = {}
-        self._costs: list[Cost] = []  # a heap; those that no node has any more are skipped
+        self._version: Hashable = None  # of the neighbourhoods
+        self._groups: dict[Hashable, _Group] = {}
+        self._keys: dict[int, Hashable] = {}  # of the nodes' groups
 
     def refresh(self) -> None:
-        """Look at the nodes that have changed since the last time, or whose neighbours have."""
-        snapshot, verdicts = self._snapshot, self._verdicts
+        """Look at the nodes that have changed since the last time, or that see something now that they have not seen."""
+        snapshot = self._snapshot
         if self._position == snapshot.position:
             return
         changed = snapshot.changes_since(self._position) if self._position >= 0 else None
         self._position = snapshot.position
-        nodes = snapshot.nodes
-        indexes = set(range(len(nodes))) if changed is None else changed
-        for index in indexes:
-            self._withdraw(index)
-            self._known.pop(index, None)
-            if nodes[index].exists:
-                self._look_at(index)
-        if verdicts.has_relations and (version := verdicts.besides_version()) != self._version:
-            self._version = version
-            for index, (besides, _) in [*self._known.items()]:
-                if index not in indexes and verdicts.besides(index) != besides:
-                    self._withdraw(index)
-                    self._look_at(index)
+        for index in range(len(snapshot.nodes)) if changed is None else changed:
+            self._leave(index)
+            if snapshot.nodes[index].exists:
+                self._join(index, self._key(index))
+        if self._verdicts.has_relations:
+            self._regroup()
+        for group in self._groups.values():
+            self._complete(group)
 
     def best(self, pod: PodInfo, verdicts: Verdicts) -> Candidate | Mapping[str, int]:
         """Return the node whose victims cost least, one of several by the number that was drawn; where none helps, why, counted.
 
         A node that is kept for the pod itself is looked at as if it were not; `verdicts` are those about the pod.
+
+        Raises:
+            ValueError: the number that was drawn is not in [0, 1).
         """
-        snapshot, tie_break = self._snapshot, verdicts.tie_break
-        own = snapshot.node(snapshot.nominations.node_of(pod.uid))
+        own = self._snapshot.node(self._snapshot.nominations.node_of(pod.uid))
         if own is None:
-            _, nodes = self._cheapest(NOWHERE)
-            return self._chosen(nodes, tie_break) if nodes else self._counts
-        mine = self._find(own, verdicts, pod.uid)
-        cost, nodes = self._cheapest(own.index)
-        if not isinstance(mine, Victims):
-            return self._chosen(nodes, tie_break) if nodes else self._counts_with(own.index, mine)
-        if cost is None or mine.cost <= cost:
-            nodes = [*nodes, own.index] if mine.cost == cost else [own.index]
-        return self._chosen(nodes, tie_break, own.index, mine)
+            return self._best(verdicts.tie_break)
+        findings = self._groups[self._keys[own.index]].findings
+        theirs = findings.remove(own.index)
+        findings.put(own.index, self._find(own, verdicts, pod.uid))
+        best = self._best(verdicts.tie_break)
+        findings.remove(own.index)
+        findings.put(own.index, theirs)
+        return best
 
-    def _chosen(
-        self, nodes: Sequence[int], tie_break: float, own: int = NOWHERE, mine: Victims | None = None
-    ) -> Candidate:
-        chosen = nodes[int(tie_break * len(nodes))]
-        victims = mine if mine is not None and chosen == own else self._victims[chosen]
-        return Candidate(self._snapshot.nodes[chosen], victims)
+    def _best(self, tie_break: float) -> Candidate | Mapping[str, int]:
+        ranked = [
+            (cost, group.findings) for group in self._groups.values() if (cost := group.findings.lowest())
+        ]
+        if not ranked:
+            return _sum(group.findings.reasons for group in self._groups.values())
+        lowest = min([cost for cost, _ in ranked])
+        best = [(nodes, found) for cost, found in ranked if cost == lowest and (nodes := found.at(cost))]
+        chosen = int(tie_break * sum([len(nodes) for nodes, _ in best]))
+        for nodes, found in best:
+            if chosen < len(nodes):
+                return Candidate(self._snapshot.nodes[nodes[chosen]], found.victims(nodes[chosen]))
+            chosen -= len(nodes)
+        raise ValueError(f"a tie is broken by a number in [0, 1), not {tie_break}")
 
-    def _counts_with(self, index: int, reasons: Sequence[str]) -> Mapping[str, int]:
-        """Count why it does not help, where of one node something else is true."""
-        counts = Counter(self._counts)
-        counts.subtract(self._reasons.get(index, ()))
-        counts.update(reasons)
-        return counts
+    # -- groups --
 
-    def _cheapest(self, without: int) -> tuple[Cost | None, list[int]]:
-        """Return the lowest cost of all nodes except for one, and the nodes that have it."""
-        put_aside = None
-        cost: Cost | None
-        while self._costs:
-            cost = self._costs[0]
-            nodes = [index for index in self._nodes.get(cost, ()) if index != without]
-            if nodes:
-                break
-            heapq.heappop(self._costs)
-            if cost in self._nodes:
-                put_aside = cost
+    def _key(self, index: int) -> Hashable:
+        """Return what a node's group is found by: where relations count, also how many pods the node is kept for."""
+        if not self._verdicts.has_relations:
+            return ()
+        return self._verdicts.neighbourhood(index), self._kept(index)
+
+    def _kept(self, index: int) -> int:
+        return len(self._snapshot.nominations.on(self._snapshot.nodes[index].name))
+
+    def _join(self, index: int, key: Hashable) -> None:
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group()
+        group.join(index)
+        self._keys[index] = key
+
+    def _leave(self, index: int) -> None:
+        key = self._keys.pop(index, None)
+        if key is None:
+            return
+        group = self._groups[key]
+        group.leave(index)
+        if not group.members:
+            del self._groups[key]
+
+    def _regroup(self) -> None:
+        """Put nodes that have not changed into the groups of the neighbourhoods that they have by now."""
+        version = self._verdicts.neighbourhood_version()
+        if version == self._version:
+            return
+        self._version = version
+        for index, key in [*self._keys.items()]:
+            if (now := self._key(index)) != key:
+                self._leave(index)
+                self._join(index, now)
+
+    def _complete(self, group: _Group) -> None:
+        """Find what is missing for what the nodes of a group see now."""
+        verdicts, nodes = self._verdicts, self._snapshot.nodes
+        if verdicts.has_relations:
+            some = next(iter(group.members))
+            group.see(verdicts.besides(some, self._kept(some)))
         else:
-            cost, nodes = None, []
-        if put_aside is not None:
-            heapq.heappush(self._costs, put_aside)
-        return cost, nodes
+            group.see(())
+        findings = group.findings
+        while findings.missing:
+            index = findings.missing.pop()
+            findings.put(index, self._find(nodes[index], verdicts, ""))
 
-    def _look_at(self, index: int) -> None:
-        found = self._found(index)
-        if isinstance(found, Victims):
-            self._enter(index, found)
-        else:
-            self._note(index, found)
+    # -- one node --
 
-    def _found(self, index: int) -> Victims | Sequence[str]:
-        """Return what `_find` does, or did while the same held beside the node."""
-        node, verdicts = self._snapshot.nodes[index], self._verdicts
-        if not verdicts.has_relations:
-            return self._find(node, verdicts, "")
-        besides = verdicts.besides(index)
-        _, answers = self._known.get(index, (None, {}))
-        found = answers.get(besides)
-        if found is None:
-            if len(answers) >= _ANSWERS:
-                answers.clear()
-            found = answers[besides] = self._find(node, verdicts, "")
-        self._known[index] = besides, answers
-        return found
-
-    def _find(self, node: NodeInfo, verdicts: KindVerdicts, without: str) -> Victims | Sequence[str]:
+    def _find(self, node: NodeInfo, verdicts: NodeVerdicts, without: str) -> Finding:
         """Return who would have to go from a node that may be kept for pods, except for one; why it does not help."""
         rejection = verdicts.rejection_of(node.index)
         if rejection is not None and not rejection.resolvable:
@@ -153,27 +189,9 @@ class Candidates:
             return found
         return (messages.NO_VICTIMS,) if found is None else found.reasons
 
-    def _enter(self, index: int, victims: Victims) -> None:
-        self._victims[index] = victims
-        cost = victims.cost
-        nodes = self._nodes.get(cost)
-        if nodes is None:
-            nodes = self._nodes[cost] = {}
-            heapq.heappush(self._costs, cost)
-            if len(self._costs) > _STALE + 2 * len(self._nodes):
-                self._costs = sorted(self._nodes)
-        nodes[index] = None
 
-    def _note(self, index: int, reasons: Sequence[str]) -> None:
-        self._reasons[index] = reasons
-        for each in reasons:
-            self._counts[each] = self._counts.get(each, 0) + 1
-
-    def _withdraw(self, index: int) -> None:
-        if (victims := self._victims.pop(index, None)) is not None:
-            cost = victims.cost
-            del self._nodes[cost][index]
-            if not self._nodes[cost]:
-                del self._nodes[cost]
-        for each in self._reasons.pop(index, ()):
-            self._counts[each] -= 1
+def _sum(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total

@@ -5,8 +5,7 @@ A *domain* is one value of a node label. What is counted on a node is up to who 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from heapq import nsmallest
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Final, TypeAlias
 
 from scheduler.core.node import NodeInfo
@@ -46,7 +45,7 @@ class Tally:
         self.domains: dict[str, Domain] = {}
         self.total = 0  # in all domains
         self.on_node: dict[int, int] = {}  # index → amount, of every node
-        self.version = 0  # raised when a node's domain has more or less than before by another node
+        self.version = 0  # raised when a host's domain comes to be, or ends to be, one of several nodes
         self._measure = measure
         self._counts = counts
         self._histogram: dict[int, int] = {}  # domains by their amounts
@@ -71,10 +70,12 @@ class Tally:
         amount = self._counted.pop(index, None)
         if amount is not None:
             self._change(domain, -amount, -1)
-            self.version += bool(domain.members)
         if not domain.members:
             del self.domains[domain.value]
-        return domain.members if self.is_by_host else _NO_NODES
+        if not self.is_by_host:
+            return _NO_NODES
+        self.version += bool(domain.members)
+        return domain.members
 
     def join(self, node: NodeInfo) -> Collection[int]:
         """Put a node in, by its labels as they are now; return the others whose place changes by that."""
@@ -88,6 +89,7 @@ class Tally:
             domain = self.domains[value] = Domain(value)
         self._domain_of[node.index] = domain
         domain.members.add(node.index)
+        self.version += self.is_by_host and len(domain.members) > 1
         if self._counts(node):
             self._counted[node.index] = amount
             self._change(domain, amount, 1)
@@ -124,10 +126,15 @@ class Tally:
             return self.emptiest()
         return min((each for each in self._histogram if each != domain.amount), default=None)
 
-    def bottom(self) -> tuple[object, ...]:
-        """Return what `emptiest_besides` follows from, and how many domains count; as long as it is the same, those are."""
-        lowest = nsmallest(2, self._histogram)
-        return (*lowest, bool(lowest) and self._histogram[lowest[0]] > 1, self.size())
+    def neighbourhood(self, index: int) -> Hashable:
+        """Return what nodes have in common that see the same of other nodes, now and later: the domain, and what each has of it.
+
+        Of a host that is one node alone, what there is: it sees what other such hosts see that have as much.
+        """
+        domain = self._domain_of.get(index)
+        if domain is not None and self.is_by_host and len(domain.members) == 1:
+            return domain.amount, domain.nodes
+        return domain, self._counted.get(index, 0)
 
     def standing(self, index: int) -> tuple[Domain | None, int]:
         """Return the domain of a node, and what the node itself has of the amount there."""
@@ -154,8 +161,6 @@ class Tally:
 
     def _change(self, domain: Domain, amount: int, nodes: int) -> None:
         self.total += amount
-        if len(domain.members) > 1:
-            self.version += 1
         if domain.nodes:
             self._tick(domain.amount, -1)
         domain.amount += amount

@@ -133,13 +133,17 @@ class Evaluation:
         """Whether what holds between nodes may reject one."""
         return bool(self._sifting)
 
-    def besides(self, index: int) -> Hashable:
-        """Return what `rejection_with` follows from, except for the pods of the node itself."""
-        return tuple([relation.besides(index) for _, relation in self._sifting])
+    def neighbourhood(self, index: int) -> Hashable:
+        """Return what nodes have in common that always see the same beside them, as long as their own pods are the same."""
+        return tuple([relation.neighbourhood(index) for _, relation in self._sifting])
 
-    def besides_version(self) -> Hashable:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
-        return tuple([relation.besides_version() for _, relation in self._sifting])
+    def neighbourhood_version(self) -> Hashable:
+        """Return what is the same as long as `neighbourhood` is, of all nodes that have not changed."""
+        return tuple([relation.neighbourhood_version() for _, relation in self._sifting])
+
+    def besides(self, index: int, kept: int) -> Hashable:
+        """Return what `rejection_with` follows from, except for the pods of the node itself and up to `kept` more of them."""
+        return tuple([relation.besides(index, kept) for _, relation in self._sifting])
 
     def rejection_with(self, changed: NodeInfo) -> Rejection | None:
         """Return what would keep the pod from a node whose pods were others than they are; the rest of the cluster as it is."""

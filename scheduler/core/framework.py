@@ -110,12 +110,16 @@ class Relation(Protocol):
         """Return why a node could not take the pod if its own pods were others than they are; None if it could."""
         ...
 
-    def besides(self, index: int) -> Hashable:
-        """Return what `rejection_with` follows from, except for the pods of the node itself."""
+    def neighbourhood(self, index: int) -> Hashable:
+        """Return what nodes have in common of which `besides` is always the same, as long as their own pods are."""
         ...
 
-    def besides_version(self) -> Hashable:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+    def neighbourhood_version(self) -> Hashable:
+        """Return what is the same as long as `neighbourhood` is, of all nodes that have not changed."""
+        ...
+
+    def besides(self, index: int, kept: int) -> Hashable:
+        """Return what `rejection_with` follows from, except for the pods of the node itself and up to `kept` more of them."""
         ...
 
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:
@@ -144,8 +148,8 @@ class Remedy:
     succeeds: bool = False  # the pod will have a node: nothing more is said, and no further plugin asked
 
 
-class KindVerdicts(Protocol):
-    """What was judged of nodes for all pods of a kind."""
+class NodeVerdicts(Protocol):
+    """What was judged of nodes."""
 
     def rejections(self) -> Mapping[Rejection, int]:
         """Count the nodes by what keeps the pod from them."""
@@ -159,17 +163,25 @@ class KindVerdicts(Protocol):
         """Return what would keep the pod from a node whose pods were others than they are; the rest of the cluster as it is."""
         ...
 
+
+class KindVerdicts(NodeVerdicts, Protocol):
+    """What was judged of nodes for all pods of a kind."""
+
     @property
     def has_relations(self) -> bool:
         """Whether what holds between nodes may reject one: a verdict then follows from more than the node's own pods."""
         ...
 
-    def besides(self, index: int) -> Hashable:
-        """Return what else it follows from."""
+    def neighbourhood(self, index: int) -> Hashable:
+        """Return what nodes have in common that always see the same beside them, as long as their own pods are the same."""
         ...
 
-    def besides_version(self) -> Hashable:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
+    def neighbourhood_version(self) -> Hashable:
+        """Return what is the same as long as `neighbourhood` is, of all nodes that have not changed."""
+        ...
+
+    def besides(self, index: int, kept: int) -> Hashable:
+        """Return what else `rejection_with` follows from, with up to `kept` pods more on the node."""
         ...
 
     @property
@@ -178,7 +190,7 @@ class KindVerdicts(Protocol):
         ...
 
 
-class Verdicts(KindVerdicts, Protocol):
+class Verdicts(NodeVerdicts, Protocol):
     """What PostFilter sees of the nodes that were judged, for one pod."""
 
     @property

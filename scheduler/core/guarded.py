@@ -339,13 +339,17 @@ class _GuardedRelation:
         found = self._guard.ask("Filter", ask, changed)
         return None if found is None else self._guard.rejection("Filter", found)
 
-    def besides(self, index: int) -> Hashable:
-        """Return something new each time: what it looks at is not known."""
-        del index
-        return object()
+    def neighbourhood(self, index: int) -> Hashable:
+        """Return the node alone."""
+        return index
 
-    def besides_version(self) -> Hashable:
-        """Return something new each time."""
+    def neighbourhood_version(self) -> Hashable:
+        """Return always the same."""
+        return ()
+
+    def besides(self, index: int, kept: int) -> Hashable:
+        """Return something new each time: what it looks at is not known."""
+        del index, kept
         return object()
 
     def points(self, candidates: Sequence[tuple[Any, int]]) -> Sequence[int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.node import NodeInfo
@@ -24,24 +23,6 @@ class PodVerdicts:
     def fits_kept(self) -> bool:
         """Whether it fits on the node that is kept for it."""
         return self.kept is not None and self.rejection is None
-
-    @property
-    def has_relations(self) -> bool:
-        """Whether what holds between nodes may reject one."""
-        return self.shared.has_relations
-
-    @property
-    def memo(self) -> dict[Hashable, Any]:
-        """What plugins keep for pods of this kind."""
-        return self.shared.memo
-
-    def besides(self, index: int) -> Hashable:
-        """Return what else a verdict follows from."""
-        return self.shared.besides(index)
-
-    def besides_version(self) -> Hashable:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
-        return self.shared.besides_version()
 
     def rejections(self) -> Mapping[Rejection, int]:
         """Count the nodes by what keeps the pod from them."""

@@ -158,10 +158,7 @@ class _ExtendedVerdicts:
         self._verdicts = verdicts
         self.shared = verdicts.shared
         self.tie_break = verdicts.tie_break
-        self.memo = verdicts.memo
-        self.has_relations = verdicts.has_relations
         self.rejection_with = verdicts.rejection_with
-        self.besides, self.besides_version = verdicts.besides, verdicts.besides_version
 
     def rejections(self) -> dict[Rejection, int]:
         counts = dict(self._verdicts.rejections())

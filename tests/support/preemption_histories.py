@@ -49,9 +49,10 @@ def beside(app, key):
     return Affinity(podAffinity=PodAffinity(requiredDuringSchedulingIgnoredDuringExecution=[term(app, key)]))
 
 
-def spread(app, key, skew):
+def spread(app, key, skew, least=None):
     return TopologySpreadConstraint(
         maxSkew=skew,
+        minDomains=least,
         topologyKey=key,
         whenUnsatisfiable="DoNotSchedule",
         labelSelector=LabelSelector(matchLabels={"app": app}),
@@ -72,10 +73,11 @@ specs = st.one_of(
     st.builds(lambda app, key: {"affinity": apart(app, key)}, st.sampled_from(APPS), KEYS),
     st.builds(lambda app, key: {"affinity": beside(app, key)}, st.sampled_from(APPS), KEYS),
     st.builds(
-        lambda app, key, skew: {"topologySpreadConstraints": [spread(app, key, skew)]},
+        lambda app, key, skew, least: {"topologySpreadConstraints": [spread(app, key, skew, least)]},
         st.sampled_from(APPS),
         KEYS,
         st.integers(1, 2),
+        st.sampled_from([None, None, 3]),
     ),
 )
 pods = st.builds(
@@ -100,17 +102,18 @@ pods = st.builds(
     st.sampled_from([None, None, None, None, PREEMPTED, EVICTED]),
 )
 nodes = st.builds(
-    lambda name, cpu, zone, barred: node(
+    lambda name, cpu, zone, host, barred: node(
         name,
         cpu=cpu,
         memory="4Gi",
         pods="4",
-        labels={"zone": zone} if zone else {},
+        labels=({"zone": zone} if zone else {}) | ({"kubernetes.io/hostname": host} if host else {}),
         taints=[taint("gpu")] if barred else [],
     ),
     st.sampled_from(NODES),
     st.sampled_from(["2", "4"]),
     st.sampled_from(["", "a", "b"]),
+    st.sampled_from(["", "", "", "shared"]),
     st.sampled_from([False, False, False, True]),
 )
 budgets = st.builds(
@@ -148,38 +151,53 @@ steps = st.lists(
 )
 
 
-ROOMS = [("node-0", "a"), ("node-1", "a"), ("node-2", "b"), ("node-3", "b")]
+ROOMS = [("node-0", "a", ""), ("node-1", "a", ""), ("node-2", "b", "shared"), ("node-3", "b", "shared")]
+
+
+def room(name, zone, host):
+    """Return a node of a zone; one that names no host is one of its own."""
+    labels = {"zone": zone} | ({"kubernetes.io/hostname": host} if host else {})
+    return node(name, cpu="2", memory="4Gi", pods="20", labels=labels)
+
+
+small_pods = st.builds(
+    lambda number, app, priority, where: pod(
+        f"pod-{number}",
+        labels={"app": app} if app else {},
+        priority=priority,
+        node=where,
+        requests={"cpu": "10m"},
+    ),
+    NUMBERS,
+    st.sampled_from(["web", "web", ""]),
+    st.sampled_from([0, 30]),
+    st.sampled_from(NODES),
+)
 crowded = st.lists(
-    st.builds(
-        lambda number, app, priority, where, gone: (
-            ("no pod", number)
-            if gone
-            else (
-                "pod",
-                pod(
-                    f"pod-{number}",
-                    labels={"app": app} if app else {},
-                    priority=priority,
-                    node=where,
-                    requests={"cpu": "10m"},
-                ),
-            )
+    st.one_of(
+        st.tuples(st.just("pod"), small_pods),
+        st.tuples(st.just("pod"), small_pods),
+        st.tuples(st.just("pod"), small_pods),
+        st.tuples(st.just("no pod"), NUMBERS),
+        st.tuples(st.just("no pod"), NUMBERS),
+        st.tuples(st.just("nominate"), st.tuples(small_pods, st.sampled_from(NODES))),
+        st.tuples(
+            st.just("node"),
+            st.builds(room, st.sampled_from(NODES), st.sampled_from("ab"), st.sampled_from(["", "shared"])),
         ),
-        NUMBERS,
-        st.sampled_from(["web", "web", ""]),
-        st.sampled_from([0, 30]),
-        st.sampled_from(NODES),
-        st.sampled_from([False, False, True]),
     ),
     min_size=3,
-    max_size=12,
+    max_size=14,
 )
-"""Small pods that come and go among others that leave no room: what nodes have in their zones changes, and little else."""
+"""Small pods that come and go among others that leave no room: what nodes have in their zones and hosts changes, and little else."""
 related = st.one_of(
     st.builds(lambda key: {"affinity": apart("web", key)}, KEYS),
     st.builds(lambda key: {"affinity": beside("web", key)}, KEYS),
     st.builds(
-        lambda key, skew: {"topologySpreadConstraints": [spread("web", key, skew)]}, KEYS, st.integers(1, 2)
+        lambda key, skew, least: {"topologySpreadConstraints": [spread("web", key, skew, least)]},
+        KEYS,
+        st.integers(1, 3),
+        st.sampled_from([None, 2]),
     ),
 )
 
@@ -187,8 +205,8 @@ related = st.one_of(
 def crowd():
     """Return a cluster of two zones in which every node is full of pods of priority 0."""
     both = Both()
-    for name, zone in ROOMS:
-        both.apply("node", node(name, cpu="2", memory="4Gi", pods="20", labels={"zone": zone}))
+    for name, zone, host in ROOMS:
+        both.apply("node", room(name, zone, host))
         both.apply("pod", pod(f"large-{name}", node=name, requests={"cpu": "1900m"}))
     return both
 

@@ -11,7 +11,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -185,18 +185,22 @@ class Affinity(Tallies):
             return ANTI_AFFINITY
         return REPELLED if any(_has_with(tally, changed) for tally in self._repelling) else None
 
-    def besides(self, index: int) -> tuple[bool | None, ...]:
+    def neighbourhood(self, index: int) -> tuple[Hashable, ...]:
+        """Return the domains of a node, of the terms that filter, and what it has of them."""
+        return tuple([tally.neighbourhood(index) for tally in self._tallies[: self._filtering]])
+
+    def neighbourhood_version(self) -> tuple[int, ...]:
+        """Return what is the same as long as `neighbourhood` is, of all nodes that have not changed."""
+        return tuple([tally.version for tally in self._tallies[: self._filtering]])
+
+    def besides(self, index: int, kept: int) -> tuple[bool | None, ...]:
         """Return whether other nodes of a node's domains have something, and whether any other node has what is wanted."""
+        del kept
         there = [_has_besides(tally, index) for tally in self._tallies[: self._filtering]]
         if not self._is_first:
             return tuple(there)
         own = (tally.on_node.get(index, 0) if tally.domain(index) else 0 for tally in self._wanted)
         return (*there, any(tally.total > each for tally, each in zip(self._wanted, own, strict=True)))
-
-    def besides_version(self) -> tuple[int, ...]:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
-        versions = [tally.version for tally in self._tallies[: self._filtering]]
-        return (*versions, *(tally.total for tally in self._wanted)) if self._is_first else tuple(versions)
 
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the sum of the weights in all domains."""

@@ -5,14 +5,14 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constrai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from machinery.model.k8s.core_v1 import TopologySpreadConstraint
 from machinery.model.selectors import LabelMatcher
 from scheduler.core.cluster_events import OF_DEVICES, OF_STORAGE, ClusterEvent
-from scheduler.core.domains import Domain, Place, Tallies, Tally, amount_at
+from scheduler.core.domains import Place, Tallies, Tally, amount_at
 from scheduler.core.framework import Part, Plugin, part
 from scheduler.core.labels import LabelSet
 from scheduler.core.needs import Needs
@@ -135,15 +135,11 @@ class Spreading(Tallies):
         self._soft = [(each, _tally(need, each, soft_labels)) for each in spread.soft]
         self._tallies = [tally for _, tally in (*self._hard, *self._soft)]
         self.filters, self.scores = bool(spread.hard), bool(spread.soft)
-        self._aheads: dict[
-            tuple[int, Domain | None, int], int | None
-        ] = {}  # by constraint, domain, and own amount
         self._least: list[int] = []  # for each hard constraint, what the emptiest domain has
 
     def settle(self) -> None:
         """Find the emptiest domains."""
         self._least = [least_matching(each, tally.emptiest(), tally.size()) for each, tally in self._hard]
-        self._aheads.clear()
 
     def fact(self, index: int) -> Places:
         """Return where a node is."""
@@ -174,22 +170,17 @@ class Spreading(Tallies):
                 return SKEWED
         return None
 
-    def besides(self, index: int) -> tuple[int | None, ...]:
-        """Return by how much the other nodes of a node's domain are ahead of the emptiest other domain."""
-        return tuple([self._ahead(position, index) for position in range(len(self._hard))])
+    def neighbourhood(self, index: int) -> tuple[Hashable, ...]:
+        """Return the domains of a node, and what it has of them."""
+        return tuple([tally.neighbourhood(index) for _, tally in self._hard])
 
-    def _ahead(self, position: int, index: int) -> int | None:
-        constraint, tally = self._hard[position]
-        domain, own = tally.standing(index)
-        key = (position, domain, own)
-        if key not in self._aheads:
-            least = least_matching(constraint, tally.emptiest_besides(index), tally.size())
-            self._aheads[key] = None if domain is None else domain.amount - own - least
-        return self._aheads[key]
+    def neighbourhood_version(self) -> tuple[int, ...]:
+        """Return what is the same as long as `neighbourhood` is, of all nodes that have not changed."""
+        return tuple([tally.version for _, tally in self._hard])
 
-    def besides_version(self) -> tuple[object, ...]:
-        """Return what is the same as long as `besides` is, of all nodes whose own pods have not changed."""
-        return tuple([(tally.version, tally.bottom()) for _, tally in self._hard])
+    def besides(self, index: int, kept: int) -> tuple[int | None, ...]:
+        """Return how many matching pods the node itself may have; -1: not even none, and all that it can have: any number."""
+        return tuple([_room(constraint, tally, index, kept) for constraint, tally in self._hard])
 
     def points(self, candidates: Sequence[tuple[Places, int]]) -> Sequence[int]:
         """Return 0 to 100 by the soft constraints."""
@@ -224,6 +215,15 @@ class Spreading(Tallies):
                 amount = place if isinstance(place, int) else place.amount
                 total += cost(constraint, amount, weight)
         return rounded(total)
+
+
+def _room(constraint: Constraint, tally: Tally, index: int, kept: int) -> int | None:
+    domain, own = tally.standing(index)
+    if domain is None:
+        return None
+    least = least_matching(constraint, tally.emptiest_besides(index), tally.size())
+    room = constraint.max_skew - constraint.counts_itself + least - (domain.amount - own)
+    return max(-1, min(room, own + kept))
 
 
 def _soft_place(tally: Tally, index: int) -> Place:

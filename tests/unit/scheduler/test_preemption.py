@@ -248,7 +248,8 @@ def test_candidates_that_change_all_the_time_are_kept_in_bounds():
             assert victims(world, high()) == ["a"]
     [evaluation] = world.evaluations._kinds.values()
     [candidates] = evaluation.memo.values()
-    assert len(candidates._costs) < 100
+    [group] = candidates._groups.values()
+    assert len(group.findings._costs) < 100
 
 
 @pytest.mark.parametrize(
