@@ -2,6 +2,7 @@
 
 __main__, config, app  the process: flags, and how its parts are put together
 cluster_watch          from watch events to the snapshot and the queue of waiting pods
+predecessor            what an earlier leader has bound is counted first
 loop                   one decision at a time, any number of bindings under way
 pre_bind               who writes what plugins reserve: volume_binder, device_binder
 binder                 one binding, whose outcome is always found out

@@ -14,16 +14,14 @@ from typing import Any, Final
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
-from machinery.client.reflector import RETRY
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
-from machinery.model.insist import insist, tell_first
 from machinery.model.k8s.apps_v1 import ReplicaSet
 from machinery.model.k8s.core_v1 import Namespace, Node, Pod, Service
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.log import EventLog
 from machinery.model.pods import is_terminal
-from machinery.model.requests import EventType, Selection, revision_of
+from machinery.model.requests import EventType, Selection
 from machinery.model.resources import (
     NAMESPACES,
     NODES,
@@ -45,9 +43,9 @@ from scheduler.core.queue import BACKOFF, SchedulingQueue, by_priority
 from scheduler.core.registry import Helping
 from scheduler.core.snapshot import Snapshot
 from scheduler.device_watch import DeviceWatch
+from scheduler.predecessor import Predecessor
 from scheduler.storage_watch import StorageWatch
 
-_BOUND_PODS: Final = Selection(field_selector="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed")
 _LIVE_PODS: Final = Selection(field_selector="status.phase!=Succeeded,status.phase!=Failed")
 _GATE_AGAIN_S: Final = 10.0  # cluster seconds after which a plugin that failed at PreEnqueue is asked again
 
@@ -120,8 +118,7 @@ class ClusterWatch:
             partial(self._take, self._replica_set_changed, self._leave_out_replica_set)
         )
         self._budgets.subscribe(partial(self._take, self._budget_changed, self._leave_out_budget))
-        self._pods_changed = asyncio.Event()
-        self.pods.subscribe(lambda _change: self._pods_changed.set())
+        self._predecessor = Predecessor(self.pods, clock, log)
         self.pods.subscribe(partial(self._take, self._pod_changed, self._leave_out_pod))
 
     @property
@@ -141,19 +138,8 @@ class ClusterWatch:
             await informer.synced()
 
     async def caught_up(self, api: Api) -> None:
-        """Wait until every pod that has a node by now has been seen on it: what an earlier leader has bound is counted.
-
-        The store refuses whatever that one writes from here on, so no binding is missed.
-        """
-        told = tell_first(self._log.warning, "bound_pods_not_listed", every=20)
-        listing = await insist(lambda: api.list(PODS, _BOUND_PODS), self._clock, RETRY, told)
-        while self.pods.revision < listing.revision and not all(map(self._has_seen, listing.items)):
-            self._pods_changed.clear()
-            await self._pods_changed.wait()
-
-    def _has_seen(self, pod: Pod) -> bool:
-        known = self.pods.store.get(pod.metadata.namespace, pod.metadata.name)
-        return known is not None and revision_of(known.metadata) >= revision_of(pod.metadata)
+        """Wait until every pod that has a node by now has been seen on it: what an earlier leader has bound is counted."""
+        await self._predecessor.caught_up(api)
 
     def is_there(self, pod: PodInfo) -> bool:
         """Whether a pod is still there, and not being deleted."""

@@ -45,7 +45,7 @@ class Tally:
         self.domains: dict[str, Domain] = {}
         self.total = 0  # in all domains
         self.on_node: dict[int, int] = {}  # index → amount, of every node
-        self.version = 0  # raised when a host's domain comes to be, or ends to be, one of several nodes
+        self.version = 0  # raised when a node joins a host that others are on
         self._measure = measure
         self._counts = counts
         self._histogram: dict[int, int] = {}  # domains by their amounts
@@ -72,10 +72,7 @@ class Tally:
             self._change(domain, -amount, -1)
         if not domain.members:
             del self.domains[domain.value]
-        if not self.is_by_host:
-            return _NO_NODES
-        self.version += bool(domain.members)
-        return domain.members
+        return domain.members if self.is_by_host else _NO_NODES
 
     def join(self, node: NodeInfo) -> Collection[int]:
         """Put a node in, by its labels as they are now; return the others whose place changes by that."""

@@ -278,12 +278,27 @@ class Both:
                 self.nominated.pop(waiting.metadata.uid, None)
 
     def check(self, asked, tie_break):
-        if not self.nodes:
-            return
-        reference = PreemptionReference(
+        if self.nodes:
+            self._check(asked, self.world.decide(asked, tie_break), self._reference())
+
+    def check_all(self, asked):
+        """Check what is decided by numbers of which each node that is as good as the others gets one; return these nodes."""
+        reference = self._reference()
+        decisions = [self.world.decide(asked, number / len(NODES)) for number in range(len(NODES))]
+        for decision in decisions:
+            self._check(asked, decision, reference)
+        nominations = [getattr(decision, "nomination", None) for decision in decisions]
+        nodes = {nomination.node for nomination in nominations if nomination}
+        if all(nominations) and (best := reference.best(asked)):
+            assert nodes == set(best)
+        return nodes
+
+    def _reference(self):
+        return PreemptionReference(
             self.nodes.values(), self.pods.values(), self.nominated, self.budgets.values(), self.world.owners
         )
-        decision = self.world.decide(asked, tie_break)
+
+    def _check(self, asked, decision, reference):
         fitting = reference.fitting(asked)
         _, kept = self.nominated.get(asked.metadata.uid, (asked, ""))
         if isinstance(decision, Bind):
