@@ -65,7 +65,7 @@ class StatusInputs:
     trigger: ObservedContainer | None = None  # the end for which all containers run again
     pending: Pending | None = None  # why what is declared is not allocated
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
-    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to have other resources
+    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to run otherwise
     resize_problem: str = ""  # why a container could not be held to what is allocated to it
 
 

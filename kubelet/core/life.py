@@ -80,7 +80,7 @@ class Life:
     failed_starts: frozenset[str] = frozenset()
     pending: Pending | None = None  # why what is declared is not allocated, where it is not
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
-    restarted: frozenset[str] = frozenset()  # ids of containers that were killed to have other resources
+    restarted: frozenset[str] = frozenset()  # ids of containers that were killed to run otherwise
     verdict: Verdict | None = None  # decided before the ending begins
     ending: Ending | None = None
     is_over: bool = False  # the last plan found nothing more to run

@@ -49,7 +49,7 @@ class Kill:
     message: str
     grace_s: float
     probe: str = ""  # the kind of the probe that failed
-    is_resize: bool = False  # whether it is to have other resources, and runs again in any case
+    runs_again: bool = False  # in any case: with other resources, or of another image
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Situation:
     busy: AbstractSet[str] = frozenset()  # names of containers that are being started or killed
     failed_starts: AbstractSet[str] = frozenset()  # ids of created containers that could not be started
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
-    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to have other resources
+    restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to run otherwise
 
 
 def compute_pod_actions(situation: Situation) -> PodActions:
@@ -350,7 +350,8 @@ class _Steps:
             self._kill(run, message, probe_grace_s(self._pod, None))
         elif has_changed(container, run):
             message = f"Container {container.name} definition changed, will be restarted"
-            self._kill(run, message, probe_grace_s(self._pod, None))
+            grace_s = probe_grace_s(self._pod, None)
+            self._plan.kill.append(Kill(run.id, run.name, message, grace_s, runs_again=True))
         elif probed.failed:
             message = f"Container {container.name} failed {probed.failed.lower()} probe"
             grace_s = probe_grace_s(self._pod, probed.grace_s)
@@ -366,7 +367,7 @@ class _Steps:
             case Change.RESTART:
                 message = f"Container {container.name} resize requires restart"
                 grace_s = probe_grace_s(self._pod, None)
-                self._plan.kill.append(Kill(run.id, run.name, message, grace_s, is_resize=True))
+                self._plan.kill.append(Kill(run.id, run.name, message, grace_s, runs_again=True))
 
     def _kill(self, run: ObservedContainer, message: str, grace_s: float, probe: str = "") -> None:
         self._plan.kill.append(Kill(run.id, run.name, message, grace_s, probe))

@@ -475,7 +475,7 @@ def _issue(life: Life, actions: Iterable[Action], now_s: float, out: list[Instru
         if key not in running and not life.is_blocked(key, now_s):
             running[key] = action
             out.append(Run(action))
-            if isinstance(action, KillContainer) and action.kill.is_resize:
+            if isinstance(action, KillContainer) and action.kill.runs_again:
                 restarted.add(action.kill.id)
     if len(running) == len(life.actions):
         return life

@@ -126,7 +126,7 @@ def _phase(
         return FAILED
     else:
         phase = compute_phase(inputs.pod, inits, mains, is_ending=inputs.is_ending)
-        if phase in {SUCCEEDED, FAILED} and not inputs.is_ending and _is_being_resized(inputs):
+        if phase in {SUCCEEDED, FAILED} and not inputs.is_ending and _is_being_replaced(inputs):
             phase = RUNNING
     return PENDING if phase == RUNNING and _initializes_again(inputs) else phase
 
@@ -145,8 +145,8 @@ def _is_to_come(inputs: StatusInputs, status: ContainerStatus) -> bool:
     return all(run.state is not ContainerState.EXITED for run in inputs.observed.named(status.name))
 
 
-def _is_being_resized(inputs: StatusInputs) -> bool:
-    """Whether a container was ended to run again with other resources."""
+def _is_being_replaced(inputs: StatusInputs) -> bool:
+    """Whether a container was ended to run again with other resources, or of another image."""
     members = (*inputs.pod.spec.initContainers, *inputs.pod.spec.containers)
     newest = (inputs.observed.newest(container.name) for container in members)
     return bool(inputs.restarted) and any(run is not None and run.id in inputs.restarted for run in newest)

@@ -131,11 +131,10 @@ def is_in_progress(
     """Whether a container does not have what is allocated to it: it runs so, or was ended (`restarted`) to run otherwise."""
     for container in (*pod.spec.initContainers, *pod.spec.containers):
         run = observed.newest(container.name)
-        if run is None or (applied.get(run.id) == container.resources and not restarted):
+        if run is None or applied.get(run.id) == container.resources:
             continue
-        if run.id in restarted or (
-            run.is_running and change_of(container, run, applied) is not Change.NOTHING
-        ):
+        is_meant = run.is_running or run.id in restarted
+        if is_meant and change_of(container, run, applied) is not Change.NOTHING:
             return True
     return False
 

@@ -50,6 +50,27 @@ def test_from_nothing_to_running():
     assert it.pod.status.phase == "Running"
 
 
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_a_new_image_runs_whatever_the_pod_restarts_for(policy):
+    """However the old one ends; until then the pod is Running, and no resize is in progress."""
+    it = running(pod(restartPolicy=policy))
+    told = len(it.statuses)
+    it.pod = changed(it.pod, spec__containers=[container(image="busybox:1.37")], metadata__generation=2)
+    it.sync()
+    assert list(it.pending) == ["kill/main-0"]
+    it.pending.clear()
+    it._end("main-0", 0)
+    it.feed(ActionEnded(next(iter(it.life.actions)), it.observed()))
+    assert list(it.pending) == ["start/main"]
+    it.settle()
+    assert "main" in it.running()
+    assert {each.phase for each in it.statuses[told:]} == {"Running"}
+    assert {each.type for status in it.statuses for each in status.conditions}.isdisjoint(
+        {"PodResizeInProgress", "PodResizePending"}
+    )
+    assert "ResizeStarted" not in {each.reason for each in it.records}
+
+
 def test_a_deletion_goes_step_by_step_to_nothing():
     """Kill, stop the sandbox, clean up, delete the object, remove what is left, forget."""
     it = running()
