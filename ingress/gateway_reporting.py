@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES
+from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, HTTPRoute
 from ingress.core.gateway.planning import GatewayPlan
 from ingress.core.gateway.services import plan_services, service_name
 from ingress.core.gateway.status import class_status, gateway_status, route_status
@@ -78,9 +78,22 @@ class GatewayReporter:
             if (gateway := self._now(self._watched.gateways, judged.gateway)) is not None:
                 status = gateway_status(judged._replace(gateway=gateway), service, now_text)
                 yield self._say(GATEWAYS, gateway, status)
-        for route, parents in plan.routes:
+        for route, parents in (*plan.routes, *self._forsaken(plan)):
             if (now := self._now(self._watched.routes, route)) is not None:
                 yield self._say(HTTP_ROUTES, now, route_status(now, parents, self._controller, now_text))
+
+    def _forsaken(self, plan: GatewayPlan) -> Iterator[tuple[HTTPRoute, tuple[()]]]:
+        """Go through the routes that say something of a Gateway of ours and name none.
+
+        What was said last may be seen only after the plan without the Gateway was made, and a status leads to no other plan.
+        """
+        if not plan.is_known:
+            return
+        planned = {route.metadata.uid for route, _ in plan.routes}
+        for route in self._watched.routes:
+            says = any(each.controllerName == self._controller for each in route.status.parents)
+            if says and route.metadata.uid not in planned:
+                yield route, ()
 
     def _now(self, store: Store[Any], judged: Any) -> Any:
         """Return an object with what it says now; None where something else is wanted by now, which is judged soon."""

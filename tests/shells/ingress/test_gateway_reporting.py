@@ -11,7 +11,7 @@ import pytest
 
 from ingress import gateway_watching
 from ingress.core.classes import CONTROLLER
-from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS
+from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES
 from ingress.core.gateway.planning import GatewayPlan, plan_gateways
 from ingress.core.gateway.services import own_ports, service_name
 from ingress.gateway_reporting import GatewayReporter
@@ -25,7 +25,7 @@ from machinery.model.resources import NAMESPACES, SERVICES
 from machinery.model.store import Store
 from machinery.process.clock import SystemClock
 from tests.support.builders import changed, meta
-from tests.support.gateway import gateway, gateway_class
+from tests.support.gateway import gateway, gateway_class, route
 from tests.support.gateway_kinds import define
 from tests.support.ingress import service
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
@@ -59,9 +59,9 @@ class Leader:
         """The plan of now."""
         return plan_gateways(self._view, CONTROLLER, {})
 
-    async def report(self) -> None:
-        """Write what the plan of now says."""
-        await self._reporter.report(self.plan)
+    async def report(self, plan: GatewayPlan | None = None) -> None:
+        """Write what the plan of now says, or another one."""
+        await self._reporter.report(plan or self.plan)
 
 
 @asynccontextmanager
@@ -139,6 +139,24 @@ async def test_a_second_report_writes_nothing() -> None:
         await until(is_all_seen, what="a report writes nothing")
         [seen] = leader.watched.gateways
         assert [each.reason for each in seen.status.conditions] == ["Accepted", "Programmed"]
+
+
+async def test_a_route_whose_gateway_goes_while_it_is_written_of_says_nothing_of_it() -> None:
+    """The plan without the Gateway may be older than what the route was told to say of it."""
+    async with _with_a_gateway() as registry:
+        await registry.given(HTTP_ROUTES, route())
+        async with _leading(registry) as leader:
+            await until(lambda: leader.plan.is_known and leader.plan.routes)
+            before = leader.plan
+            await registry.user.delete(GATEWAYS, "g", namespace="shop")
+            await until(lambda: not leader.plan.gateways)
+            after = leader.plan
+            assert not after.routes
+            await leader.report(before)
+            await until(lambda: [each for each in leader.watched.routes if each.status.parents])
+            await leader.report(after)
+            found = await registry.user.get(HTTP_ROUTES, "r", namespace="shop")
+            assert found.status.parents == []
 
 
 async def test_what_is_refused_of_one_gateway_is_its_own_matter() -> None:
