@@ -30,7 +30,7 @@ from apiserver.registry.subresources import Subresources
 from apiserver.registry.tracking import Tracking
 from apiserver.registry.writes import Writes
 from apiserver.request import ListReply, ObjectReply, Part, Request, WatchReply
-from machinery.model.errors import ApiError
+from machinery.model.errors import ApiError, Unavailable
 from machinery.model.kinds import KindNames
 from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting_on
@@ -109,10 +109,19 @@ class Registry:
         await self._opening.wait(within_s)
 
     async def catch_up(self) -> None:
-        """Learn what the store holds by now, as other apiservers' definitions of kinds; as far as the store answers."""
-        if not self._feed.problem:
-            with suppress(ApiError):
-                await self._feed.fresh()
+        """Learn what the store holds by now, as other apiservers' definitions of kinds.
+
+        Raises:
+            Unavailable: nobody can tell; the store does not answer, or its watch is behind.
+        """
+        if self._feed.problem:
+            raise Unavailable(self._feed.problem, retry_after_s=1)
+        await self._feed.fresh()
+
+    async def try_to_catch_up(self) -> None:
+        """Do as `catch_up` does, as far as the store answers."""
+        with suppress(ApiError):
+            await self.catch_up()
 
     async def get(self, request: Request) -> ObjectReply:
         """Read one object, or a subresource of it."""

@@ -109,7 +109,7 @@ class Pages:
     async def _answer(self, http: HttpRequest) -> Reply | None:
         if isinstance(http.target, Discovery):
             _check_get(http)
-            await self._services.registry.catch_up()
+            await self._services.registry.try_to_catch_up()
             return await self._discovered(http, http.target)
         path = http.raw_path.strip("/")
         root, _, rest = path.partition("/")
@@ -160,7 +160,7 @@ class Pages:
         return reply(body, content_type="application/jwk-set+json")
 
     async def _openapi_page(self, http: HttpRequest, path: str) -> Reply | None:
-        await self._services.registry.catch_up()
+        await self._services.registry.try_to_catch_up()
         openapi, kept, others = self._openapi, self._kept, self._others
         if path == "openapi/v2":
             is_binary = negotiate(http.accept, DOCUMENTS_V2).encoding is Encoding.OPENAPI_V2

@@ -237,7 +237,7 @@ class Resources:
         if self._others is not None and (group, version) in self._elsewhere:
             found = await self._others.discover(group, version, user)
         else:
-            await self._registry.catch_up()
+            await self._registry.try_to_catch_up()
             if version not in self._discovery().versions(group):
                 raise NotFound("the server could not find the requested resource")
             found = objects.to_json(self._discovery().resource_list(group, version))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from apiserver.storage.etcd import EtcdStorage
 from apiserver.storage.interface import EventBatch
 from kubarium.identity.pki import Pki
+from machinery.client.api import Api
 from machinery.client.rest_transport import Token, connect_rest
 from machinery.model import resources as kinds
-from machinery.model.errors import Conflict, Forbidden
+from machinery.model.errors import Conflict, Forbidden, NotFound, Unavailable
 from machinery.model.k8s.authentication_v1 import TokenRequest
 from machinery.model.k8s.core_v1 import ConfigMap, Namespace, ServiceAccount
 from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -23,7 +25,7 @@ from tests.support import custom_resources as custom
 from tests.support.apiserver import Served, serving
 from tests.support.etcd_server import EtcdServer, etcd_server
 from tests.support.requirements import need
-from tests.support.waiting import pause
+from tests.support.waiting import pause, until
 
 pytestmark = pytest.mark.etcd
 
@@ -31,11 +33,21 @@ LAG_S = 0.3  # wall seconds; less than a read waits for the watch
 
 
 class LateStorage(EtcdStorage):
-    """A store whose watch is behind, as that of a busy apiserver is."""
+    """A store whose watch is behind, as that of a busy apiserver is, and stands still where it is told to."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        super().__init__(addresses)
+        self.flowing = asyncio.Event()
+        self.flowing.set()
 
     async def watch(self, prefix: str, after_revision: int) -> AsyncGenerator[EventBatch, None]:
+        passed_s = 0.0
         async for batch in super().watch(prefix, after_revision):
-            await pause(LAG_S if batch.events else 0, "a busy apiserver")
+            # What has come meanwhile is not held up once more: the watch is late by so much, however many have written.
+            if batch.events and time.monotonic() > passed_s + LAG_S:
+                await pause(LAG_S, "a busy apiserver")
+                passed_s = time.monotonic()
+            await self.flowing.wait()
             yield batch
 
 
@@ -108,6 +120,37 @@ async def test_a_definition_of_one_is_served_by_another_one_at_once(pair: tuple[
     assert (await rest.list(custom.resource(plural="games", kind="Game"))).items == []
     for api in (first, late, rest):
         await api.aclose()
+
+
+async def test_nobody_is_told_that_there_is_no_such_kind_where_nobody_can_know(
+    pki: Pki, etcd: EtcdServer
+) -> None:
+    """An apiserver whose watch stands still cannot tell: its clients ask again, and find what is there."""
+    storage = LateStorage([etcd.address])
+    async with (
+        _serving(pki, EtcdStorage([etcd.address]), "apiserver-1") as first,
+        _serving(pki, storage, "apiserver-2") as late,
+    ):
+        apis = [late.connect("grpc"), late.connect("rest")]
+        storage.flowing.clear()
+        maker = first.connect("grpc")
+        await custom.apply(maker, custom.definition())
+        for told in await asyncio.gather(*(api.list(custom.TOYS) for api in apis), return_exceptions=True):
+            assert isinstance(told, Unavailable)
+        storage.flowing.set()
+        for api in apis:
+            await until(lambda api=api: _lists(api))
+            with pytest.raises(NotFound):
+                await api.list(custom.resource(plural="games", kind="Game"))
+        for api in (*apis, maker):
+            await api.aclose()
+
+
+async def _lists(api: Api) -> bool:
+    try:
+        return not (await api.list(custom.TOYS)).items
+    except Unavailable:
+        return False
 
 
 async def test_of_two_writes_on_one_revision_one_wins(pair: tuple[Served, Served]) -> None:
