@@ -37,7 +37,7 @@ DOCKER = "/var/run/docker.sock"
 POD_CIDR = "10.88.5.0/24"
 IMAGE = "busybox:1.36"
 START_S = 60.0
-CALL_S = 40.0
+CALL_S = 120.0
 _TURNS = 3  # of the event loop, which sees then that a server has gone while the test stood still
 _numbers = itertools.count(1)
 
