@@ -1,4 +1,4 @@
-"""From watch events to what the scheduler knows of claims, volumes, classes and the nodes' drivers."""
+"""From watch events to what the scheduler knows of claims, volumes, classes, drivers and their room."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from machinery.client.api import Api
 from machinery.client.informer import Informer
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import PersistentVolume, PersistentVolumeClaim
-from machinery.model.k8s.storage_v1 import CSINode, StorageClass
+from machinery.model.k8s.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from machinery.model.log import EventLog
 from machinery.model.resources import (
+    CSI_DRIVERS,
     CSI_NODES,
+    CSI_STORAGE_CAPACITIES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     STORAGE_CLASSES,
@@ -23,6 +25,7 @@ from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.pod import ClaimKey
 from scheduler.core.storage import Storage, essential_claim, essential_volume
+from scheduler.core.storage_capacity import essential_capacity, essential_driver, has_grown
 
 T = TypeVar("T", bound=KubeObject)
 Happened: TypeAlias = Callable[[ClusterEvent, ClaimKey | None], None]
@@ -41,14 +44,20 @@ class StorageWatch:
             api, PERSISTENT_VOLUMES, clock=clock, keep=essential_volume, log=log
         )
         classes: Informer[StorageClass] = Informer(api, STORAGE_CLASSES, clock=clock, log=log)
-        drivers: Informer[CSINode] = Informer(api, CSI_NODES, clock=clock, log=log)
-        self.informers: tuple[Informer[Any], ...] = (claims, volumes, classes, drivers)
+        nodes: Informer[CSINode] = Informer(api, CSI_NODES, clock=clock, log=log)
+        drivers: Informer[CSIDriver] = Informer(api, CSI_DRIVERS, clock=clock, keep=essential_driver, log=log)
+        capacities: Informer[CSIStorageCapacity] = Informer(
+            api, CSI_STORAGE_CAPACITIES, clock=clock, keep=essential_capacity, log=log
+        )
+        self.informers: tuple[Informer[Any], ...] = (claims, volumes, classes, nodes, drivers, capacities)
         self._happened = happened
         for informer, put, drop, event in (
             (claims, storage.set_claim, storage.remove_claim, ClusterEvent.CLAIM),
             (volumes, storage.set_volume, storage.remove_volume, ClusterEvent.VOLUME),
             (classes, storage.set_class, storage.remove_class, ClusterEvent.STORAGE_CLASS),
-            (drivers, storage.set_csi_node, storage.remove_csi_node, ClusterEvent.CSI_NODE),
+            (nodes, storage.set_csi_node, storage.remove_csi_node, ClusterEvent.CSI_NODE),
+            (drivers, storage.set_csi_driver, storage.remove_csi_driver, ClusterEvent.CSI_DRIVER),
+            (capacities, storage.set_capacity, storage.remove_capacity, ClusterEvent.CSI_CAPACITY),
         ):
             informer.subscribe(partial(self._take, put, drop, event))
 
@@ -65,4 +74,11 @@ class StorageWatch:
             drop(change.object)
         else:
             put(change.new)
-        self._happened(event, (meta.namespace, meta.name) if event is ClusterEvent.CLAIM else None)
+        if not _is_less_room(change):
+            self._happened(event, (meta.namespace, meta.name) if event is ClusterEvent.CLAIM else None)
+
+
+def _is_less_room(change: Change[Any]) -> bool:
+    """Whether a driver has said that it has as much room as before, or less: drivers say it often."""
+    new = change.new
+    return isinstance(change.object, CSIStorageCapacity) and (new is None or not has_grown(change.old, new))

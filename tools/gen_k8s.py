@@ -81,6 +81,7 @@ ROOTS = [
     "io.k8s.api.resource.v1.ResourceSlice",
     "io.k8s.api.storage.v1.CSIDriver",
     "io.k8s.api.storage.v1.CSINode",
+    "io.k8s.api.storage.v1.CSIStorageCapacity",
     "io.k8s.api.storage.v1.StorageClass",
     "io.k8s.api.storage.v1.VolumeAttachment",
 ]

@@ -27,8 +27,8 @@ from machinery.process.clock import WALL
 _PATIENCE_S: Final = 60.0  # wall seconds for one answer
 _KINDS: Final = (
     served.NODES, served.PODS, served.NAMESPACES, served.SERVICES, served.REPLICA_SETS, served.PERSISTENT_VOLUMES,
-    served.PERSISTENT_VOLUME_CLAIMS, served.STORAGE_CLASSES, served.CSI_NODES, served.RESOURCE_CLAIMS, served.DEVICE_CLASSES,
-    served.RESOURCE_SLICES, served.PRIORITY_CLASSES, served.RUNTIME_CLASSES, served.POD_DISRUPTION_BUDGETS,
+    served.PERSISTENT_VOLUME_CLAIMS, served.STORAGE_CLASSES, served.CSI_DRIVERS, served.CSI_NODES, served.CSI_STORAGE_CAPACITIES,
+    served.RESOURCE_CLAIMS, served.DEVICE_CLASSES, served.RESOURCE_SLICES, served.PRIORITY_CLASSES, served.RUNTIME_CLASSES, served.POD_DISRUPTION_BUDGETS,
 )  # fmt: skip
 _OF_CONTAINERS: Final = ("args", "command", "env", "envFrom")  # nothing for decisions, and maybe secret
 

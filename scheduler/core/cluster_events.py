@@ -20,10 +20,12 @@ class ClusterEvent(Enum):
     POD_ARRIVED = auto()  # on a node
     POD_RELABELED = auto()
     POD_GONE = auto()  # from a node, or on its way
-    CLAIM = auto()  # added or changed, as the three below
+    CLAIM = auto()  # added or changed, as those of storage below
     VOLUME = auto()
     STORAGE_CLASS = auto()
     CSI_NODE = auto()
+    CSI_DRIVER = auto()
+    CSI_CAPACITY = auto()  # added, or there is more
     DEVICE_CLAIM = auto()
     DEVICE_CLASS = auto()
     RESOURCE_SLICE = auto()
@@ -31,7 +33,14 @@ class ClusterEvent(Enum):
 
 
 OF_STORAGE: Final = frozenset(
-    {ClusterEvent.CLAIM, ClusterEvent.VOLUME, ClusterEvent.STORAGE_CLASS, ClusterEvent.CSI_NODE}
+    {
+        ClusterEvent.CLAIM,
+        ClusterEvent.VOLUME,
+        ClusterEvent.STORAGE_CLASS,
+        ClusterEvent.CSI_NODE,
+        ClusterEvent.CSI_DRIVER,
+        ClusterEvent.CSI_CAPACITY,
+    }
 )
 OF_DEVICES: Final = frozenset(
     {ClusterEvent.DEVICE_CLAIM, ClusterEvent.DEVICE_CLASS, ClusterEvent.RESOURCE_SLICE}

@@ -1,4 +1,4 @@
-"""Claims, volumes, classes and the nodes' drivers, as the scheduler believes them to be.
+"""Claims, volumes, classes, drivers and the room that they have, as the scheduler believes them to be.
 
 Fed by the watch (`set_…`, `remove_…`) and by the loop: what a decision gives to claims counts at once (`reserve`), until the
 watch shows the object again, whatever it says, or the decision is undone (`release`).
@@ -14,10 +14,11 @@ import msgspec
 
 from machinery.model.fields import trimmer
 from machinery.model.k8s.core_v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim
-from machinery.model.k8s.storage_v1 import CSINode, StorageClass
+from machinery.model.k8s.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from machinery.model.storage import BIND_COMPLETED, OLD_CLASS, SELECTED_NODE
 from machinery.model.volume_matching import class_of_volume
 from scheduler.core.pod import ClaimKey
+from scheduler.core.storage_capacity import Capacities
 
 essential_claim: Final = trimmer(
     PersistentVolumeClaim,
@@ -78,6 +79,7 @@ class Storage:
         self.version = 0
         self.classes: dict[str, StorageClass] = {}
         self.csi_nodes: dict[str, CSINode] = {}
+        self.capacities = Capacities()
         self._claims: dict[ClaimKey, PersistentVolumeClaim] = {}
         self._volumes: dict[str, PersistentVolume] = {}
         self._of_class: dict[str, dict[str, PersistentVolume]] = {}
@@ -151,6 +153,26 @@ class Storage:
         """Forget the drivers of a node."""
         self.version += 1
         self.csi_nodes.pop(node.metadata.name, None)
+
+    def set_csi_driver(self, driver: CSIDriver) -> None:
+        """Add or replace a driver."""
+        self.version += 1
+        self.capacities.set_driver(driver)
+
+    def remove_csi_driver(self, driver: CSIDriver) -> None:
+        """Remove a driver."""
+        self.version += 1
+        self.capacities.remove_driver(driver)
+
+    def set_capacity(self, capacity: CSIStorageCapacity) -> None:
+        """Add or replace what a driver says of the room that it has."""
+        self.version += 1
+        self.capacities.set(capacity)
+
+    def remove_capacity(self, capacity: CSIStorageCapacity) -> None:
+        """Forget what a driver has said of its room."""
+        self.version += 1
+        self.capacities.remove(capacity)
 
     # -- decisions --
 

@@ -19,7 +19,8 @@ from machinery.model.k8s.core_v1 import (
     VolumeNodeAffinity,
     VolumeResourceRequirements,
 )
-from machinery.model.k8s.storage_v1 import StorageClass
+from machinery.model.k8s.meta_v1 import LabelSelector, LabelSelectorRequirement
+from machinery.model.k8s.storage_v1 import CSIDriver, CSIDriverSpec, CSIStorageCapacity, StorageClass
 from machinery.model.storage import BIND_COMPLETED, BOUND_BY_CONTROLLER
 from tests.support.builders import changed, meta
 
@@ -121,4 +122,31 @@ def storage_class(name: str = "standard", *, waits: bool = True, **fields: Any) 
         reclaimPolicy=fields.pop("reclaimPolicy", "Delete"),
         volumeBindingMode="WaitForFirstConsumer" if waits else "Immediate",
         **fields,
+    )
+
+
+def csi_driver(name: str = "", *, tells: bool | None = True) -> CSIDriver:
+    """Return a driver of volumes that tells how much room it has; without a name that of `storage_class`."""
+    name = name or storage_class().provisioner
+    return CSIDriver(metadata=meta(name), spec=CSIDriverSpec(storageCapacity=tells))
+
+
+def room(
+    free: str | None,
+    labels: dict[str, str] | None,
+    name: str = "room",
+    *,
+    of: str = "standard",
+    most: str | None = None,
+    not_on: str = "",
+) -> CSIStorageCapacity:
+    """Return how much room there is for the nodes with some labels, None for no nodes, and except for one."""
+    unlike = LabelSelectorRequirement(key="kubernetes.io/hostname", operator="NotIn", values=[not_on])
+    topology = LabelSelector(matchLabels=labels or {}, matchExpressions=[unlike] if not_on else [])
+    return CSIStorageCapacity(
+        metadata=meta(name, "default"),
+        storageClassName=of,
+        nodeTopology=None if labels is None else topology,
+        capacity=free,
+        maximumVolumeSize=most,
     )

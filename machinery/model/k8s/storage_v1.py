@@ -70,6 +70,18 @@ class CSINode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     spec: CSINodeSpec
 
 
+class CSIStorageCapacity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """api.storage.v1.CSIStorageCapacity."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
+    capacity: str = ""
+    kind: str = msgspec.field(default_factory=lambda: "CSIStorageCapacity")
+    maximumVolumeSize: str = ""
+    metadata: meta_v1.ObjectMeta = meta_v1.ObjectMeta()
+    nodeTopology: meta_v1.LabelSelector | None = None
+    storageClassName: str
+
+
 class StorageClass(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """api.storage.v1.StorageClass."""
 

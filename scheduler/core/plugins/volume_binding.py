@@ -6,7 +6,8 @@ https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
           ─▶ waits for its first pod ───────▶ a volume that suits it, reserved for it; else a new one, if the class can
           ─▶ else: the pod fits nowhere until somebody has bound the claim
 
-How much room there is for new volumes is not looked at: CSIStorageCapacities are stored, and nothing more.
+A class makes a new volume where its topologies allow it and its driver has room, if it tells how much
+(https://kubernetes.io/docs/concepts/storage/storage-capacity/).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ NAME: Final = "VolumeBinding"
 UNBOUND: Final = "pod has unbound immediate PersistentVolumeClaims"
 NODE_CONFLICT: Final = "node(s) didn't match PersistentVolume's node affinity"
 BIND_CONFLICT: Final = "node(s) didn't find available persistent volumes to bind"
+NO_SPACE: Final = "node(s) did not have enough free storage"
 NO_VOLUME: Final = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 _LOST: Final = "Lost"
 
@@ -79,30 +81,29 @@ def judge(claims: Claims, node: NodeInfo, storage: Storage) -> Rejection | None:
     """Return why a node cannot take the pod with its volumes, None where it can."""
     conditions = _as_node(node)
     reasons = [*_bound_reasons(claims.bound, conditions, storage)]
-    if claims.waiting and choose(claims, node, storage) is None:
-        reasons.append(BIND_CONFLICT)
+    if isinstance(found := choose(claims, node, storage), str):
+        reasons.append(found)
     return Rejection(NAME, tuple(reasons), resolvable=False) if reasons else None
 
 
-def choose(claims: Claims, node: NodeInfo, storage: Storage) -> PodVolumes | None:
-    """Return what is given to the waiting claims on a node; None where one of them gets nothing there."""
+def choose(claims: Claims, node: NodeInfo, storage: Storage) -> PodVolumes | str:
+    """Return what is given to the waiting claims on a node; the reason where one of them gets nothing there."""
     if not claims.waiting:
         return NO_VOLUMES
+    nodes = [(claim, claim.metadata.annotations.get(SELECTED_NODE)) for claim in claims.waiting]
+    if any(chosen not in {None, node.name} for _, chosen in nodes):
+        return BIND_CONFLICT
     conditions = _as_node(node)
     bindings: list[Binding] = []
-    provisions: list[PersistentVolumeClaim] = []
-    for claim in claims.waiting:
-        chosen = claim.metadata.annotations.get(SELECTED_NODE)
-        if chosen is not None and chosen != node.name:
-            return None
-        volume = None if chosen else _free_volume(claim, bindings, conditions, storage)
-        if volume is not None:
-            bindings.append(Binding(claim, volume))
-        elif _can_be_made(storage.classes.get(class_of_claim(claim)), node.labels):
+    provisions = [claim for claim, chosen in nodes if chosen]
+    for claim in (claim for claim, chosen in nodes if not chosen):
+        volume = _free_volume(claim, bindings, conditions, storage)
+        if volume is None:
             provisions.append(claim)
         else:
-            return None
-    return PodVolumes(tuple(bindings), tuple(provisions))
+            bindings.append(Binding(claim, volume))
+    reasons = (_why_not_made(claim, node.labels, storage) for claim in provisions)
+    return next(filter(None, reasons), "") or PodVolumes(tuple(bindings), tuple(provisions))
 
 
 # -- before the pod is bound --
@@ -216,9 +217,18 @@ def _free_volume(
     return find_volume_for_node(claim, storage.volumes_of_class(class_of_claim(claim)), node, taken)
 
 
-def _can_be_made(storage_class: StorageClass | None, labels: Mapping[str, str]) -> bool:
+def _why_not_made(claim: PersistentVolumeClaim, labels: Mapping[str, str], storage: Storage) -> str:
+    """Return why no volume is made for a claim on a node with these labels, "" where one is."""
+    storage_class = storage.classes.get(class_of_claim(claim))
+    if storage_class is None or not _makes_for(storage_class, labels):
+        return BIND_CONFLICT
+    name, driver = storage_class.metadata.name, storage_class.provisioner
+    return "" if storage.capacities.suffice(driver, name, size_of_claim(claim), labels) else NO_SPACE
+
+
+def _makes_for(storage_class: StorageClass, labels: Mapping[str, str]) -> bool:
     """Whether a class makes volumes for a node with these labels."""
-    if storage_class is None or storage_class.provisioner in {"", NO_PROVISIONER}:
+    if storage_class.provisioner in {"", NO_PROVISIONER}:
         return False
     terms = storage_class.allowedTopologies
     return not terms or any(
@@ -285,7 +295,7 @@ class VolumeBinding(Plugin):
         """Return what is given to the claims."""
         del pod
         found = choose(need.claims, node, snapshot.storage)
-        return None if found == NO_VOLUMES else found
+        return None if isinstance(found, str) or found == NO_VOLUMES else found
 
     def keep(self, reserved: PodVolumes, node: str, snapshot: Snapshot) -> None:
         """Count the volumes as given away."""

@@ -24,7 +24,7 @@ from machinery.model.k8s.core_v1 import (
 )
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget
 from machinery.model.k8s.resource_v1 import DeviceClass, ResourceClaim, ResourceSlice
-from machinery.model.k8s.storage_v1 import CSINode, StorageClass
+from machinery.model.k8s.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from machinery.model.pods import is_terminal
 from machinery.model.resources import KubeObject
 from scheduler.core.devices.inventory import essential_device_claim
@@ -46,7 +46,9 @@ TYPES: Final[Mapping[tuple[str, str], type[KubeObject]]] = {
     ("resource.k8s.io/v1", "DeviceClass"): DeviceClass,
     ("resource.k8s.io/v1", "ResourceClaim"): ResourceClaim,
     ("resource.k8s.io/v1", "ResourceSlice"): ResourceSlice,
+    ("storage.k8s.io/v1", "CSIDriver"): CSIDriver,
     ("storage.k8s.io/v1", "CSINode"): CSINode,
+    ("storage.k8s.io/v1", "CSIStorageCapacity"): CSIStorageCapacity,
     ("storage.k8s.io/v1", "StorageClass"): StorageClass,
 }
 """The kinds that decisions look at."""
@@ -82,7 +84,9 @@ class World:
             DeviceClass: snapshot.devices.set_class,
             ResourceClaim: lambda each: snapshot.devices.set_claim(essential_device_claim(each)),
             ResourceSlice: snapshot.devices.set_slice,
+            CSIDriver: snapshot.storage.set_csi_driver,
             CSINode: snapshot.storage.set_csi_node,
+            CSIStorageCapacity: snapshot.storage.set_capacity,
             StorageClass: snapshot.storage.set_class,
         }
         for number, each in enumerate(objects):

@@ -6,10 +6,12 @@ import pytest
 from machinery.model.k8s.core_v1 import (
     Affinity,
     ContainerPort,
+    PersistentVolumeClaimVolumeSource,
     PodAffinityTerm,
     PodAntiAffinity,
     PodSchedulingGate,
     TopologySpreadConstraint,
+    Volume,
 )
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.pods import requests
@@ -21,6 +23,7 @@ from scheduler.core.registry import DEFAULT
 from scheduler.core.simulation.world import World
 from scheduler.simulation.answering import answer
 from tests.support.builders import changed, container, node, pod, taint
+from tests.support.claims import claim, csi_driver, room, storage_class
 
 ROOMY = [node("node-1", cpu="1"), node("node-2", cpu="2"), node("node-3", cpu="3")]
 
@@ -158,6 +161,22 @@ def test_all_that_rejects_a_node_is_told():
     [line] = found.nodes
     assert [each.plugin for each in line.verdicts if each.reasons] == ["TaintToleration", "NodeResourcesFit"]
     assert found.message.startswith("0/1 nodes are available: 1 node(s) had untolerated taint(s).")
+
+
+def test_room_that_is_missing_is_told_of_each_node():
+    """Of those where a driver says that it has enough, nothing."""
+    source = PersistentVolumeClaimVolumeSource(claimName="data")
+    user = pod(volumes=[Volume(name="data", persistentVolumeClaim=source)])
+    storage = [claim("data", "5Gi", storage_class="standard"), storage_class(), csi_driver()]
+    enough = room("5Gi", {"kubernetes.io/hostname": "node-2"})
+    found = explained("default/web", *ROOMY, *storage, enough, user)
+    told = {line.name: [each.reasons for each in line.verdicts if each.reasons] for line in found.nodes}
+    missing = [["node(s) did not have enough free storage"]]
+    assert {name: [list(each) for each in reasons] for name, reasons in told.items()} == {
+        "node-1": missing,
+        "node-2": [],
+        "node-3": missing,
+    }
 
 
 def test_a_node_that_is_kept_for_another_is_told_as_full():

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from machinery.model.k8s.core_v1 import Affinity, PodAffinity, PodAffinityTerm, PodSchedulingGate
+from machinery.model.k8s.core_v1 import (
+    Affinity,
+    PersistentVolumeClaimVolumeSource,
+    PodAffinity,
+    PodAffinityTerm,
+    PodSchedulingGate,
+    Volume,
+)
 from machinery.model.k8s.meta_v1 import LabelSelector
 from machinery.model.k8s.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec
 from machinery.model.log import SILENT
@@ -21,6 +28,7 @@ from scheduler.core.simulation.placing import Left, Outcome, Placed, Placing, pl
 from scheduler.core.simulation.world import World
 from scheduler.simulation.answering import answer
 from tests.support.builders import changed, meta, node, pod
+from tests.support.claims import claim, csi_driver, room, storage_class
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -103,6 +111,18 @@ def test_who_is_left_is_told_why():
         "other": "OtherScheduler",
     }
     assert results["big"].message.startswith("0/1 nodes are available: 1 Insufficient cpu.")
+
+
+def test_room_for_new_volumes_counts():
+    """As in a cluster: by what drivers say of it."""
+    source = PersistentVolumeClaimVolumeSource(claimName="data")
+    user = pod("user", volumes=[Volume(name="data", persistentVolumeClaim=source)])
+    there = [*CLUSTER, claim("data", "5Gi", storage_class="standard"), storage_class(), csi_driver()]
+    host = "kubernetes.io/hostname"
+    assert placed(World([*there, room("5Gi", {host: "node-3"}), user])) == {"user": "node-3"}
+    [left] = place(World([*there, room("4Gi", {host: "node-3"}), user]), PROFILES, float).results
+    assert isinstance(left, Left)
+    assert left.message.startswith("0/3 nodes are available: 3 node(s) did not have enough free storage.")
 
 
 def names(found: Outcome) -> dict[str, str]:

@@ -13,6 +13,8 @@ from machinery.model.k8s.core_v1 import PersistentVolumeClaimVolumeSource, Volum
 from machinery.model.log import SILENT
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import (
+    CSI_DRIVERS,
+    CSI_STORAGE_CAPACITIES,
     EVENTS,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -25,7 +27,7 @@ from machinery.process.metrics import Metrics
 from scheduler.app import build
 from scheduler.config import SchedulerConfig
 from tests.support.builders import node, pod
-from tests.support.claims import claim, storage_class, volume
+from tests.support.claims import claim, csi_driver, room, storage_class, volume
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.virtual_clock import VirtualClock
 
@@ -205,6 +207,27 @@ async def test_a_pod_is_tried_again_when_its_claim_comes(world: World):
         await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim("late", storage_class="standard"))
         await world.clock.advance(1)
         assert (await world.claim("late")).metadata.annotations[SELECTED_NODE] == "node-1"
+
+
+async def test_a_pod_waits_for_room_and_is_tried_again_when_there_is_more(world: World):
+    """It is told in Kubernetes' words; that there is less than was asked for helps nobody."""
+    await world.server.given(STORAGE_CLASSES, storage_class(provisioner="disks.example.com"))
+    await world.server.given(CSI_DRIVERS, csi_driver("disks.example.com"))
+    await world.server.given(CSI_STORAGE_CAPACITIES, room("1Mi", {HOST: "node-2"}))
+
+    async def said(free: str) -> None:
+        await world.user.patch(CSI_STORAGE_CAPACITIES, "room", {"capacity": free}, namespace="default")
+        await world.clock.advance(20)
+
+    async with world.scheduling():
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(20)
+        [failure] = await world.failures()
+        assert failure.startswith("0/2 nodes are available: 2 node(s) did not have enough free storage.")
+        await said("1Ki")
+        assert SELECTED_NODE not in (await world.claim()).metadata.annotations
+        await said("1Gi")
+        assert (await world.claim()).metadata.annotations[SELECTED_NODE] == "node-2"
 
 
 @pytest.mark.parametrize("fatal", [1, 2, 3])

@@ -26,8 +26,9 @@ from scheduler.core.plugins import volume_binding
 from scheduler.core.plugins.volume_binding import Written
 from scheduler.core.registry import helps
 from scheduler.core.schedule import Bind, Unschedulable
+from scheduler.core.storage_capacity import has_grown
 from tests.support.builders import changed, node, pod
-from tests.support.claims import bound, claim, only_on, storage_class, volume
+from tests.support.claims import bound, claim, csi_driver, only_on, room, storage_class, volume
 from tests.support.scheduler import Decider, volumes_of
 
 HOST = "kubernetes.io/hostname"
@@ -61,6 +62,8 @@ def cluster(*objects: Any, labels: dict[str, str] | None = None) -> Decider:
         "PersistentVolume": storage.set_volume,
         "StorageClass": storage.set_class,
         "CSINode": storage.set_csi_node,
+        "CSIDriver": storage.set_csi_driver,
+        "CSIStorageCapacity": storage.set_capacity,
     }
     for obj in objects:
         put[obj.kind](obj)
@@ -142,6 +145,76 @@ def test_a_volume_is_used_in_its_zone(zones: dict[str, str], labels: dict[str, s
     """Several zones are possible; a node that says nothing of zones can have every volume."""
     found = volume(of=claim(), metadata={"labels": zones})
     assert decided(cluster(bound(claim(), "pv"), found, labels=labels), user_of()) == expected
+
+
+NO_SPACE = "2 node(s) did not have enough free storage"
+TELLS = csi_driver()
+ON_1, ON_2 = {HOST: "node-1"}, {HOST: "node-2"}
+TEN = claim(size="10Gi", storage_class="standard")
+
+
+@pytest.mark.parametrize(
+    ("rule", "objects", "expected"),
+    [
+        ("a driver that does not tell has room", [csi_driver(tells=None)], ("node-1", [], ["data"])),
+        ("one that says that it does not, too", [csi_driver(tells=False), room("1Gi", ON_1)], ("node-1", [], ["data"])),
+        ("what is no CSI driver is not asked", [room("1Gi", ON_1)], ("node-1", [], ["data"])),
+        ("another driver that tells says nothing of this one", [csi_driver("other.example")], ("node-1", [], ["data"])),
+        ("a driver that tells has none where it says nothing", [TELLS], NO_SPACE),
+        ("room on one node", [TELLS, room("10Gi", ON_2)], ("node-2", [], ["data"])),
+        ("one byte too little", [TELLS, room(str(10 * 2**30 - 1), ON_2)], NO_SPACE),
+        ("of another class", [TELLS, room("10Gi", ON_2, of="fast")], NO_SPACE),
+        ("a volume may be no larger than is said", [TELLS, room("90Gi", ON_2, most="9Gi")], NO_SPACE),
+        ("the largest volume counts, not what is free in all", [TELLS, room("1Gi", ON_2, most="10Gi")], ("node-2", [], ["data"])),
+        ("nobody knows how much", [TELLS, room(None, ON_2)], NO_SPACE),
+        ("of no node", [TELLS, room("10Gi", None)], NO_SPACE),
+        ("of every node", [TELLS, room("10Gi", {})], ("node-1", [], ["data"])),
+        ("of nodes that none is", [TELLS, room("10Gi", {HOST: "node-9"})], NO_SPACE),
+        ("by an expression", [TELLS, room("10Gi", {}, not_on="node-1")], ("node-2", [], ["data"])),
+        ("by both", [TELLS, room("10Gi", ON_1, not_on="node-1")], NO_SPACE),
+        ("by several labels", [TELLS, room("10Gi", {**ON_2, "rack": "r"})], NO_SPACE),
+        ("the one with enough counts", [TELLS, room("1Gi", ON_1), room("10Gi", ON_1, "more")], ("node-1", [], ["data"])),
+        ("a volume that is there needs no room", [TELLS, volume(size="10Gi", **OF_CLASS, **ONLY_2)], ("node-2", [("data", "pv")], [])),
+        ("topologies come first", [TELLS, room("10Gi", {}), storage_class(allowedTopologies=[TopologySelectorTerm(matchLabelExpressions=[TopologySelectorLabelRequirement(key=HOST, values=["node-9"])])])], BIND_CONFLICT),
+        ("a node that was chosen is looked at, too", [TELLS, room("10Gi", ON_1), changed(TEN, metadata__annotations={SELECTED_NODE: "node-2"})], f"1 {volume_binding.NO_SPACE}, 1 {volume_binding.BIND_CONFLICT}"),
+    ],
+)  # fmt: skip
+def test_a_new_volume_is_made_where_its_driver_has_room(rule: str, objects: list[Any], expected: Any):
+    """CSIStorageCapacities, by the driver's word and the nodes' labels."""
+    assert decided(cluster(TEN, STANDARD, *objects), user_of()) == expected, rule
+
+
+def test_room_that_changes_is_looked_at_afresh():
+    """Less, more, gone; and a driver that tells no longer."""
+    world = cluster(TEN, STANDARD, TELLS, room("10Gi", ON_2))
+    storage = world.snapshot.storage
+    assert decided(world, user_of()) == ("node-2", [], ["data"])
+    storage.set_capacity(room("9Gi", ON_2))
+    assert decided(world, user_of()) == NO_SPACE
+    storage.set_capacity(room("11Gi", ON_1))
+    assert decided(world, user_of()) == ("node-1", [], ["data"])
+    storage.remove_capacity(room("11Gi", ON_1))
+    assert decided(world, user_of()) == NO_SPACE
+    storage.remove_csi_driver(TELLS)
+    assert decided(world, user_of()) == ("node-1", [], ["data"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (None, room("1Gi", ON_1), True),
+        (None, room(None, ON_1), False),
+        (room(None, ON_1), room("1Gi", ON_1), True),
+        (room("1Gi", ON_1), room("2Gi", ON_1), True),
+        (room("2Gi", ON_1), room("2Gi", ON_1), False),
+        (room("2Gi", ON_1), room("1Gi", ON_1), False),
+        (room("9Gi", ON_1, most="1Gi"), room("9Gi", ON_1, most="2Gi"), True),
+        (room("1Gi", ON_1, most="1Gi"), room("9Gi", ON_1, most="1Gi"), False),
+    ],
+)
+def test_more_room_may_help_and_less_does_not(old: Any, new: Any, *, expected: bool):
+    """What drivers say every minute wakes no pod by itself."""
+    assert has_grown(old, new) is expected
 
 
 def test_a_claim_for_one_pod_has_one_pod():
