@@ -32,6 +32,7 @@ from dockershim.seam_plugins import RunPlugin
 from dockershim.shim import Shim
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
+from dockershim.writable_layers import WritableLayers
 from machinery.model.errors import ApiError, NotFound
 from machinery.pb import cri_pb2 as cri
 from machinery.process.run import Process
@@ -109,6 +110,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
             CommandSessions(engine, commands, clock, log), clock, log, config.streaming_listen
         ),
         statistics=Statistics(clock),
+        layers=WritableLayers(engine, clock),
         image_names={},
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
         image_volumes=ImageVolumes(engine, catalogue, state / "image-volumes", log),

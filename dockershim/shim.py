@@ -19,6 +19,7 @@ from dockershim.notes import Notes
 from dockershim.private_images import PrivateImages
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
+from dockershim.writable_layers import WritableLayers
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 
@@ -38,6 +39,7 @@ class Shim:
     events: Events
     streaming: Streaming
     statistics: Statistics
+    layers: WritableLayers
     image_names: dict[str, ImageNames]  # by image id
     private_images: PrivateImages
     image_volumes: ImageVolumes

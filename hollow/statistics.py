@@ -1,4 +1,4 @@
-"""What simulated containers seem to use: a steady share of a core and of memory, as annotations say."""
+"""What simulated containers seem to use: a steady share of a core, of memory and of the disk, as annotations say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from machinery.pb import cri_pb2 as cri
 def container_stats(container: Container, clock: Clock) -> Any:
     """Return the statistics of a container."""
     cpu, memory = _used([container], clock)
-    return cri.ContainerStats(attributes=view_attributes(container), cpu=cpu, memory=memory)
+    layer = cri.FilesystemUsage(timestamp=cpu.timestamp, used_bytes=_value(container.behaviour.disk_bytes))
+    return cri.ContainerStats(
+        attributes=view_attributes(container), cpu=cpu, memory=memory, writable_layer=layer
+    )
 
 
 def sandbox_stats(sandbox: Sandbox, containers: Sequence[Container], clock: Clock) -> Any:

@@ -28,6 +28,7 @@ from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
 from kubelet.diskless import DisklessFiles, DisklessRecords, DisklessVolumes
 from kubelet.environment import Environment
+from kubelet.eviction import EvictionManager, NodeSignals, PodDisks
 from kubelet.hooks import Hooks
 from kubelet.hosting import CriChannel, KubeletProcess, OwnCertificates
 from kubelet.housekeeping import Housekeeping
@@ -144,6 +145,7 @@ class Kubelet:
             cgroups=self.cgroups,
             port=lambda: self._ports[0] if self._ports else 0,
             volumes_in_use=self._volumes_in_use,
+            pressures=self._pressures,
         )
         messages = TerminationMessages(self.files)
         self.relist = Relist(
@@ -205,6 +207,20 @@ class Kubelet:
                 config.node_name, self.workers.pods, certificates.client_ttl_s, certificates.renewal_errors
             )
         )
+        self.evictions = EvictionManager(
+            NodeSignals(self.cgroups, self.machine, config.root),
+            PodDisks(self.runtime, self.volumes, self.files),
+            self.runtime,
+            self.workers,
+            self.events,
+            clock,
+            log,
+            settings=config.evictions,
+            node=self.node.own,
+            is_simulated=lambda: self.node.runtime_name == HOLLOW if self.node.runtime_name else None,
+            on_change=self.node.pulse,
+        )
+        process.metrics.add(self.evictions)
         process.metrics.add(VolumeMetrics(self.volumes.claimed.usage))
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)
@@ -275,6 +291,7 @@ class Kubelet:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
+            tasks.create_task(self.evictions.run(), name="evictions")
             tasks.create_task(self.volume_news.run(), name="volume-news")
             if not self._is_one_of_many:
                 tasks.create_task(rotation.run(), name="log-rotation")
@@ -402,6 +419,9 @@ class Kubelet:
 
     def _surroundings(self) -> Surroundings:
         return self._around
+
+    def _pressures(self) -> frozenset[str]:
+        return self.evictions.conditions()
 
     def _volumes_in_use(self) -> list[str]:
         return self.plugins.volumes.in_use()

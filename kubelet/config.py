@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from kubelet.core.eviction.settings import EvictionSettings
+from kubelet.core.eviction.thresholds import DEFAULT_HARD, read_thresholds
 from kubelet.core.image_access import Verification, VerificationPolicy
 from kubelet.core.log_files import MOST_FILES_LEFT_ALONE, LogLimits
 from kubelet.core.node_status import read_labels
@@ -97,6 +99,31 @@ class KubeletConfig(ComponentConfig):
         help="with NeverVerifyAllowlistedImages: repositories that everyone may use (docker.io/library/busybox,"
         " registry.example.com/team/*)",
     )
+    eviction_hard: tuple[str, ...] = setting(
+        DEFAULT_HARD,
+        help="what the node has to have left (memory.available<100Mi, nodefs.available<10%%, pid.available<5%%): below that pods"
+        " are evicted at once; a threshold of 0%% is none",
+    )
+    eviction_soft: tuple[str, ...] = setting(
+        (), help="likewise, with a grace period: below that for so long pods are evicted"
+    )
+    eviction_soft_grace_period: tuple[str, ...] = setting(
+        (), help="the grace periods of --eviction-soft, in cluster time (memory.available=1m30s)"
+    )
+    eviction_minimum_reclaim: tuple[str, ...] = setting(
+        (),
+        help="how much more than its threshold has to be left until no more pods are evicted (nodefs.available=500Mi)",
+    )
+    eviction_pressure_transition_period_s: float = setting(
+        300.0,
+        help="how long a node's condition lasts after the pressure was seen last",
+        unit="cluster seconds",
+    )
+    eviction_max_pod_grace_period_s: float = setting(
+        0.0,
+        help="the most grace period of a pod that is evicted because of a soft threshold",
+        unit="cluster seconds",
+    )
     node_status_update_s: float = setting(
         0.0,
         help="how often the kubelet looks whether its node's status has changed; 0: as the profile says",
@@ -137,6 +164,20 @@ class KubeletConfig(ComponentConfig):
         return LogLimits(quantity.memory_bytes(self.container_log_max_size), self.container_log_max_files)
 
     @property
+    def evictions(self) -> EvictionSettings:
+        """When pods are evicted."""
+        return EvictionSettings(
+            read_thresholds(
+                self.eviction_hard,
+                self.eviction_soft,
+                self.eviction_soft_grace_period,
+                self.eviction_minimum_reclaim,
+            ),
+            self.eviction_pressure_transition_period_s,
+            self.eviction_max_pod_grace_period_s,
+        )
+
+    @property
     def image_verification(self) -> Verification:
         """For which images on the node a pod needs credentials."""
         policy = VerificationPolicy(self.image_pull_credentials_verification_policy)
@@ -155,6 +196,12 @@ class KubeletConfig(ComponentConfig):
             "containerLogMaxFiles": self.container_log_max_files,
             "containerLogMaxSize": self.container_log_max_size,
             "containerRuntimeEndpoint": f"unix://{self.cri_socket}",
+            "evictionHard": _by_signal(self.eviction_hard, "<"),
+            "evictionMaxPodGracePeriod": int(self.eviction_max_pod_grace_period_s),
+            "evictionMinimumReclaim": _by_signal(self.eviction_minimum_reclaim, "="),
+            "evictionPressureTransitionPeriod": f"{self.eviction_pressure_transition_period_s:g}s",
+            "evictionSoft": _by_signal(self.eviction_soft, "<"),
+            "evictionSoftGracePeriod": _by_signal(self.eviction_soft_grace_period, "="),
             "imagePullCredentialsVerificationPolicy": self.image_pull_credentials_verification_policy,
             "preloadedImagesVerificationAllowlist": list(self.preloaded_images_verification_allowlist),
             "rotateCertificates": self.rotate_certificates,
@@ -227,8 +274,20 @@ class KubeletConfig(ComponentConfig):
             _ = self.log_limits
         except ValueError as error:
             raise ConfigError("container_log_max_size", str(error)) from error
+        try:
+            _ = self.evictions
+        except ValueError as error:
+            raise ConfigError("eviction_hard", str(error)) from error
+        for field in ("eviction_pressure_transition_period_s", "eviction_max_pod_grace_period_s"):
+            if getattr(self, field) < 0:
+                raise ConfigError(field, f"may not be below 0, not {getattr(self, field)}")
         if self.container_log_max_files < MOST_FILES_LEFT_ALONE:
             raise ConfigError("container_log_max_files", "has to be greater than 1")
+
+
+def _by_signal(statements: Sequence[str], sign: str) -> dict[str, str]:
+    pairs = (statement.partition(sign) for statement in statements)
+    return {name.strip(): text.strip() for name, _, text in pairs}
 
 
 def _pair_problem(addresses: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ registered again before the kubelet is.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,6 @@ from kubelet.core.node_status import (
     Features,
     Machine,
     RuntimeState,
-    Usage,
     compute_conditions,
     compute_status,
     extended_resources,
@@ -41,7 +39,6 @@ from kubelet.core.node_status import (
 from kubelet.core.node_watch import NodeWatch
 from kubelet.core.sysctls import NO_SYSCTLS, AllowedSysctls
 from kubelet.lease import NodeLease
-from kubelet.machine_info import memory_available_bytes
 from machinery.client.api import Api
 from machinery.client.events import NORMAL, WARNING, EventRecorder
 from machinery.client.informer import Informer
@@ -114,6 +111,7 @@ class Node:
         cgroups: Cgroups,
         port: Callable[[], int],
         volumes_in_use: Callable[[], list[str]] = list,
+        pressures: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._api = api
         self._runtime = runtime
@@ -125,6 +123,7 @@ class Node:
         self._cgroups = cgroups
         self._port = port
         self._volumes_in_use = volumes_in_use
+        self._pressures = pressures
         self._subscribers: list[Callable[[], None]] = []
         self._watch = NodeWatch(answered_s=clock.monotonic())
         self._images: Sequence[cri.Image] = ()
@@ -151,7 +150,13 @@ class Node:
             self._settings.sysctls,
             has_app_armor=self._machine.has_app_armor,
             keeps_groups_apart=self._watch.runtime.keeps_groups_apart,
+            pressures=self._pressures(),
         )
+
+    @property
+    def runtime_name(self) -> str:
+        """Return what the runtime calls itself; "" before it has answered."""
+        return self._watch.runtime.version.partition("://")[0]
 
     def handlers(self) -> Mapping[str, Features]:
         """Return what the runtime's handlers can do; nothing before it has answered."""
@@ -284,9 +289,8 @@ class Node:
         own, now_s = self._own, self._clock.monotonic()
         if own is None or not node_watch.knows_enough(self._watch, own, now_s):
             return
-        self._watch = node_watch.pressed(self._watch, self._usage(), now_s)
         now_text = self._clock.timescale.format(self._clock.now())
-        pressed, runtime = node_watch.pressing(self._watch, now_s), self._watch.runtime
+        pressed, runtime = self._pressures(), self._watch.runtime
         conditions = compute_conditions(own.status.conditions, pressed, runtime, now_text=now_text)
         status = compute_status(
             self._machine,
@@ -341,17 +345,3 @@ class Node:
             self._pulse.set()  # the images are still to be told
         else:
             self.ready.clear()
-
-    def _usage(self) -> Usage:
-        disk = os.statvfs(self._settings.root_dir)
-        return Usage(
-            memory_available_bytes=self._memory_available(),
-            disk_available=disk.f_bavail / disk.f_blocks if disk.f_blocks else None,
-            inodes_available=disk.f_favail / disk.f_files if disk.f_files else None,
-        )
-
-    def _memory_available(self) -> int | None:
-        used = self._cgroups.memory_used_bytes()
-        if used is not None:
-            return self._machine.memory_bytes - used
-        return None if self._machine.declared else memory_available_bytes()

@@ -46,8 +46,8 @@ class NodeUsageReader:
             disk=read_disk(self._root_dir),
             traffic=_traffic(),
             default_interface=_default_interface(),
-            most_processes=_number("/proc/sys/kernel/pid_max"),
-            processes=_processes(),
+            most_processes=most_processes(),
+            processes=processes(),
         )
 
     def counter(self) -> Counter | None:
@@ -122,7 +122,13 @@ def _default_interface() -> str:
     return next((fields[0] for fields in routes if fields[1:2] == ["00000000"]), "")
 
 
-def _processes() -> int | None:
+def most_processes() -> int | None:
+    """Return how many processes and threads the machine may have; None where it does not tell."""
+    return _number("/proc/sys/kernel/pid_max")
+
+
+def processes() -> int | None:
+    """Return how many processes and threads the machine has."""
     try:
         return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
     except (OSError, ValueError, IndexError):

@@ -30,8 +30,7 @@ class PodFiles:
 
     def log_directory(self, pod: Pod) -> str:
         """Return the folder of a pod's logs, for its sandbox; it is made."""
-        meta = pod.metadata
-        folder = self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
+        folder = self._log_dir(pod)
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
@@ -40,10 +39,13 @@ class PodFiles:
         (Path(self.log_directory(pod)) / container).mkdir(exist_ok=True)
         return f"{container}/{attempt}.log"
 
+    def container_log_dir(self, pod: Pod, container: str) -> Path | None:
+        """Return the folder that has all of a container's log; None where containers share one."""
+        return self._log_dir(pod) / container
+
     def remove_logs(self, pod: Pod) -> None:
         """Remove a pod's logs. Idempotent."""
-        meta = pod.metadata
-        _remove(self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}")
+        _remove(self._log_dir(pod))
 
     def sweep_logs(self, active_uids: Collection[str]) -> None:
         """Remove the logs of pods that are no more."""
@@ -85,6 +87,10 @@ class PodFiles:
                 return file.read(MESSAGE_LIMIT).decode(errors="replace")
         except OSError:
             return ""
+
+    def _log_dir(self, pod: Pod) -> Path:
+        meta = pod.metadata
+        return self._logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
 
     def _message_file(self, pod_uid: str, container: str, attempt: int) -> Path:
         """Return where a message lies: in the pod's own folder, since each new one is dear on many file systems."""

@@ -20,6 +20,7 @@ from kubelet.core.life import Life, Stage, Surroundings
 from kubelet.core.observed import ObservedContainer, ObservedPod
 from kubelet.core.pod_invariants import BrokenLifeError, Step, check
 from kubelet.core.pod_lifecycle import begin_again, handle, wake_at
+from kubelet.core.pod_status import Verdict
 from kubelet.core.references import container_reference
 from kubelet.core.resizing import Pending
 from kubelet.core.termination import Deadline
@@ -106,6 +107,7 @@ class _Mailbox:
     api: instructions.PodSeen | instructions.PodGone | None = None
     runtime: bool = False
     probes: bool = False
+    eviction: Verdict | None = None
     ended: list[tuple[ActionKey, instructions.Problem | None]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -144,6 +146,11 @@ class PodWorker:
     def probes_changed(self) -> None:
         """A probe says something else."""
         self._mail.probes = True
+        self._mail.news.set()
+
+    def evict(self, verdict: Verdict) -> None:
+        """The node does not keep it; a pod that ends for another reason is left to that."""
+        self._mail.eviction = verdict
         self._mail.news.set()
 
     # --- work
@@ -231,6 +238,9 @@ class PodWorker:
             states = self._tools.probes.states(self.life.pod, self.life.observed)
             if states != self.life.probes:
                 yield instructions.ProbesSeen(states)
+        if mail.eviction is not None:
+            verdict, mail.eviction = mail.eviction, None
+            yield instructions.Evicted(verdict)
         if mail.api is not None:
             news, mail.api = mail.api, None
             yield news

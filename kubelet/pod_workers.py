@@ -20,6 +20,7 @@ from kubelet.core.life import Life, Stage
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.observed import ObservedContainer
 from kubelet.core.pod_lifecycle import begin, begin_unknown
+from kubelet.core.pod_status import Verdict
 from kubelet.core.resizing import DEFERRED, Pending, from_status, is_resized, judge, with_allocated
 from kubelet.core.taken import Taken
 from kubelet.pod_worker import PodWorker, Tools
@@ -103,6 +104,16 @@ class PodWorkers:
         """Handle the probes' news about one pod."""
         if worker := self._workers.get(uid):
             worker.probes_changed()
+
+    def evict(self, uid: str, verdict: Verdict) -> None:
+        """End a pod that the node does not keep; nothing where there is none."""
+        if worker := self._workers.get(uid):
+            worker.evict(verdict)
+
+    def is_over(self, uid: str) -> bool:
+        """Whether nothing of a pod takes room on the node any more."""
+        worker = self._workers.get(uid)
+        return worker is None or (worker.life.is_clean and worker.life.stage is not Stage.SYNCING)
 
     # --- what others ask
 

@@ -66,6 +66,12 @@ class Details:
         return int(self.raw["State"].get("Pid") or 0) if self.is_running else 0
 
     @property
+    def layer_folder(self) -> str:
+        """Where the engine's machine keeps what it has written; "" where the storage driver has no such folder."""
+        driver = self.raw.get("GraphDriver") or {}
+        return str((driver.get("Data") or {}).get("UpperDir") or "")
+
+    @property
     def start_error(self) -> str:
         """Why its start failed; "" if it did not."""
         return str(self.raw["State"].get("Error") or "") if self.status == "created" else ""

@@ -46,4 +46,5 @@ async def remove(shim: Shim, container_id: str) -> None:
         raise Conflict(text) from error
     shim.catalogue.drop(container_id)
     shim.statistics.forget(container_id)
+    shim.layers.forget(container_id)
     await shim.image_volumes.sweep()

@@ -9,6 +9,7 @@
     hollow.kubarium.dev/<container>.term-exit-code: "0"   with this code
     hollow.kubarium.dev/<container>.cpu: 100m             what it seems to use (default 1m)
     hollow.kubarium.dev/<container>.memory: 64Mi          (default 4Mi)
+    hollow.kubarium.dev/<container>.disk: 64Mi            what it seems to have written (default nothing)
 
 Durations are cluster seconds. Without annotations a container runs until it is stopped and then exits 0; an init
 container (the kubelet says which is one; a sidecar is none) has done its work at once.
@@ -21,9 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from machinery.model.hollow_nodes import SIMULATION
 from machinery.model.quantity import cpu_millicores, memory_bytes
 
-PREFIX: Final = "hollow.kubarium.dev/"
+PREFIX: Final = SIMULATION
 ROLE: Final = "kubarium.dev/container-role"  # of a container, as its kubelet says
 INIT: Final = "init"
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -43,6 +45,7 @@ class Behaviour:
     term_exit_code: int = 0
     cpu_millicores: int = 1
     memory_bytes: int = 4 * 1024 * 1024
+    disk_bytes: int = 0
 
 
 _READERS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {}
@@ -113,5 +116,6 @@ _READERS.update(
         "term-exit-code": ("term_exit_code", _parse_code),
         "cpu": ("cpu_millicores", cpu_millicores),
         "memory": ("memory_bytes", memory_bytes),
+        "disk": ("disk_bytes", memory_bytes),
     }
 )

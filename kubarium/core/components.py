@@ -51,6 +51,7 @@ _APISERVER_NAMES = (  # no address of a machine: whoever dials one asks for "api
 
 
 REGISTRY = "docker-registry"  # the program, as Debian's package of that name has it
+_SMALL_BYTES = 1000 * 2**20  # of memory: of a node with less, the 100Mi of Kubernetes would be a large part
 IDENTITY_FILES = ("machine-id", "system-uuid", "boot-id")  # in a node's identity folder; flags of its kubelet
 
 
@@ -355,10 +356,22 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "register-with-taints": ",".join(node.taints),
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
         "check-invariants": "true" if places.spec.check_invariants else "",
+        "eviction-hard": _hard_thresholds(node),
         **({"rotate-server-certificates": "true"} if places.spec.joined else {}),
         **node.kubelet_args,
     }
     return Component(name, "kubelet", flags, (identity,), node=_namespace(node, places), folders=(root,))
+
+
+def _hard_thresholds(node: NodeSpec) -> str:
+    """Return below which amounts a node's kubelet evicts pods: of memory only, of which a node has its own.
+
+    The disk is that of a machine on which others work, too: how full it is says nothing of the node.
+    """
+    from machinery.model.quantity import memory_bytes  # most nodes declare nothing
+
+    is_small = bool(node.memory) and memory_bytes(node.memory) < _SMALL_BYTES
+    return "memory.available<10%" if is_small else "memory.available<100Mi"
 
 
 def _labels(node: NodeSpec, places: Places) -> dict[str, str]:

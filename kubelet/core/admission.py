@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from kubelet.core.eviction import words
+from kubelet.core.eviction.ranking import is_critical
 from kubelet.core.security import app_armor_profiles, wants_strict_groups
 from kubelet.core.sysctls import AllowedSysctls
 from kubelet.core.taken import Taken
-from machinery.model.k8s.core_v1 import AppArmorProfile, Pod
+from machinery.model.k8s.core_v1 import AppArmorProfile, Pod, Taint
 from machinery.model.placement import (
     PODS,
     host_ports,
@@ -23,8 +25,11 @@ from machinery.model.placement import (
     requests_by_name,
     selects_node,
 )
-from machinery.model.pods import requests
+from machinery.model.pods import BEST_EFFORT, qos_class, requests
+from machinery.model.taints import MEMORY_PRESSURE, tolerates
 
+_SHORT_OF_MEMORY: Final = frozenset({"MemoryPressure"})
+_MEMORY_TAINT: Final = Taint(key=MEMORY_PRESSURE, effect="NoSchedule")
 MAX_CONTAINERS: Final = 500  # of one pod, init containers included
 
 
@@ -43,6 +48,7 @@ class Abilities:
     sysctls: AllowedSysctls = field(default_factory=AllowedSysctls)
     has_app_armor: bool = False  # the kernel's module is enabled
     keeps_groups_apart: bool = False  # the runtime knows supplementalGroupsPolicy
+    pressures: frozenset[str] = frozenset()  # conditions of the node that keep pods away: MemoryPressure
 
 
 def admit(
@@ -65,6 +71,7 @@ def admit(
     return (
         _for_another_system(pod)
         or _too_many(pod)
+        or _under_pressure(pod, abilities.pressures)
         or _out_of_pods(taken, capacity)
         or _out_of_resources(pod, taken, capacity)
         or _misplaced(pod, labels)
@@ -87,6 +94,20 @@ def _too_many(pod: Pod) -> Rejection | None:
     return Rejection(
         "TooManyContainers", f"a node takes pods of at most {MAX_CONTAINERS} containers, not of {count}"
     )
+
+
+def _under_pressure(pod: Pod, pressures: frozenset[str]) -> Rejection | None:
+    """Short of memory a node takes pods that ask for some, short of anything else none; the cluster's own always.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-conditions
+    """
+    if not pressures or is_critical(pod):
+        return None
+    if pressures == _SHORT_OF_MEMORY and (
+        qos_class(pod) != BEST_EFFORT or tolerates(pod.spec.tolerations, _MEMORY_TAINT)
+    ):
+        return None
+    return Rejection(words.EVICTED, words.condition(pressures))
 
 
 def _out_of_pods(taken: Taken, capacity: Mapping[str, int]) -> Rejection | None:

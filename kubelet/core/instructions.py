@@ -13,6 +13,7 @@ from typing import TypeAlias
 from kubelet.core.actions import Action, ActionKey
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ObservedContainer, ObservedPod
+from kubelet.core.pod_status import Verdict
 from kubelet.core.resizing import Pending
 from kubelet.core.termination import Deadline
 from machinery.model.k8s.core_v1 import Pod, PodStatus
@@ -50,6 +51,13 @@ class ProbesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Evicted:
+    """The node has to be rid of the pod, or the pod takes more than it may."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The time that the life wanted to be woken at has come."""
 
@@ -74,7 +82,7 @@ class ActionEnded:
     problem: Problem | None = None
 
 
-Stimulus: TypeAlias = PodSeen | PodGone | RuntimeSeen | ProbesSeen | TimePassed | ActionEnded
+Stimulus: TypeAlias = PodSeen | PodGone | RuntimeSeen | ProbesSeen | Evicted | TimePassed | ActionEnded
 
 # --- instructions
 

@@ -17,7 +17,7 @@ from kubelet.core.container_status import StatusInputs, Waiting
 from kubelet.core.containers import ProbeStates
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
 from kubelet.core.pod_actions import Situation, Wait
-from kubelet.core.pod_conditions import OWNED
+from kubelet.core.pod_conditions import is_ours
 from kubelet.core.pod_status import Verdict
 from kubelet.core.resizing import Pending, Resources
 from kubelet.core.restart import CrashBackoff
@@ -170,8 +170,8 @@ class Life:
         known, told = self.pod.status, self.told
         if told is None:
             return known
-        conditions = [each for each in known.conditions if each.type not in OWNED]
-        conditions += [each for each in told.conditions if each.type in OWNED]
+        conditions = [each for each in known.conditions if not is_ours(each.type, each.reason)]
+        conditions += [each for each in told.conditions if is_ours(each.type, each.reason)]
         status = msgspec.structs.replace(told, conditions=conditions)
         if not is_terminal(self.pod):
             return status

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/node/node-status/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -37,9 +37,6 @@ KUBELET_VERSION: Final = "v1.36.0"
 LEASE_NAMESPACE: Final = "kube-node-lease"
 MAX_PODS: Final = 110
 MAX_IMAGES: Final = 50
-MEMORY_THRESHOLD_BYTES: Final = 100 * 2**20
-DISK_THRESHOLD: Final = 0.10
-INODES_THRESHOLD: Final = 0.05
 NODE_ANNOTATIONS: Final = {MANAGED: "true"}
 _OF_EVERY_RUNTIME: Final = ("RuntimeReady", "NetworkReady")
 _OURS: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
@@ -120,16 +117,6 @@ class RuntimeState:
         return not self.problems
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What is left on the node; None where nobody can tell."""
-
-    memory_available_bytes: int | None = None
-    disk_available: float | None = None  # a share of the whole
-    inodes_available: float | None = None
-    pids_available: int | None = None
-
-
 def runtime_problems(status: cri.RuntimeStatus) -> tuple[str, ...]:
     """Return what keeps the runtime from running pods."""
     problems = []
@@ -174,29 +161,18 @@ def network_is_ready(status: cri.RuntimeStatus) -> bool:
     return any(condition.type == "NetworkReady" and condition.status for condition in status.conditions)
 
 
-def pressures(usage: Usage) -> dict[str, bool]:
-    """Return what the node is short of, by the default thresholds of eviction."""
-    memory, disk, inodes = usage.memory_available_bytes, usage.disk_available, usage.inodes_available
-    return {
-        "MemoryPressure": memory is not None and memory < MEMORY_THRESHOLD_BYTES,
-        "DiskPressure": (disk is not None and disk < DISK_THRESHOLD)
-        or (inodes is not None and inodes < INODES_THRESHOLD),
-        "PIDPressure": usage.pids_available is not None and usage.pids_available <= 0,
-    }
-
-
 def compute_conditions(
     old: Sequence[NodeCondition],
-    pressed: Mapping[str, bool],
+    pressed: Collection[str],
     runtime: RuntimeState,
     *,
     now_text: str,
 ) -> list[NodeCondition]:
-    """Return all conditions: ours as they are now, those of others as they were."""
+    """Return all conditions: ours as they are now, those of others as they were. `pressed`: the types that are True."""
     result = list(old)
     for type_, (without, with_) in _PRESSURES.items():
-        reason, message = with_ if pressed[type_] else without
-        result = _set(result, type_, "True" if pressed[type_] else "False", reason, message, now_text)
+        reason, message = with_ if type_ in pressed else without
+        result = _set(result, type_, "True" if type_ in pressed else "False", reason, message, now_text)
     for note in runtime.notes:  # one that has always been fine says nothing
         if not note.is_fine or any(item.type == note.type for item in old):
             status = "True" if note.is_fine else "False"

@@ -1,17 +1,16 @@
 """What a kubelet keeps in mind of its node between two looks, and what it decides from it.
 
-Fed by the shell (kubelet/node.py) with the runtime's answers, the machine's usage and the Node object; what comes out
+Fed by the shell (kubelet/node.py) with the runtime's answers and the Node object; what comes out
 is when to look again, which pod range to pass on, and whether a status is worth writing. All times are monotonic
 cluster seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from kubelet.core.node_status import RuntimeState, Usage, differs, offers_what_it_has, pressures
+from kubelet.core.node_status import RuntimeState, differs, offers_what_it_has
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Timescale
 from machinery.model.conditions import is_true
@@ -20,7 +19,6 @@ from machinery.model.profile import Intervals
 
 RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds, while something is missing
 RUNTIME_GRACE_S: Final = 30.0  # so long may the runtime be silent before the node is not ready
-PRESSURE_HOLD_S: Final = 300.0  # so long does a pressure count after it was seen last
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,6 @@ class NodeWatch:
     has_answered: bool = False
     given_cidr: str = ""  # the pod range that the runtime has been given, or one of each family with a comma
     unready_looks: int = 0  # in a row
-    pressed_s: Mapping[str, float] = field(default_factory=dict)  # by type: when it was seen last
     status: NodeStatus | None = None  # as it was written last
     written_s: float = 0.0
 
@@ -48,21 +45,6 @@ def silent(watch: NodeWatch, message: str, now_s: float) -> NodeWatch:
         return watch
     problem = f"container runtime is down: {message}" if watch.has_answered else "container runtime is down"
     return replace(watch, runtime=RuntimeState(watch.runtime.version, (problem,)))
-
-
-def pressed(watch: NodeWatch, usage: Usage, now_s: float) -> NodeWatch:
-    """Note what the node is short of now."""
-    seen = {type_: now_s for type_, presses in pressures(usage).items() if presses}
-    return replace(watch, pressed_s={**watch.pressed_s, **seen})
-
-
-def pressing(watch: NodeWatch, now_s: float) -> dict[str, bool]:
-    """Return what presses now, or did within the hold: a node that swings is not worth new pods."""
-    seen = watch.pressed_s
-    return {
-        type_: type_ in seen and now_s - seen[type_] < PRESSURE_HOLD_S
-        for type_ in ("MemoryPressure", "DiskPressure", "PIDPressure")
-    }
 
 
 def written(watch: NodeWatch, status: NodeStatus, now_s: float) -> NodeWatch:

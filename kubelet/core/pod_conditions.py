@@ -22,6 +22,7 @@ CONTAINERS_READY: Final = "ContainersReady"
 SCHEDULED: Final = "PodScheduled"
 RESIZE_PENDING: Final = "PodResizePending"
 RESIZING: Final = "PodResizeInProgress"
+DISRUPTION: Final = "DisruptionTarget"
 ALL_RESTARTING: Final = "AllContainersRestarting"
 OWNED: Final = (
     READY_TO_START,
@@ -33,13 +34,24 @@ OWNED: Final = (
     RESIZING,
     ALL_RESTARTING,
 )
+_BY_KUBELET: Final = "TerminationByKubelet"
 _COMPLETED: Final = "PodCompleted"
 _FAILED: Final = "PodFailed"
 _LONGEST_MESSAGE: Final = 32 * 1024  # characters, as of a metav1.Condition
 
 
-def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -> list[PodCondition]:
-    """Return all conditions of a pod: the kubelet's anew, those of others as they are."""
+def is_ours(type_: str, reason: str) -> bool:
+    """Whether a condition is the kubelet's: that of a disruption only where it was one by the kubelet."""
+    return type_ in OWNED or (type_ == DISRUPTION and reason == _BY_KUBELET)
+
+
+def pod_conditions(
+    inputs: StatusInputs, status: PodStatus, *, terminal: bool, disrupted: str = ""
+) -> list[PodCondition]:
+    """Return all conditions of a pod: the kubelet's anew, those of others as they are.
+
+    `disrupted`: why the kubelet ends a pod that has done nothing wrong; "" where it does not.
+    """
     pod = inputs.pod
     containers_ready = _containers_ready(pod, status, terminal=terminal)
     fresh = [
@@ -51,6 +63,8 @@ def pod_conditions(inputs: StatusInputs, status: PodStatus, *, terminal: bool) -
         *_resizing(inputs, terminal=terminal),
         *_all_restarting(inputs, status, terminal=terminal),
     ]
+    if disrupted:
+        fresh.append(PodCondition(type=DISRUPTION, status="True", reason=_BY_KUBELET, message=disrupted))
     told = {condition.type for condition in fresh}
     conditions: Sequence[PodCondition] = [
         each

@@ -41,6 +41,7 @@ from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
     DeletePod,
+    Evicted,
     Forget,
     Instruction,
     PodGone,
@@ -65,7 +66,7 @@ from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
 from kubelet.core.resizing import applied_in_status, is_in_progress, resources_of
 from kubelet.core.restart import next_backoff
 from kubelet.core.restart_all import find_trigger
-from kubelet.core.termination import Deadline, grace_s
+from kubelet.core.termination import LEAST_GRACE_S, Deadline, grace_s
 from machinery.model.backoff import Backoff
 from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
 from machinery.model.pods import is_terminal
@@ -161,6 +162,8 @@ def handle(
     out: list[Instruction] = []
     if stimulus is not None:
         life = _absorb(life, stimulus, now_s)
+    if isinstance(stimulus, Evicted) and life.verdict is not before.verdict:
+        out.append(Record(WARNING, stimulus.verdict.reason, stimulus.verdict.message))
     life = _check_deadline(life, now_s, around, out)
     life = _follow_table(life, now_s, out)
     life = _settle(life, now_s, out)
@@ -212,7 +215,13 @@ def _enter(life: Life, stage: Stage, now_s: float, out: list[Instruction]) -> Li
     for key, action in life.actions.items():
         if isinstance(action, RunSandbox | StartContainer):
             out.append(Cancel(key))
-    return replace(life, waits={}, ending=Ending(Deadline(now_s, grace_s(life.pod)), life.verdict))
+    return replace(life, waits={}, ending=Ending(Deadline(now_s, _ending_grace_s(life)), life.verdict))
+
+
+def _ending_grace_s(life: Life) -> float:
+    """Return the pod's grace period, or the one that is left to it where the node cannot wait for so long."""
+    own, limit_s = grace_s(life.pod), life.verdict.grace_s if life.verdict else None
+    return own if limit_s is None else min(own, max(limit_s, LEAST_GRACE_S))
 
 
 # --- what a stimulus changes
@@ -234,7 +243,7 @@ def _is_echo(stimulus: Stimulus | None, life: Life) -> TypeGuard[PodSeen]:
     )
 
 
-def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
+def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:  # noqa: PLR0911 - one for each kind of stimulus
     match stimulus:
         case PodSeen(pod, pending):
             retries = _still_failing(life, pod)
@@ -248,10 +257,19 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:
             return replace(life, probes=states)
         case ActionEnded():
             return _with_end(life, stimulus, now_s)
+        case Evicted(verdict):
+            return replace(life, verdict=verdict) if _may_be_evicted(life) else life
         case TimePassed():
             return life
         case _:
             assert_never(stimulus)
+
+
+def _may_be_evicted(life: Life) -> bool:
+    """Whether a pod is one that goes on: what ends for another reason is left to that."""
+    return (
+        life.stage is Stage.SYNCING and life.is_known and life.verdict is None and not is_terminal(life.pod)
+    )
 
 
 def _with_observed(life: Life, observed: ObservedPod) -> Life:

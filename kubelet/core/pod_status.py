@@ -34,6 +34,8 @@ class Verdict:
 
     reason: str
     message: str
+    grace_s: float | None = None  # for the containers, at most; None: the pod's own
+    is_disruption: bool = False  # the pod has done nothing wrong: whoever made it may want another one
 
 
 def compute_status(
@@ -63,7 +65,8 @@ def compute_status(
         ephemeralContainerStatuses=ephemeral_statuses(inputs) if pod.spec.ephemeralContainers else [],
         observedGeneration=pod.metadata.generation,
     )
-    conditions = pod_conditions(inputs, status, terminal=terminal)
+    disrupted = verdict.message if verdict and verdict.is_disruption else ""
+    conditions = pod_conditions(inputs, status, terminal=terminal, disrupted=disrupted)
     status = msgspec.structs.replace(status, conditions=conditions)
     return _without_containers(status) if terminal and not _any_ran(inits, mains) else status
 

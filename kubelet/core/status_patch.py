@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kubelet.core.pod_conditions import OWNED
+from kubelet.core.pod_conditions import is_ours
 from machinery.model.conditions import is_true
 from machinery.model.k8s.core_v1 import PodStatus
 
@@ -56,7 +56,8 @@ def _conditions(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _owned(status: dict[str, Any]) -> dict[str, Any]:
-    return {each["type"]: each for each in status.get("conditions", []) if each["type"] in OWNED}
+    conditions = status.get("conditions", [])
+    return {each["type"]: each for each in conditions if is_ours(each["type"], each.get("reason", ""))}
 
 
 def _addresses(old: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:

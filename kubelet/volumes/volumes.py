@@ -197,6 +197,10 @@ class Volumes:
             for device in container.volumeDevices
         ]
 
+    def folder_on_disk(self, pod: Pod, volume: Volume) -> Path | None:
+        """Return the folder of a volume of the pod's own; None where nothing is written."""
+        return self._folder(pod, volume) if self.has_disk else None
+
     async def unmount(self, pod_uid: str) -> None:
         """Remove everything of a pod: its volumes and its other files, but not what claims stand for. Idempotent.
 

@@ -10,6 +10,9 @@ MOST_NODES: Final = 10_000
 NAMES_A_CERTIFICATE: Final = 250  # nodes whose names one serving certificate has: a few KiB in each handshake
 LABEL: Final = "kubarium.dev/runtime"  # of each hollow node, with the value "hollow"
 VALUE: Final = "hollow"
+SIMULATION: Final = (
+    "hollow.kubarium.dev/"  # begins the annotations by which a pod says how it behaves where it is simulated
+)
 _LEFT: Final = 256  # ranges
 _RANGE: Final = 256  # addresses of one
 _PREFIX: Final = "hollow-"

@@ -1,4 +1,4 @@
-"""Folders that others have filled: walked and removed without recursion, by descriptors instead of paths.
+"""Folders that others have filled: walked, measured and removed without recursion, by descriptors instead of paths.
 
 What a pod leaves behind may be nested deeper than any stack and have paths longer than the kernel takes. Symbolic links are
 never followed; a way back up is checked, so that a folder that is moved meanwhile leads nowhere else. Where the kernel can
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPENAT2: Final = 437  # the number of the call on every architecture that Python runs on here
@@ -22,6 +22,7 @@ _RESOLVE_NO_XDEV: Final = (
     1  # fails with EXDEV at any mount point, a bind mount of the same file system as well
 )
 _OPEN_HOW: Final = struct.pack("QQQ", _FOLDER, 0, _RESOLVE_NO_XDEV)
+_BLOCK: Final = 512  # bytes, of which stat(2) counts
 _WITHOUT_IT: Final = (errno.ENOSYS, errno.EPERM)  # an older kernel, a seccomp profile without the call
 
 
@@ -75,6 +76,95 @@ def walk_tree(root: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+
+
+class TreeSize(NamedTuple):
+    """What a folder takes on its disk, with all that is in it."""
+
+    used_bytes: int
+    inodes: int
+    is_whole: bool = True  # False: it is at least so much, the rest was not looked at
+
+
+def measure_tree(root: Path, most_entries: int) -> TreeSize:
+    """Return what a folder takes: the blocks that are used, a file with several names once; nothing where there is none.
+
+    Stops after so many entries. What is moved or removed meanwhile is counted or not.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    try:
+        place = _Place(root)
+    except FileNotFoundError:
+        return TreeSize(0, 0)
+    tally = _Tally(most_entries)
+    with place.closing():
+        tally.add(os.fstat(place.descriptor))
+        waiting = [tally.add_entries(place.descriptor)]
+        while waiting and not tally.is_full:
+            try:
+                if waiting[-1]:
+                    place.enter(waiting[-1].pop())
+                    waiting.append(tally.add_entries(place.descriptor))
+                else:
+                    waiting.pop()
+                    if waiting:
+                        place.leave()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno != errno.EXDEV:  # not a mount, which belongs to somebody else
+                    return tally.size(is_whole=False)
+    return tally.size(is_whole=not tally.is_full)
+
+
+class _Tally:
+    """Adds up what entries of folders take."""
+
+    def __init__(self, most_entries: int) -> None:
+        self._most = most_entries
+        self._blocks = 0
+        self._inodes = 0
+        self._entries = 0
+        self._named: set[tuple[int, int]] = set()  # files that may be met by another name
+
+    @property
+    def is_full(self) -> bool:
+        return self._entries > self._most
+
+    def add(self, stat: os.stat_result) -> None:
+        self._blocks += stat.st_blocks
+        self._inodes += 1
+
+    def add_entries(self, descriptor: int) -> list[str]:
+        """Add what is in an open folder; return the names of the folders in it."""
+        folders = []
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                self._entries += 1
+                if self.is_full:
+                    break
+                if self._add_entry(entry):
+                    folders.append(entry.name)
+        return folders
+
+    def _add_entry(self, entry: os.DirEntry[str]) -> bool:
+        """Add an entry; return whether it is a folder."""
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if not is_folder and stat.st_nlink > 1:
+            if (key := (stat.st_dev, stat.st_ino)) in self._named:
+                return False
+            self._named.add(key)
+        self.add(stat)
+        return is_folder
+
+    def size(self, *, is_whole: bool) -> TreeSize:
+        return TreeSize(self._blocks * _BLOCK, self._inodes, is_whole)
 
 
 def make_folders(root: Path, relative: Path) -> Path:

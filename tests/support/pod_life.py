@@ -18,6 +18,7 @@ from kubelet.core.observed import (
 )
 from kubelet.core.pod_invariants import Step, check
 from kubelet.core.pod_lifecycle import begin, begin_unknown, handle, wake_at
+from kubelet.core.pod_status import Verdict
 from machinery.model.k8s.core_v1 import Pod, PodStatus
 from tests.support.builders import changed
 
@@ -132,6 +133,11 @@ class PodRun:
         }
         self.pod = changed(self.pod, **meta)
         self.feed(instructions.PodSeen(self.pod))
+
+    def evict(self, grace_s: float = 1.0, *, is_disruption: bool = True) -> None:
+        """Have the node be rid of the pod."""
+        verdict = Verdict("Evicted", "The node was low on resource: memory. ", grace_s, is_disruption)
+        self.feed(instructions.Evicted(verdict))
 
     def vanish(self) -> None:
         """Remove the pod from the API."""

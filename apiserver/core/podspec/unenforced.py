@@ -12,8 +12,6 @@ from typing import Final
 from apiserver.core.podspec.paths import containers_with_paths
 from apiserver.core.values import Json
 
-_STORAGE: Final = "ephemeral-storage"
-_DISK: Final = "is not enforced: nothing watches yet how much disk a pod uses"
 _WITHOUT_EFFECT: Final = {
     "seLinuxOptions": "has no effect on nodes without SELinux",
     "seLinuxChangePolicy": "has no effect on nodes without SELinux",
@@ -28,17 +26,11 @@ def unenforced_in_spec(spec: Json, path: str) -> tuple[str, ...]:
 
 def _found(spec: Json, path: str) -> Iterator[str]:
     yield from _in_security(spec, path)
-    for index, volume in enumerate(spec.get("volumes") or []):
-        source = volume.get("emptyDir") or {}
-        if "sizeLimit" in source and source.get("medium") != "Memory":  # a tmpfs has its size
-            yield f"{path}.volumes[{index}].emptyDir.sizeLimit {_DISK}"
     for container, where in containers_with_paths(spec, path):
         yield from _in_container(container, where)
 
 
 def _in_container(container: Json, path: str) -> Iterator[str]:
-    if _STORAGE in ((container.get("resources") or {}).get("limits") or {}):
-        yield f"{path}.resources.limits[{_STORAGE}] {_DISK}"
     for index, mount in enumerate(container.get("volumeMounts") or []):
         if mount.get("recursiveReadOnly") == "IfPossible":
             yield f"{path}.volumeMounts[{index}].recursiveReadOnly has no effect: only the mount itself is read-only"

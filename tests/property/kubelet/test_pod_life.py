@@ -33,6 +33,7 @@ STEPS = st.lists(
                 "sync",
                 "restart",
                 "delete",
+                "evict",
                 "vanish",
             ]
         ),
@@ -127,6 +128,8 @@ def step(it: PodRun, what: str, number: int) -> None:  # noqa: C901 - one arm fo
             it.start()
         case "delete" if it.in_api:
             it.delete(number)
+        case "evict":
+            it.evict(number, is_disruption=number % 2 == 0)
         case "vanish" if it.in_api and number == 7:
             it.vanish()
 

@@ -17,10 +17,8 @@ from kubelet.core.node_status import (
     RuntimeNote,
     RuntimeState,
     System,
-    Usage,
     compute_conditions,
     differs,
-    pressures,
     read_labels,
     runtime_problems,
     view_images,
@@ -42,7 +40,7 @@ from tests.support.virtual_clock import VirtualClock
 SYSTEM = System("amd64", "boot", "machine", "uuid", "6.1", "Debian")
 AMOUNTS = {"cpu": "500m", "memory": "256Mi", "pods": "110"}
 MACHINE = Machine(AMOUNTS, AMOUNTS, SYSTEM, 500, 2**28, declared=True)
-CALM = {"MemoryPressure": False, "DiskPressure": False, "PIDPressure": False}
+CALM = frozenset[str]()
 
 
 class _World:
@@ -339,21 +337,6 @@ def test_a_node_may_have_ids_of_its_own(tmp_path: Path):
     assert (system.machine_id, system.system_uuid, system.boot_id) == ("machine-id", "system-id", "boot-id")
 
 
-@pytest.mark.parametrize(
-    ("usage", "pressed"),
-    [
-        (Usage(), set()),
-        (Usage(memory_available_bytes=2**20), {"MemoryPressure"}),
-        (Usage(disk_available=0.05), {"DiskPressure"}),
-        (Usage(disk_available=0.5, inodes_available=0.01), {"DiskPressure"}),
-        (Usage(memory_available_bytes=2**30, disk_available=0.5, pids_available=0), {"PIDPressure"}),
-    ],
-)
-def test_pressures(usage: Usage, pressed: set[str]):
-    """By the default thresholds of eviction; what nobody knows does not press."""
-    assert {type_ for type_, presses in pressures(usage).items() if presses} == pressed
-
-
 def test_conditions_have_the_reasons_that_users_know():
     """Transition times move with the status only."""
     first = compute_conditions([], CALM, RuntimeState("d", ()), now_text="t1")
@@ -363,7 +346,7 @@ def test_conditions_have_the_reasons_that_users_know():
         ("PIDPressure", "False", "KubeletHasSufficientPID"),
         ("Ready", "True", "KubeletReady"),
     ]
-    pressed = {**CALM, "MemoryPressure": True}
+    pressed = {"MemoryPressure"}
     second = compute_conditions(first, pressed, RuntimeState("d", ("a", "b")), now_text="t2")
     assert (second[0].reason, second[0].lastTransitionTime) == ("KubeletHasInsufficientMemory", "t2")
     assert (second[1].lastTransitionTime, second[1].lastHeartbeatTime) == ("t1", "t2")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kubelet.volumes.mounting import bind, unmount_at
-from machinery.process.trees import keeps_out_of_mounts, make_folders, remove_tree, walk_tree
+from machinery.process.trees import keeps_out_of_mounts, make_folders, measure_tree, remove_tree, walk_tree
 from tests.support.requirements import need
 
 DEPTH = 1_500
@@ -104,3 +105,42 @@ def test_what_is_mounted_in_a_folder_is_neither_entered_nor_emptied(tmp_path: Pa
         unmount_at(root / "a" / "mounted")
     remove_tree(root)
     assert not root.exists()
+
+
+def test_a_tree_is_measured_as_du_does(tmp_path: Path):
+    """By the blocks that are used: a sparse file takes none, one with two names counts once; links are not followed."""
+    (tmp_path / "beside").write_bytes(b"x" * 10**6)
+    root = tmp_path / "volume"
+    (root / "inner" / "deeper").mkdir(parents=True)
+    (root / "inner" / "file").write_bytes(b"x" * 300_000)
+    (root / "inner" / "deeper" / "same").hardlink_to(root / "inner" / "file")
+    (root / "link").symlink_to(tmp_path / "beside")
+    (root / "loop").symlink_to(root)
+    with (root / "sparse").open("wb") as sparse:
+        sparse.truncate(10**9)
+    whole = measure_tree(root, 100)
+    du = subprocess.run(["du", "-s", "--block-size=1", root], capture_output=True, check=True, text=True)
+    assert whole == (int(du.stdout.split()[0]), 7, True)
+    assert 300_000 <= whole.used_bytes < 10**6
+
+
+def test_measuring_is_bounded(tmp_path: Path):
+    """What was counted until then is told; of a folder that is not there nothing is."""
+    for number in range(20):
+        (tmp_path / f"d{number}").mkdir()
+        (tmp_path / f"d{number}" / "file").touch()
+    assert measure_tree(tmp_path, 40)[1:] == (41, True)
+    assert measure_tree(tmp_path, 39)[2] is False
+    assert measure_tree(tmp_path, 5)[1:] == (6, False)
+    assert measure_tree(tmp_path / "none", 5) == (0, 0, True)
+
+
+def test_folders_of_any_depth_are_measured(tmp_path: Path):
+    """Without recursion, whatever the length of their path."""
+    root = tmp_path / "volume"
+    root.mkdir()
+    _nest(root, "d", DEPTH)
+    try:
+        assert measure_tree(root, 10_000)[1:] == (DEPTH + 2, True)
+    finally:
+        remove_tree(root)

@@ -17,7 +17,8 @@ from machinery.model.k8s.core_v1 import (
     SecurityContext,
     Sysctl,
 )
-from tests.support.builders import changed, container, pod
+from machinery.model.taints import MEMORY_PRESSURE
+from tests.support.builders import changed, container, pod, toleration
 
 NODE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
 ABLE = Abilities()
@@ -47,6 +48,36 @@ def test_what_does_not_fit_is_refused(requests, others, reason):
     """Pods that have ended hold nothing; what the node does not know of is not its to refuse."""
     found = admit(pod("new", requests=requests), Taken(others), {**NODE, "example.com/gpu": "0"}, {}, ABLE)
     assert (found.reason if found else None) == reason
+
+
+ASKS = pod("asks", requests={"memory": "1Mi"})
+BEST_EFFORT = pod("best")
+TOLERANT = pod("tolerant", tolerations=[toleration(MEMORY_PRESSURE, operator="Exists")])
+CRITICAL = pod("critical", priority=2_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("pressures", "refused", "text"),
+    [
+        ((), (), ""),
+        (["MemoryPressure"], [BEST_EFFORT], "[MemoryPressure]"),
+        (["DiskPressure"], [ASKS, BEST_EFFORT, TOLERANT], "[DiskPressure]"),
+        (["PIDPressure"], [ASKS, BEST_EFFORT, TOLERANT], "[PIDPressure]"),
+        (
+            ["MemoryPressure", "DiskPressure"],
+            [ASKS, BEST_EFFORT, TOLERANT],
+            "[DiskPressure MemoryPressure]",
+        ),
+    ],
+)
+def test_a_node_that_is_short_of_something_takes_few_pods(
+    pressures: list[str], refused: list[Pod], text: str
+):
+    """Short of memory those that ask for some, or tolerate it; the cluster's own always."""
+    able = Abilities(pressures=frozenset(pressures))
+    rejection = Rejection("Evicted", f"The node had condition: {text}. ")
+    for new in (ASKS, BEST_EFFORT, TOLERANT, CRITICAL):
+        assert admit(new, Taken(), NODE, {}, able) == (rejection if new in refused else None)
 
 
 def test_a_pod_of_too_many_containers_is_refused():

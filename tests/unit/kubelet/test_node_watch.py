@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kubelet.core import node_watch
-from kubelet.core.node_status import RuntimeState, Usage
-from kubelet.core.node_watch import PRESSURE_HOLD_S, RUNTIME_GRACE_S, NodeWatch
+from kubelet.core.node_status import RuntimeState
+from kubelet.core.node_watch import RUNTIME_GRACE_S, NodeWatch
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import Node, NodeCondition, NodeSpec, NodeStatus
 from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -40,15 +40,6 @@ def test_a_runtime_that_has_never_answered_says_nothing_of_why():
     """Its error would be about a socket that does not exist yet."""
     late = node_watch.silent(NEW, "no such file", 100.1 + RUNTIME_GRACE_S)
     assert late.runtime.problems == ("container runtime is down",)
-
-
-def test_a_pressure_counts_for_a_while_after_it_was_seen_last():
-    """Each type for itself."""
-    watch = node_watch.pressed(NEW, Usage(memory_available_bytes=1), 200.0)
-    watch = node_watch.pressed(watch, Usage(disk_available=0.01), 300.0)
-    all_of_it = {"MemoryPressure": True, "DiskPressure": True, "PIDPressure": False}
-    assert node_watch.pressing(watch, 199.9 + PRESSURE_HOLD_S) == all_of_it
-    assert node_watch.pressing(watch, 200.0 + PRESSURE_HOLD_S) == {**all_of_it, "MemoryPressure": False}
 
 
 def test_looks_are_frequent_while_something_is_missing():

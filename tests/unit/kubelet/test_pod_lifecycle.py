@@ -138,6 +138,62 @@ def test_a_liveness_kill_comes_under_the_deletion_s_deadline():
     assert it.pending["kill/main-0"].deadline.grace_s == 5
 
 
+def test_an_evicted_pod_has_little_time_and_says_why():
+    """Its containers end, then it is Failed; whoever made it may want another one, and an event tells of it."""
+    it = running(pod(terminationGracePeriodSeconds=600))
+    it.evict()
+    assert (it.records[-1].type, it.records[-1].reason) == ("Warning", "Evicted")
+    assert it.killed[-1].deadline.grace_s == 1
+    assert it.life.told is not None
+    assert it.life.told.phase == "Running"
+    it.settle()
+    assert it.running() == []
+    assert it.clean
+    assert not it.deleted
+    status = it.pod.status
+    assert (status.phase, status.reason) == ("Failed", "Evicted")
+    assert status.message == "The node was low on resource: memory. "
+    [condition] = [each for each in status.conditions if each.type == "DisruptionTarget"]
+    assert (condition.status, condition.reason) == ("True", "TerminationByKubelet")
+    assert condition.message == status.message
+    told = len(it.statuses)
+    it.settle()
+    assert len(it.statuses) == told
+
+
+def test_a_pod_that_exceeds_its_own_limit_was_not_disrupted():
+    """The next one would do the same."""
+    it = running()
+    it.evict(is_disruption=False)
+    it.settle()
+    assert it.pod.status.reason == "Evicted"
+    assert not any(each.type == "DisruptionTarget" for each in it.pod.status.conditions)
+
+
+@pytest.mark.parametrize(("own_s", "most_s", "grace_s"), [(30, 20, 20), (5, 20, 5), (30, 0, 1)])
+def test_an_evicted_pod_has_its_own_grace_period_at_most(own_s: int, most_s: int, grace_s: int):
+    """And a second at least."""
+    it = running(pod(terminationGracePeriodSeconds=own_s))
+    it.evict(most_s)
+    assert it.killed[-1].deadline.grace_s == grace_s
+
+
+def test_a_pod_that_ends_for_another_reason_is_not_evicted():
+    """One that is being deleted, one that has ended."""
+    it = running()
+    it.delete(grace_s=60)
+    it.evict()
+    assert it.pending["kill/main-0"].deadline.grace_s == 60
+    assert it.life.verdict is None
+    it = running(pod(restartPolicy="Never"))
+    it.exit("main")
+    it.settle()
+    it.evict()
+    it.settle()
+    assert (it.pod.status.phase, it.pod.status.reason) == ("Succeeded", "")
+    assert not any(each.reason == "Evicted" for each in it.records)
+
+
 def test_silence_is_no_deletion():
     """However much time passes without news of the API, the pod goes on."""
     it = running()
