@@ -49,7 +49,8 @@ class WritableLayers:
 
     async def _measure(self, details: Details) -> Any:
         folder = details.layer_folder
-        if folder and await asyncio.to_thread(os.path.isdir, folder):
+        is_seen = await asyncio.to_thread(os.path.isdir, folder)
+        if is_seen:
             size = await asyncio.to_thread(measure_tree, Path(folder), _MOST_ENTRIES)
             return _usage(self._clock.wall_ns(), folder, size.used_bytes, size.inodes)
         return _usage(self._clock.wall_ns(), folder, await self._engine.layer_bytes(details.id), None)

@@ -7,5 +7,6 @@
 - `pod_status`, `container_status`, `pod_conditions`, `status_patch`: what the API is told;
 - `admission`, `sysctls`, `images`, `environment`, `field_values`, `volumes`, `security`, `network_files`, `cri_config`: how a pod's
   spec becomes containers; `probing`, `probe_urls`: what probes mean and ask for; `log_lines`: which part of a log is shown;
+- `eviction`: which pods the node ends by itself;
 - `node_status`, `node_watch`, `cgroups`: the node itself; `references`: what events are about.
 """

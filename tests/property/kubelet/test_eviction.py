@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,7 +84,7 @@ def test_nobody_goes_before_one_that_is_worse(rows: list[tuple[int, int, int]]):
         each.metadata.name for each in pods if not is_critical(each)
     )
     numbers = [int(each.metadata.name[1:]) for each in ranked]
-    for first, second in zip(numbers, numbers[1:], strict=False):
+    for first, second in pairwise(numbers):
         (asked, priority, used), (other_asked, other_priority, other_used) = rows[first], rows[second]
         if used >= 0 and other_used >= 0:
             assert (used > asked) >= (other_used > other_asked)
