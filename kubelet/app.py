@@ -28,7 +28,7 @@ from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
 from kubelet.diskless import DisklessFiles, DisklessRecords, DisklessVolumes
 from kubelet.environment import Environment
-from kubelet.eviction import EvictionManager, NodeSignals, PodDisks
+from kubelet.eviction import EvictionManager, NodeSignals, PodDisks, RecentDisks
 from kubelet.hooks import Hooks
 from kubelet.hosting import CriChannel, KubeletProcess, OwnCertificates
 from kubelet.housekeeping import Housekeeping
@@ -207,9 +207,10 @@ class Kubelet:
                 config.node_name, self.workers.pods, certificates.client_ttl_s, certificates.renewal_errors
             )
         )
+        self._disks = PodDisks(self.runtime, self.volumes, self.files)
         self.evictions = EvictionManager(
             NodeSignals(self.cgroups, self.machine, config.root),
-            PodDisks(self.runtime, self.volumes, self.files),
+            self._disks,
             self.runtime,
             self.workers,
             self.events,
@@ -333,6 +334,7 @@ class Kubelet:
             checkpoints=config.root / "checkpoints",
             now=lambda: clock.timescale.format(clock.now()),
             volumes=self.volumes.claimed.usage,
+            disks=RecentDisks(self._disks, self.workers.lives, clock).read,
         )
         service = NodeServer(
             self.workers,

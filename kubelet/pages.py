@@ -6,7 +6,7 @@ What the server of a real kubelet has beyond that says that it is not built; eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from kubelet.core.eviction.usage import PodDisk
 from kubelet.core.node_status import Machine
 from kubelet.core.node_summary import (
     NodeUsage,
@@ -68,6 +69,11 @@ class StatsRuntime(Protocol):
         ...
 
 
+async def nothing_written() -> Mapping[str, PodDisk]:
+    """Return that nothing is known of what pods have written."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """An answer."""
@@ -94,6 +100,7 @@ class Pages:
     checkpoints: Path  # the folder of the files that containers' states are written to
     now: Callable[[], str]  # the time, as objects carry it
     volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
+    disks: Callable[[], Awaitable[Mapping[str, PodDisk]]] = nothing_written  # what pods have written, by uid
 
     async def page(self, method: str, path: str) -> Page:
         """Return a page; its path is decoded.
@@ -211,7 +218,8 @@ class Pages:
 
     async def _summary(self) -> Page:
         stats, images = await self.runtime.sandbox_stats(), await self.runtime.image_fs()
-        found = summary(self.node_name, self.started, stats, self.usage(), images, self.volumes())
+        written = await self.disks()
+        found = summary(self.node_name, self.started, stats, self.usage(), images, self.volumes(), written)
         return Page(_JSON, msgspec.json.encode(found))
 
     async def _pods(self) -> Page:

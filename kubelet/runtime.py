@@ -226,14 +226,6 @@ class Runtime:
         stats: cri.ContainerStats = (await self._ask(self._runtime.ContainerStats, request)).stats
         return stats
 
-    async def all_container_stats(self) -> Sequence[cri.ContainerStats]:
-        """Return what each container uses, with what it has written."""
-        request = cri.ListContainerStatsRequest()
-        stats: Sequence[cri.ContainerStats] = (
-            await self._ask(self._runtime.ListContainerStats, request, _ACTION_S)
-        ).stats
-        return stats
-
     # --- images
 
     async def image_fs(self) -> Sequence[cri.FilesystemUsage]:

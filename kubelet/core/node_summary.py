@@ -1,18 +1,20 @@
 """What the pods of a node use, as /stats/summary and /metrics/resource of a kubelet say it.
 
 https://kubernetes.io/docs/reference/instrumentation/node-metrics/
-Of CRI's PodSandboxStats, of its ImageFsInfo, and of what the machine tells of the node. Volumes are told of
-where a claim stands for them. What nobody tells is left out, as the writable layers of containers.
+Of CRI's PodSandboxStats, of its ImageFsInfo, of what pods have written, and of what the machine tells of the node. Volumes
+are told of where a claim stands for them, or where they lie on the node's own disk (emptyDir). What nobody tells is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from kubelet.core import labels
+from kubelet.core.eviction.usage import PodDisk, Space
 from machinery.model.k8s.core_v1 import Pod
 
 _CONTAINER_CPU: Final = "container_cpu_usage_seconds_total"
@@ -89,16 +91,40 @@ def summary(
     usage: NodeUsage,
     image_fs: Iterable[Any] = (),
     volumes: Iterable[VolumeUsage] = (),
+    disks: Mapping[str, PodDisk] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the Summary (stats/v1alpha1) of a node and its pods. `image_fs`: FilesystemUsage of where images are."""
+    """Return the Summary (stats/v1alpha1) of a node and its pods.
+
+    `image_fs`: FilesystemUsage of where images are; `disks`: what pods have written, by uid.
+    """
     of_pods: dict[str, list[dict[str, Any]]] = {}
     for each in volumes:
         of_pods.setdefault(each.pod_uid, []).append(_volume(each, usage.at_ns))
     pods = [_pod(each) for each in stats]
     for pod in pods:
-        if found := of_pods.get(pod["podRef"]["uid"]):
+        uid = pod["podRef"]["uid"]
+        found = of_pods.get(uid, [])
+        if (written := disks.get(uid)) is not None:
+            found += _add_written(pod, written, usage)
+        if found:
             pod["volume"] = found
     return {"node": _node(node_name, started, usage, image_fs), "pods": pods}
+
+
+def _add_written(pod: dict[str, Any], written: PodDisk, usage: NodeUsage) -> list[dict[str, Any]]:
+    """Add what a pod has written, in all and by container; return its volumes."""
+    pod["ephemeral-storage"] = _written(written.total, usage)
+    for container in pod["containers"]:
+        if (own := written.containers.get(container["name"])) is not None:
+            container["rootfs"] = _written(own.layer, usage)
+            container["logs"] = _written(own.logs, usage)
+    return [{"name": name, **_written(space, usage)} for name, space in sorted(written.volumes.items())]
+
+
+def _written(space: Space, usage: NodeUsage) -> dict[str, Any]:
+    """Return what is used of the node's file system, and what that has."""
+    mine = {"usedBytes": space.used_bytes, "inodesUsed": space.inodes}
+    return {"time": _time(usage.at_ns), **_disk(usage.disk), **mine}
 
 
 def _volume(volume: VolumeUsage, at_ns: int) -> dict[str, Any]:

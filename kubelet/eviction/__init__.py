@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from kubelet.eviction.disks import PodDisks
+from kubelet.eviction.disks import PodDisks, RecentDisks
 from kubelet.eviction.manager import EvictionManager
 from kubelet.eviction.signals import NodeSignals
 
-__all__ = ["EvictionManager", "NodeSignals", "PodDisks"]
+__all__ = ["EvictionManager", "NodeSignals", "PodDisks", "RecentDisks"]

@@ -7,7 +7,8 @@ bound for each folder: of one that has more files than that, what was counted is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,10 +19,12 @@ from kubelet.core.life import Life
 from kubelet.core.observed import ObservedContainer
 from kubelet.pod_files import PodFiles
 from kubelet.volumes import Volumes
+from machinery.model.clock import Clock
 from machinery.model.errors import NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.process.trees import measure_tree
 
+_RECENT_NS: Final = 10 * 10**9  # wall time that an answer about all pods is given again
 _MOST_ENTRIES: Final = 500_000  # files and folders of one volume that are looked at: a few seconds
 
 
@@ -80,6 +83,35 @@ class PodDisks:
     def _other(self, pod: Pod) -> Space:
         """Return what the kubelet has written for a pod beside volumes: /etc/hosts, termination messages."""
         return _of_files(self.files.pod_dir(pod.metadata.uid))
+
+
+class RecentDisks:
+    """Measures all pods for whoever asks about the node; who asks again soon, or at the same time, gets the same answer."""
+
+    def __init__(self, disks: PodDisks, lives: Callable[[], Iterable[Life]], clock: Clock) -> None:
+        self._disks = disks
+        self._lives = lives
+        self._clock = clock
+        self._found: dict[str, PodDisk] = {}
+        self._found_ns: int | None = None  # wall
+        self._measuring = asyncio.Lock()
+
+    async def read(self) -> dict[str, PodDisk]:
+        """Return what each pod has written that runs something, by uid; of one that cannot be measured nothing.
+
+        Raises:
+            ApiError: the runtime does not answer.
+        """
+        async with self._measuring:
+            now_ns = self._clock.wall_ns()
+            if self._found_ns is None or now_ns - self._found_ns >= _RECENT_NS:
+                self._found = {}
+                for life in self._lives():
+                    if life.observed.running():
+                        with suppress(OSError):
+                            self._found[life.uid] = await self._disks.measure(life)
+                self._found_ns = self._clock.wall_ns()
+            return self._found
 
 
 def _measured(folder: Path) -> Space:

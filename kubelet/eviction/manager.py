@@ -27,7 +27,7 @@ from kubelet.core.eviction.thresholds import (
     Signal,
     Threshold,
 )
-from kubelet.core.eviction.usage import PodUsage
+from kubelet.core.eviction.usage import PodDisk, PodUsage
 from kubelet.core.life import Life, Stage
 from kubelet.core.pod_status import Verdict
 from kubelet.eviction.disks import PodDisks
@@ -140,7 +140,7 @@ class EvictionManager:
             with contained(self._log, "node_pressure_not_looked_at"):
                 try:
                     evicted = await self.look()
-                except (ApiError, OSError) as error:  # foreseen: no trace of it is needed
+                except ApiError as error:  # foreseen: no trace of it is needed
                     self._log.warning("node_pressure_not_looked_at", error=error)
             took_s = self._clock.monotonic() - begun_s
             if evicted:
@@ -154,7 +154,6 @@ class EvictionManager:
 
         Raises:
             ApiError: the runtime does not answer.
-            OSError: a folder cannot be read.
         """
         before = self.conditions()
         observations = await self._observe()
@@ -193,8 +192,8 @@ class EvictionManager:
         for life in active:
             if not is_limited(life.pod) or is_critical(life.pod):
                 continue
-            disk = await self._disks.measure(life, with_containers=has_storage_limit(life.pod))
-            if excess := find_excess(life.pod, disk):
+            disk = await self._measure(life, with_containers=has_storage_limit(life.pod))
+            if disk is not None and (excess := find_excess(life.pod, disk)):
                 self._evict(life, excess.signal, Verdict(words.EVICTED, excess.message, _HARD_GRACE_S))
                 evicted.append(life.uid)
         return evicted
@@ -221,8 +220,17 @@ class EvictionManager:
 
     async def _usages(self, signal: Signal, active: Iterable[Life]) -> dict[str, PodUsage]:
         if signal in OF_DISKS:
-            return {life.uid: PodUsage(disk=await self._disks.measure(life)) for life in active}
+            disks = {life.uid: await self._measure(life) for life in active}
+            return {uid: PodUsage(disk=disk) for uid, disk in disks.items() if disk is not None}
         return {each.attributes.metadata.uid: _usage(each) for each in await self._runtime.sandbox_stats()}
+
+    async def _measure(self, life: Life, *, with_containers: bool = True) -> PodDisk | None:
+        """Return what a pod has written; None where that cannot be told now, which is this pod's and nobody else's."""
+        try:
+            return await self._disks.measure(life, with_containers=with_containers)
+        except (ApiError, OSError) as error:
+            self._log.warning("pod_not_measured", pod=life.pod.metadata.name, uid=life.uid, error=error)
+            return None
 
     def _evict(self, life: Life, signal: str, verdict: Verdict) -> None:
         meta = life.pod.metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from machinery.model.conditions import find
-from machinery.model.k8s.core_v1 import Pod
+from machinery.model.k8s.core_v1 import EmptyDirVolumeSource, Pod, Volume
 from machinery.model.resources import NODES
 from tests.support.builders import container, pod
 from tests.support.kubelet import NODE, Rig, rig
@@ -40,6 +40,19 @@ async def test_a_container_that_writes_more_than_it_may_is_evicted(tmp_path: Pat
         counted = 'kubelet_evictions{eviction_signal="ephemeralpodfs.limit"} 1'
         assert counted in list(node.running.evictions.lines())
         assert (await node.pod("free")).status.phase == "Running"
+
+
+async def test_a_volume_that_grows_over_its_limit_costs_the_pod(tmp_path: Path):
+    """What lies in the folder counts; the folder goes with the pod."""
+    async with rig(tmp_path) as node:
+        cache = Volume(name="cache", emptyDir=EmptyDirVolumeSource(sizeLimit="1Mi"))
+        made = await node.create(pod("web", volumes=[cache]))
+        await node.until("web", lambda it: it.status.phase == "Running")
+        folder = Path(node.process.config.root_dir, "pods", made.metadata.uid)  # type: ignore[attr-defined]
+        (folder / "volumes" / "kubernetes.io~empty-dir" / "cache" / "file").write_bytes(b"x" * 2**21)
+        found = await node.until("web", lambda it: it.status.phase == "Failed", limit_s=30)
+        assert found.status.message == 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '
+        await node.until_true(lambda: not folder.exists())
 
 
 async def test_a_node_short_of_memory_evicts_who_asked_for_least(tmp_path: Path):

@@ -343,7 +343,9 @@ async def test_statistics_name_their_container(runtime: Cri):
     one = (await runtime.call("ContainerStats", container_id=container)).stats
     assert one.attributes.id == container
     assert one.memory.working_set_bytes.value > 0
-    assert [item.attributes.id for item in (await runtime.call("ListContainerStats")).stats] == [container]
+    assert one.writable_layer.HasField("used_bytes")
+    listed = (await runtime.call("ListContainerStats")).stats
+    assert [(item.attributes.id, item.writable_layer.timestamp > 0) for item in listed] == [(container, True)]
     pod = (await runtime.call("PodSandboxStats", pod_sandbox_id=sandbox_id)).stats
     assert [item.attributes.id for item in pod.linux.containers] == [container]
     assert pod.linux.memory.working_set_bytes.value > 0

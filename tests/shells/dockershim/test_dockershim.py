@@ -69,6 +69,24 @@ async def conversation(socket: aiohttp.ClientWebSocketResponse) -> dict[int, byt
     return heard
 
 
+# --- what containers have written
+
+
+async def test_what_a_container_has_written_is_measured(shim: Cri):
+    """Beside its volumes; of who looks again at once nothing is measured anew, and nothing for a look at all pods."""
+    sandbox_id, container = await shim.run()
+    await sh(
+        shim, container, "head -c 3000000 /dev/zero >/tmp/file; head -c 9000000 /dev/zero >/dev/shm/file"
+    )
+    one = (await shim.call("ContainerStats", container_id=container)).stats.writable_layer
+    assert 3_000_000 <= one.used_bytes.value < 4_000_000
+    again = (await shim.call("ContainerStats", container_id=container)).stats.writable_layer
+    if again.timestamp - one.timestamp < 5 * 10**9:
+        assert again == one
+    stats = (await shim.call("PodSandboxStats", pod_sandbox_id=sandbox_id)).stats
+    assert not any(each.HasField("writable_layer") for each in stats.linux.containers)
+
+
 # --- commands
 
 

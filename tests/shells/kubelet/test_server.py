@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 from kubarium.core.certificates import Certificate
 from kubarium.identity.pki import Pki
 from kubelet.cgroups import Cgroups
+from kubelet.core.eviction.usage import ContainerDisk, PodDisk, Space
 from kubelet.core.log_lines import LoggedContainer
 from kubelet.core.node_status import Machine
 from kubelet.core.node_summary import Disk, VolumeUsage
@@ -538,6 +539,11 @@ class _Stats:
         ]
 
 
+async def _written() -> dict[str, PodDisk]:
+    disk = PodDisk({"main": ContainerDisk(Space(7, 1), Space(3, 2))}, {"cache": Space(300, 1)})
+    return {"u": disk}
+
+
 async def test_the_pages_of_a_kubelet(tmp_path: Path):
     """Each with its type; what Kubernetes has beyond them is not built, everything else is not found."""
     log = tmp_path / "logs" / "default_web_u" / "main" / "0.log"
@@ -563,6 +569,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         checkpoints=tmp_path / "checkpoints",
         now=lambda: "2026-01-01T00:00:00Z",
         volumes=lambda: [VolumeUsage("u", "disk", "default", "data", Disk(100, 60, 40, 10, 9))],
+        disks=_written,
     )
     door = _Door(tmp_path, _Runtime(""), pages)
     async with door.open(), door.client() as stub:
@@ -585,7 +592,14 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         used = {"time": "2001-09-09T01:46:40Z"}
         [told_pod] = told["pods"]
         assert told_pod["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
-        [volume] = told_pod["volume"]
+        volume, own_volume = told_pod["volume"]
+        assert (own_volume["name"], own_volume["usedBytes"], "pvcRef" in own_volume) == ("cache", 300, False)
+        assert (told_pod["ephemeral-storage"]["usedBytes"], own_volume["capacityBytes"]) == (
+            310,
+            told["node"]["fs"]["capacityBytes"],
+        )
+        [container] = told_pod["containers"]
+        assert (container["rootfs"]["usedBytes"], container["logs"]["inodesUsed"]) == (7, 2)
         assert (volume["name"], volume["pvcRef"]["name"], volume["usedBytes"]) == ("disk", "data", 40)
         assert told_pod["cpu"] == {**used, "usageCoreNanoSeconds": 2_500_000_000}
         assert told_pod["containers"][0]["memory"] == {**used, "workingSetBytes": 4096}
