@@ -161,6 +161,8 @@ class EvictionManager:
         if (after := self.conditions()) != before:
             self._log.info("node_pressure", conditions=" ".join(sorted(after)) or "none")
             self._on_change()
+        if self._is_simulated() and not self._is_anything_used():
+            return []
         active = [life for life in self._pods.lives() if _is_active(life)]
         if evicted := await self._evict_over_limits(active):
             return evicted
@@ -174,13 +176,15 @@ class EvictionManager:
     async def _observe(self) -> Observations:
         if not self._is_simulated():
             return self._signals.read(self._wanted)
-        if Signal.MEMORY not in self._wanted or not any(
-            _seems_to_use(life.pod) for life in self._pods.lives()
-        ):
+        if Signal.MEMORY not in self._wanted or not self._is_anything_used():
             return {}
         used = sum(each.linux.memory.working_set_bytes.value for each in await self._runtime.sandbox_stats())
         capacity = self._signals.machine.memory_bytes
         return {Signal.MEMORY: Observed(max(0, capacity - used), capacity)}
+
+    def _is_anything_used(self) -> bool:
+        """Whether a simulated pod is said to use more than next to nothing."""
+        return any(_says_how_it_behaves(life.pod) for life in self._pods.lives())
 
     async def _learn_image_folder(self) -> None:
         if self._is_simulated() or not self._wanted & {Signal.IMAGEFS, Signal.IMAGEFS_INODES}:
@@ -254,8 +258,7 @@ def _is_active(life: Life) -> bool:
     )
 
 
-def _seems_to_use(pod: Pod) -> bool:
-    """Whether a simulated pod is said to use more than next to nothing."""
+def _says_how_it_behaves(pod: Pod) -> bool:
     return any(key.startswith(SIMULATION) for key in pod.metadata.annotations)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from machinery.model.conditions import find
 from machinery.model.k8s.core_v1 import EmptyDirVolumeSource, Pod, Volume
@@ -14,9 +15,12 @@ from tests.support.waiting import until
 PREFIX = "hollow.kubarium.dev/main"
 
 
-def _using(name: str, memory: str = "4Mi", disk: str = "0", **fields: object) -> Pod:
+def _using(
+    name: str, memory: str = "4Mi", disk: str = "0", spec: dict[str, Any] | None = None, **fields: Any
+) -> Pod:
     annotations = {f"{PREFIX}.memory": memory, f"{PREFIX}.disk": disk}
-    return pod(name, containers=[container(**fields)], meta_fields={"annotations": annotations})
+    meta = {"annotations": annotations}
+    return pod(name, containers=[container(**fields)], meta_fields=meta, **(spec or {}))
 
 
 async def _pressed(node: Rig, type_: str, status: str) -> None:
@@ -46,7 +50,7 @@ async def test_a_volume_that_grows_over_its_limit_costs_the_pod(tmp_path: Path):
     """What lies in the folder counts; the folder goes with the pod."""
     async with rig(tmp_path) as node:
         cache = Volume(name="cache", emptyDir=EmptyDirVolumeSource(sizeLimit="1Mi"))
-        made = await node.create(pod("web", volumes=[cache]))
+        made = await node.create(_using("web", spec={"volumes": [cache]}))
         await node.until("web", lambda it: it.status.phase == "Running")
         folder = Path(node.process.config.root_dir, "pods", made.metadata.uid)  # type: ignore[attr-defined]
         (folder / "volumes" / "kubernetes.io~empty-dir" / "cache" / "file").write_bytes(b"x" * 2**21)
