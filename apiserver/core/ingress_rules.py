@@ -108,7 +108,7 @@ def _service_name_causes(service: Json, path: str) -> list[Cause]:
     name = service.get("name", "")
     if not name:
         return [field_errors.required(path)]
-    return field_errors.each_invalid(path, name, names.dns_1035_label_errors(name))
+    return field_errors.each_invalid(path, name, names.dns_label_errors(name))
 
 
 def _service_port_causes(service: Json, path: str) -> list[Cause]:

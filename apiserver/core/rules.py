@@ -109,6 +109,11 @@ def without_status(obj: Json, _context: WriteContext) -> Json:
     return {key: value for key, value in obj.items() if key != "status"}
 
 
+def with_empty_status(obj: Json, _context: WriteContext) -> Json:
+    """Return a new object with a status that says nothing yet: Kubernetes' own kinds always show theirs."""
+    return {**obj, "status": {}}
+
+
 def as_updated(new: Json, _old: Json, _context: WriteContext) -> Json:
     """Accept an update as it is (a kind without status)."""
     return new
@@ -275,7 +280,7 @@ PLAIN: Final = Rules()
 """The rules of a kind that has none of its own."""
 
 WITH_STATUS: Final = Rules(
-    prepare=Prepare(create=without_status, update=with_old_status),
+    prepare=Prepare(create=with_empty_status, update=with_old_status),
     counts_generation=True,
     is_next_generation=content_changed,
 )

@@ -34,6 +34,7 @@ from apiserver.rest.paths import Discovery
 from apiserver.rest.protobuf_answers import element, object_body
 from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
+from apiserver.rest.z_pages import ZPages
 from apiserver.schemas import VERSION
 from machinery.model.errors import MethodNotSupported, NotImplementedHere
 
@@ -46,6 +47,7 @@ _ROOTS: Final = (
     "/api",
     "/apis",
     "/configz",
+    "/flagz",
     "/healthz",
     "/livez",
     "/metrics",
@@ -54,6 +56,7 @@ _ROOTS: Final = (
     "/openapi/v3",
     "/openid/v1/jwks",
     "/readyz",
+    "/statusz",
     "/version",
 )
 Page = Callable[[HttpRequest], Reply | None]
@@ -86,6 +89,7 @@ class Pages:
             },
             ".well-known/openid-configuration": self._issuer,
             "openid/v1/jwks": self._keys,
+            **ZPages(services).pages,
         }
 
     @staticmethod

@@ -102,6 +102,8 @@ OBJECTS: Final[tuple[Json, ...]] = (
     cluster_role(
         "system:monitoring",
         f"get {_HEALTH},/healthz/*,/livez/*,/readyz/*,/metrics,/metrics/slis",
+        "get /flagz",
+        "get /statusz",
         "get core nodes/metrics",
     ),
     cluster_role(

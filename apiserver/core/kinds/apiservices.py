@@ -10,7 +10,7 @@ from typing import Final
 from apiserver.core import field_errors
 from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, WriteContext, with_old_status
 from apiserver.core.table import aggregation as table
-from apiserver.core.values import Json, kept, spec
+from apiserver.core.values import Json, spec
 from apiserver.core.webhook_clients import PORT
 from machinery.model import names
 from machinery.model.errors import Cause
@@ -31,7 +31,7 @@ def _default(obj: Json) -> Json:
 def _prepare_create(obj: Json, context: WriteContext) -> Json:
     """Say at once that what this server serves itself is available."""
     if "service" in spec(obj):
-        return kept(obj, {}, "status")
+        return {**obj, "status": {}}
     local = {
         "type": "Available",
         "status": "True",

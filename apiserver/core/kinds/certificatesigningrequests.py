@@ -41,7 +41,7 @@ def _prepare_create(obj: Json, context: WriteContext) -> Json:
             "extra": {key: list(values) for key, values in user.extra.items()},
         }
         own.update((key, value) for key, value in asked.items() if value)
-    return {**kept(obj, {}, "status"), "spec": own}
+    return {**obj, "spec": own, "status": {}}
 
 
 def _prepare_update(new: Json, old: Json, _context: WriteContext) -> Json:
@@ -68,8 +68,7 @@ def _prepare_approval(new: Json, old: Json, context: WriteContext) -> Json:
 
 
 def _with_status(new: Json, old: Json, status: Json) -> Json:
-    changed = {**old, "metadata": new["metadata"], "status": status}
-    return changed if status else kept(changed, {}, "status")
+    return {**old, "metadata": new["metadata"], "status": status}
 
 
 def _conditions(obj: Json) -> list[Json]:

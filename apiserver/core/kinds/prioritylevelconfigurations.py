@@ -10,7 +10,7 @@ from typing import Final
 
 from apiserver.core import field_errors
 from apiserver.core.flow_rules import CATCH_ALL, EXEMPT, MANDATORY_LEVELS, status_causes
-from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_empty_status, with_old_status
 from apiserver.core.table import flow as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -144,7 +144,7 @@ def _entropy_bits(queues: int, hand: int) -> int:
 
 RULES: Final = Rules(
     default=_default,
-    prepare=Prepare(create=without_status, update=with_old_status),
+    prepare=Prepare(create=with_empty_status, update=with_old_status),
     validate=Validate(create=_validate, update=lambda new, _old: _validate(new), status=status_causes),
     counts_generation=True,
     status_keeps=OWN_METADATA,

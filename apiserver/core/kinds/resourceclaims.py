@@ -30,7 +30,7 @@ from apiserver.core.devices import (
     uid_causes,
 )
 from apiserver.core.podspec.affinity import node_selector_causes
-from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_empty_status, with_old_status
 from apiserver.core.table import devices as table
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
@@ -175,7 +175,7 @@ def _result_causes(result: Json, path: str, known: Requests) -> list[Cause]:
 
 RULES: Final = Rules(
     default=_default,
-    prepare=Prepare(create=without_status, update=with_old_status),
+    prepare=Prepare(create=with_empty_status, update=with_old_status),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     status_keeps=OWN_METADATA,
     table=table.RESOURCE_CLAIMS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.core import field_errors, ports
-from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_empty_status, with_old_status
 from apiserver.core.table import network as table
 from apiserver.core.values import Json, spec
 from machinery.model.errors import Cause
@@ -48,7 +48,7 @@ def _validate_update(new: Json, old: Json) -> list[Cause]:
 
 
 RULES: Final = Rules(
-    prepare=Prepare(create=without_status, update=with_old_status),
+    prepare=Prepare(create=with_empty_status, update=with_old_status),
     validate=Validate(create=_validate, update=_validate_update),
     status_keeps=OWN_METADATA,
     table=table.SERVICE_CIDRS,

@@ -167,7 +167,7 @@ def rules(families: Sequence[str]) -> Rules:
     """Return the rules of a cluster with addresses of these families, its first one first."""
     return Rules(
         storage_prefix=STORAGE_PREFIX,
-        name_errors=names.dns_1035_label_errors,
+        name_errors=names.dns_label_errors,
         default=_default,
         prepare=Prepare(create=partial(_prepare_create, families), update=partial(_prepare_update, families)),
         validate=Validate(

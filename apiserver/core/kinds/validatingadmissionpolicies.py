@@ -21,7 +21,7 @@ from apiserver.core.policy_rules import (
     validate_by,
     variables_of,
 )
-from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_old_status, without_status
+from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_empty_status, with_old_status
 from apiserver.core.table import admission as table
 from apiserver.core.values import Json, spec
 from machinery.model import names
@@ -38,7 +38,7 @@ def policies(check: CheckExpression) -> Rules:
     """Return the rules of policies; `check` compiles their expressions."""
     return Rules(
         default=_default,
-        prepare=Prepare(create=without_status, update=with_old_status),
+        prepare=Prepare(create=with_empty_status, update=with_old_status),
         validate=replace(validate_by(_causes, check), status=_validate_status),
         counts_generation=True,
         unconditional_update=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aiohttp
 import pytest
 
@@ -125,3 +127,34 @@ async def test_a_document_says_in_which_forms_answers_come(admin: aiohttp.Client
     assert answers["get"] - answers["post"] == {"application/json;stream=watch", f"{protobuf};stream=watch"}
     log = paths["/api/v1/namespaces/{namespace}/pods/{name}/log"]["get"]["responses"]["200"]
     assert set(log["content"]) == {"text/plain"}
+
+
+async def structured(admin: aiohttp.ClientSession, name: str, kind: str) -> dict[str, Any]:
+    """Return a z-page in its structured form."""
+    form = f"application/json;v=v1beta1;g=config.k8s.io;as={kind}"
+    async with admin.get(f"/{name}", headers={"Accept": form}) as response:
+        assert response.status == 200
+        found: dict[str, Any] = await response.json(content_type=None)
+    about = {"kind": kind, "apiVersion": "config.k8s.io/v1beta1", "metadata": {"name": "kube-apiserver"}}
+    assert about.items() <= found.items()
+    return found
+
+
+async def test_the_process_says_what_it_is(admin: aiohttp.ClientSession):
+    """As text where nothing else is asked for; structured by the whole media type; JSON alone is refused."""
+    status, text = await got(admin, "/statusz")
+    assert (status, text.startswith("kube-apiserver statusz\n")) == (200, True)
+    assert "Emulation version: 1.36\n" in text
+    found = await structured(admin, "statusz", "Statusz")
+    assert (found["emulationVersion"], found["uptimeSeconds"] >= 0) == ("1.36", True)
+    async with admin.get("/statusz", headers={"Accept": "application/json"}) as response:
+        assert response.status == 406
+
+
+async def test_the_process_says_what_it_was_told(admin: aiohttp.ClientSession):
+    """Its flags, in both forms; those that nobody gave have their defaults."""
+    status, text = await got(admin, "/flagz")
+    assert (status, text.startswith("kube-apiserver flags\n")) == (200, True)
+    flags = (await structured(admin, "flagz", "Flagz"))["flags"]
+    assert flags["rest-listen"].startswith("[127.0.0.1:")
+    assert f"rest-listen={flags['rest-listen']}\n" in text

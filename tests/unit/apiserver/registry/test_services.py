@@ -267,3 +267,9 @@ async def test_families_are_those_of_the_cluster(
     assert (created["ipFamilies"], created["ipFamilyPolicy"]) == (families, policy)
     changed = await bench.patch("services", "web", {"spec": {"ipFamilyPolicy": "SingleStack"}})
     assert changed["spec"]["ipFamilies"] == families[:1]
+
+
+async def test_a_service_may_have_a_name_that_starts_with_a_digit(bench: RegistryBench) -> None:
+    """As v1.36 takes it: a label of RFC 1123."""
+    created = await bench.create("services", {**service(), "metadata": {"name": "1web"}})
+    assert created["metadata"]["name"] == "1web"
