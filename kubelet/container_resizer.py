@@ -46,5 +46,10 @@ class ContainerResizer:
         except ApiError as error:
             self.log.warning("container_not_resized", container=action.id, error=error)
             return Problem("ResizeError", error.message)
-        await self.cgroups.ensure_pod(pod)
+        await self.settle(pod)
         return None
+
+    async def settle(self, pod: Pod) -> None:
+        """Bring a pod's group to what its containers have; of one that has resources as a whole it follows the last of them."""
+        if pod.spec.resources is None:
+            await self.cgroups.ensure_pod(pod)

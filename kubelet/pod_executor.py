@@ -17,6 +17,7 @@ from kubelet.core.actions import (
     RemoveContainer,
     RemoveSandbox,
     ResizeContainer,
+    ResizePod,
     RunSandbox,
     StartContainer,
     StopSandbox,
@@ -59,6 +60,9 @@ class PodExecutor:
                 return await self._kill(pod, action)
             case ResizeContainer():
                 return await self.resizer.resize(pod, action)
+            case ResizePod():
+                await self.resizer.cgroups.ensure_pod(pod)
+                return None
             case StopSandbox() | RemoveContainer() | RemoveSandbox() | CleanUp():
                 return await self._tidy(pod, action)
             case _:
@@ -79,7 +83,7 @@ class PodExecutor:
         await self.resizer.cgroups.grow_pod(pod)
         problem = await self.starter.start(pod, action)
         if problem is None:
-            await self.resizer.cgroups.ensure_pod(pod)
+            await self.resizer.settle(pod)
         return problem
 
     async def _kill(self, pod: Pod, action: KillContainer) -> Problem | None:

@@ -78,6 +78,13 @@ class ResizeContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizePod:
+    """Hold the pod's own cgroup to what is allocated to the pod as a whole."""
+
+    resources: ResourceRequirements
+
+
+@dataclass(frozen=True, slots=True)
 class KillContainer:
     """Run the preStop hook, send the stop signal, and kill at the end of the grace period."""
 
@@ -113,6 +120,7 @@ Action: TypeAlias = (
     | StopSandbox
     | StartContainer
     | ResizeContainer
+    | ResizePod
     | KillContainer
     | RemoveContainer
     | RemoveSandbox
@@ -139,6 +147,8 @@ def key_of(action: Action) -> ActionKey:
             return ActionKey(Verb.KILL, kill.id)
         case StopSandbox(id_) | ResizeContainer(id_) | RemoveContainer(id_) | RemoveSandbox(id_):
             return ActionKey(_OF_ID[type(action)], id_)
+        case ResizePod():
+            return ActionKey(Verb.RESIZE)
         case CleanUp():
             return ActionKey(Verb.CLEAN_UP)
         case _:

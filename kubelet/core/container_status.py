@@ -17,7 +17,7 @@ from kubelet.core.containers import ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import is_plain_init
 from kubelet.core.observed import ContainerState as State
 from kubelet.core.observed import ObservedContainer, ObservedPod
-from kubelet.core.resizing import Pending, Resources
+from kubelet.core.resizing import Pending, Resources, declared_part
 from machinery.model.clock import Timescale
 from machinery.model.k8s.core_v1 import (
     Container,
@@ -66,6 +66,7 @@ class StatusInputs:
     pending: Pending | None = None  # why what is declared is not allocated
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
     restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to run otherwise
+    whole: ResourceRequirements | None = None  # what the group of a pod with resources as a whole is held to
     resize_problem: str = ""  # why a container could not be held to what is allocated to it
 
 
@@ -119,7 +120,7 @@ def _running_status(
         lastState=_last_state(inputs, older, told, run),
         started=probed.started,
         ready=probed.started and probed.ready and not is_plain_init(inputs.pod, container),
-        **_declared(container, inputs.applied.get(run.id)),
+        **_declared(container, _applied(inputs, container, run)),
     )
 
 
@@ -212,6 +213,13 @@ def _common(container: Container, run: ObservedContainer, inputs: StatusInputs) 
         "containerID": f"{inputs.runtime}://{run.id}",
         "restartCount": run.restart_count,
     }
+
+
+def _applied(
+    inputs: StatusInputs, container: Container, run: ObservedContainer
+) -> ResourceRequirements | None:
+    applied = inputs.applied.get(run.id)
+    return None if applied is None else declared_part(inputs.pod, container, applied)
 
 
 def _recursion(mount: VolumeMount) -> str:

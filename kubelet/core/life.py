@@ -24,7 +24,7 @@ from kubelet.core.restart import CrashBackoff
 from kubelet.core.restart_all import all_may_restart, find_trigger
 from kubelet.core.termination import Deadline
 from machinery.model.clock import Timescale
-from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus
+from machinery.model.k8s.core_v1 import Pod, PodSpec, PodStatus, ResourceRequirements
 from machinery.model.pods import is_terminal
 
 
@@ -81,6 +81,7 @@ class Life:
     pending: Pending | None = None  # why what is declared is not allocated, where it is not
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
     restarted: frozenset[str] = frozenset()  # ids of containers that were killed to run otherwise
+    whole: ResourceRequirements | None = None  # what the group of a pod with resources as a whole is held to
     verdict: Verdict | None = None  # decided before the ending begins
     ending: Ending | None = None
     is_over: bool = False  # the last plan found nothing more to run
@@ -127,6 +128,7 @@ class Life:
             failed_starts=self.failed_starts,
             applied=self.applied,
             restarted=self.restarted,
+            whole=self.whole,
         )
 
     @property
@@ -155,6 +157,7 @@ class Life:
             pending=self.pending,
             applied=self.applied,
             restarted=self.restarted,
+            whole=self.whole,
             resize_problem=self.resize_problem,
         )
 

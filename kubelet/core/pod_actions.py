@@ -20,11 +20,11 @@ from typing import Final
 from kubelet.core.containers import ProbeState, ProbeStates, ephemeral, probe_state
 from kubelet.core.labels import container_hash
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox
-from kubelet.core.resizing import Change, Resources, change_of
+from kubelet.core.resizing import Change, Resources, change_of, is_same
 from kubelet.core.restart import CrashBackoff, back_off_message, backoff_left, should_restart
 from kubelet.core.restart_all import find_trigger, runs_of_members
 from kubelet.core.termination import probe_grace_s
-from machinery.model.k8s.core_v1 import Container, Pod
+from machinery.model.k8s.core_v1 import Container, Pod, ResourceRequirements
 from machinery.model.pods import is_sidecar
 
 CRASH_LOOP: Final = "CrashLoopBackOff"
@@ -70,6 +70,7 @@ class PodActions:
     start: list[Start] = field(default_factory=list)
     kill: list[Kill] = field(default_factory=list)
     resize: list[ObservedContainer] = field(default_factory=list)
+    resize_pod: bool = False  # whether the pod's own group is to be held to what is allocated to the pod
     remove: list[ObservedContainer] = field(default_factory=list)
     waits: dict[str, Wait] = field(default_factory=dict)  # by container name
     is_over: bool = False  # every container has ended for good, or an init container has failed for good
@@ -88,6 +89,7 @@ class Situation:
     failed_starts: AbstractSet[str] = frozenset()  # ids of created containers that could not be started
     applied: Resources = field(default_factory=dict)  # what running containers have, by id
     restarted: AbstractSet[str] = frozenset()  # ids of containers that were killed to run otherwise
+    whole: ResourceRequirements | None = None  # what the group of a pod with resources as a whole is held to
 
 
 def compute_pod_actions(situation: Situation) -> PodActions:
@@ -221,6 +223,7 @@ class _Steps:
             if not passed and not init_over:
                 return
         self._main()
+        self._resize_pod()
         if self._plan.is_over:  # sidecars, too, are not started again
             self._plan.start.clear()
 
@@ -361,13 +364,21 @@ class _Steps:
 
     def _resize(self, container: Container, run: ObservedContainer) -> None:
         """Have a running container held to what is allocated to it, as its policy says."""
-        match change_of(container, run, self._now.applied):
+        match change_of(self._pod, container, run, self._now.applied):
             case Change.UPDATE:
                 self._plan.resize.append(run)
             case Change.RESTART:
                 message = f"Container {container.name} resize requires restart"
                 grace_s = probe_grace_s(self._pod, None)
                 self._plan.kill.append(Kill(run.id, run.name, message, grace_s, runs_again=True))
+
+    def _resize_pod(self) -> None:
+        """Hold the pod's group to other resources, once its containers have theirs: it may have less than they had."""
+        whole, allocated = self._now.whole, self._pod.spec.resources
+        if allocated is None or (whole is not None and is_same(whole, allocated)):
+            return
+        is_idle = not self._plan.resize and not self._plan.kill and not self._plan.start
+        self._plan.resize_pod = is_idle and not self._now.busy
 
     def _kill(self, run: ObservedContainer, message: str, grace_s: float, probe: str = "") -> None:
         self._plan.kill.append(Kill(run.id, run.name, message, grace_s, probe))

@@ -107,7 +107,9 @@ def _resizing(inputs: StatusInputs, *, terminal: bool) -> list[PodCondition]:
             PodCondition(type=RESIZE_PENDING, status="True", reason=pending.reason, message=pending.message)
         )
     was_changed = (inputs.pod.metadata.generation or 0) > 1
-    if was_changed and is_in_progress(inputs.pod, inputs.observed, inputs.applied, inputs.restarted):
+    if was_changed and is_in_progress(
+        inputs.pod, inputs.observed, inputs.applied, inputs.restarted, inputs.whole
+    ):
         problem = inputs.resize_problem
         found.append(
             PodCondition(type=RESIZING, status="True", reason="Error" if problem else "", message=problem)

@@ -18,6 +18,7 @@ from kubelet.core.actions import (
     RemoveContainer,
     RemoveSandbox,
     ResizeContainer,
+    ResizePod,
     RunSandbox,
     StartContainer,
     StopSandbox,
@@ -193,7 +194,7 @@ def each_stage_begins_only_its_own(step: Step) -> Iterator[str]:
     first, last = sorted((_ORDER.index(step.before.stage), _ORDER.index(step.after.stage)))
     allowed = {kind for stage in _ORDER[first : last + 1] for kind in _BEGINS[stage]}
     if step.after.stage is not Stage.SYNCING:
-        allowed -= {StartContainer, RunSandbox, ResizeContainer}
+        allowed -= {StartContainer, RunSandbox, ResizeContainer, ResizePod}
     for action in step.begun:
         if type(action) not in allowed:
             yield f"{key_of(action)} while {step.after.stage.value}"
@@ -206,6 +207,7 @@ _BEGINS: Final[dict[Stage, frozenset[type]]] = {
             StopSandbox,
             StartContainer,
             ResizeContainer,
+            ResizePod,
             KillContainer,
             RemoveContainer,
             RemoveSandbox,

@@ -29,6 +29,7 @@ from kubelet.core.actions import (
     KillContainer,
     RemoveContainer,
     ResizeContainer,
+    ResizePod,
     RunSandbox,
     StartContainer,
     Verb,
@@ -63,7 +64,7 @@ from kubelet.core.pod_actions import PodActions, compute_pod_actions
 from kubelet.core.pod_garbage import dead_to_remove
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
-from kubelet.core.resizing import applied_in_status, is_in_progress, resources_of
+from kubelet.core.resizing import applied_in_status, applied_to_pod, is_in_progress, resources_of
 from kubelet.core.restart import next_backoff
 from kubelet.core.restart_all import find_trigger
 from kubelet.core.termination import LEAST_GRACE_S, Deadline, grace_s
@@ -129,6 +130,7 @@ def begin(pod: Pod, observed: ObservedPod, now_s: float, rejection: Rejection | 
         verdict=verdict,
         probes=told_states(pod, observed),
         applied=applied_in_status(pod, observed),
+        whole=applied_to_pod(pod),
     )
 
 
@@ -286,7 +288,7 @@ def _with_observed(life: Life, observed: ObservedPod) -> Life:
         retries={
             key: retry
             for key, retry in life.retries.items()
-            if key.verb is not Verb.RESIZE or key.target in running
+            if key.verb is not Verb.RESIZE or not key.target or key.target in running
         },
     )
 
@@ -331,6 +333,8 @@ def _with_end(life: Life, end: ActionEnded, now_s: float) -> Life:
         life = _with_start(_with_applied(life, action), action, end, now_s)
     if isinstance(action, ResizeContainer) and end.problem is None:
         life = replace(life, applied={**life.applied, action.id: action.resources})
+    if isinstance(action, ResizePod) and end.problem is None:
+        life = replace(life, whole=action.resources)
     if end.problem is None:
         return replace(life, retries=retries, is_clean=life.is_clean or isinstance(action, CleanUp))
     if end.problem.cancelled or _is_run(life, action):
@@ -431,6 +435,8 @@ def _sync_actions(life: Life, plan: PodActions, now_s: float) -> list[Action]:
     if plan.create_sandbox is not None and not life.busy:
         actions.append(RunSandbox(plan.create_sandbox))
     actions += [_resize_action(life, run) for run in plan.resize]
+    if plan.resize_pod and life.pod.spec.resources is not None:
+        actions.append(ResizePod(life.pod.spec.resources))
     actions += [RemoveContainer(run.id) for run in plan.remove]  # their logs stay
     if (sandbox := life.observed.sandbox) is not None:
         actions += [
@@ -446,7 +452,7 @@ def _resize_action(life: Life, run: ObservedContainer) -> Action:
 
 def _resources(life: Life, name: str) -> ResourceRequirements:
     container = find(life.pod, name)
-    return resources_of(container) if container is not None else ResourceRequirements()
+    return resources_of(life.pod, container) if container is not None else ResourceRequirements()
 
 
 def _with_waits(life: Life, plan: PodActions, out: list[Instruction]) -> Life:
@@ -522,10 +528,11 @@ def _record_resize(before: Life, life: Life, out: list[Instruction]) -> None:
         out.append(Record(WARNING, name, f"Pod resize {life.pending.reason}: {life.pending.message}"))
     if life.resize_problem and life.resize_problem != before.resize_problem:
         out.append(Record(WARNING, "ResizeError", f"Pod resize error: {life.resize_problem}"))
-    if life.pod.spec is before.pod.spec and life.applied is before.applied:
+    if life.pod.spec is before.pod.spec and life.applied is before.applied and life.whole is before.whole:
         return
     was, is_ = (
-        is_in_progress(each.pod, each.observed, each.applied, each.restarted) for each in (before, life)
+        is_in_progress(each.pod, each.observed, each.applied, each.restarted, each.whole)
+        for each in (before, life)
     )
     generation = life.pod.metadata.generation
     if is_ and not was:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,7 +19,15 @@ from kubelet.core.observed import ContainerState
 from kubelet.core.pod_conditions import pod_conditions
 from kubelet.core.restart import should_restart
 from kubelet.core.restart_all import all_may_restart
-from machinery.model.k8s.core_v1 import Container, ContainerStatus, HostIP, Pod, PodIP, PodStatus
+from machinery.model.k8s.core_v1 import (
+    Container,
+    ContainerStatus,
+    HostIP,
+    Pod,
+    PodIP,
+    PodStatus,
+    ResourceRequirements,
+)
 from machinery.model.pods import is_sidecar, is_terminal, qos_class
 
 PENDING: Final = "Pending"
@@ -64,6 +72,7 @@ def compute_status(
         containerStatuses=_settled(mains) if terminal else mains,
         ephemeralContainerStatuses=ephemeral_statuses(inputs) if pod.spec.ephemeralContainers else [],
         observedGeneration=pod.metadata.generation,
+        **_resources(inputs),
     )
     disrupted = verdict.message if verdict and verdict.is_disruption else ""
     conditions = pod_conditions(inputs, status, terminal=terminal, disrupted=disrupted)
@@ -132,6 +141,18 @@ def _phase(
         if phase in {SUCCEEDED, FAILED} and not inputs.is_ending and _is_being_replaced(inputs):
             phase = RUNNING
     return PENDING if phase == RUNNING and _initializes_again(inputs) else phase
+
+
+def _resources(inputs: StatusInputs) -> dict[str, Any]:
+    """Return what a pod that has resources as a whole has, and what is allocated to it (KEP-5419)."""
+    allocated = inputs.pod.spec.resources
+    if allocated is None:
+        return {}
+    has = inputs.whole or allocated
+    return {
+        "resources": ResourceRequirements(limits=has.limits, requests=has.requests),
+        "allocatedResources": dict(allocated.requests),
+    }
 
 
 def _begins_again(inputs: StatusInputs, mains: Sequence[ContainerStatus]) -> bool:

@@ -6,7 +6,8 @@
 
 https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/ (KEP-1287)
 What is declared becomes allocated when it fits (`judge`); what is allocated is applied by an update of the running container,
-or by its restart, as its policy says. Only cpu and memory are resized.
+or by its restart, as its policy says. Only cpu and memory are resized. What a pod has as a whole (KEP-5419) bounds its group, and
+the containers that have no limit of their own.
 """
 
 from __future__ import annotations
@@ -50,9 +51,23 @@ class Change(Enum):
     RESTART = 2
 
 
-def resources_of(container: Container) -> ResourceRequirements:
-    """Return what is allocated to a container."""
-    return container.resources or _NONE
+def resources_of(pod: Pod, container: Container) -> ResourceRequirements:
+    """Return what is allocated to a container: its own, and the limits of its pod where it has none."""
+    return _bounded(container.resources or _NONE, pod.spec.resources)
+
+
+def declared_part(pod: Pod, container: Container, resources: ResourceRequirements) -> ResourceRequirements:
+    """Return what of a container's resources is its own, without the limits that it has from its pod."""
+    if pod.spec.resources is None:
+        return resources
+    own = (container.resources or _NONE).limits
+    limits = {name: text for name, text in resources.limits.items() if name in own or name not in RESIZED}
+    return msgspec.structs.replace(resources, limits=limits)
+
+
+def _bounded(own: ResourceRequirements, whole: ResourceRequirements | None) -> ResourceRequirements:
+    more = {name: whole.limits[name] for name in RESIZED if name in whole.limits} if whole else {}
+    return msgspec.structs.replace(own, limits={**more, **own.limits}) if more else own
 
 
 def is_same(left: ResourceRequirements, right: ResourceRequirements) -> bool:
@@ -62,14 +77,16 @@ def is_same(left: ResourceRequirements, right: ResourceRequirements) -> bool:
 
 def is_resized(pod: Pod, have: Pod) -> bool:
     """Whether other resources are declared than are allocated."""
+    if not is_same(pod.spec.resources or _NONE, have.spec.resources or _NONE):
+        return True
     pairs = zip(_members(pod), _members(have), strict=False)
-    return any(not is_same(resources_of(after), resources_of(before)) for after, before in pairs)
+    return any(not is_same(after.resources or _NONE, before.resources or _NONE) for after, before in pairs)
 
 
 def with_allocated(pod: Pod, have: Pod) -> Pod:
-    """Return a pod as the API has it, with what is allocated to its containers."""
+    """Return a pod as the API has it, with what is allocated to it and its containers."""
     known = {each.name: each.resources for each in _members(have)}
-    return _with_resources(pod, known)
+    return _with_resources(pod, known, have.spec.resources)
 
 
 def from_status(pod: Pod) -> Pod:
@@ -84,14 +101,29 @@ def from_status(pod: Pod) -> Pod:
         for each in _members(pod)
         if each.name in told and told[each.name].containerID
     }
-    return _with_resources(pod, known) if known else pod
+    return _with_resources(pod, known, _whole_in_status(pod)) if known else pod
+
+
+def applied_to_pod(pod: Pod) -> ResourceRequirements | None:
+    """Return what a pod's group is held to, as the API was told; what is allocated where it was not."""
+    return pod.status.resources if pod.spec.resources and pod.status.resources else pod.spec.resources
+
+
+def _whole_in_status(pod: Pod) -> ResourceRequirements | None:
+    """Return what was allocated to a pod as a whole when another kubelet told its status."""
+    if pod.spec.resources is None or pod.status.resources is None:
+        return pod.spec.resources
+    return _allocated_as_told(pod.spec.resources, pod.status.allocatedResources, pod.status.resources.limits)
 
 
 def applied_in_status(pod: Pod, observed: ObservedPod) -> dict[str, ResourceRequirements]:
     """Return what running containers have, by their ids, as the API was told."""
-    told = {status.containerID.partition("://")[2]: status for status in _statuses(pod)}
+    told, whole = (
+        {status.containerID.partition("://")[2]: status for status in _statuses(pod)},
+        applied_to_pod(pod),
+    )
     return {
-        run.id: ResourceRequirements(limits=found.limits, requests=found.requests)
+        run.id: _bounded(ResourceRequirements(limits=found.limits, requests=found.requests), whole)
         for run in observed.running()
         if run.id in told and (found := told[run.id].resources) is not None
     }
@@ -114,9 +146,9 @@ def judge(wanted: Pod, have: Pod, used: Mapping[str, int], allocatable: Mapping[
     return None
 
 
-def change_of(container: Container, run: ObservedContainer, applied: Resources) -> Change:
+def change_of(pod: Pod, container: Container, run: ObservedContainer, applied: Resources) -> Change:
     """Return what has to happen to a running container."""
-    have, allocated = applied.get(run.id), container.resources or _NONE
+    have, allocated = applied.get(run.id), resources_of(pod, container)
     if have is None or have is allocated or have == allocated or not (changed := _changed(allocated, have)):
         return Change.NOTHING
     restarts = {
@@ -126,15 +158,24 @@ def change_of(container: Container, run: ObservedContainer, applied: Resources) 
 
 
 def is_in_progress(
-    pod: Pod, observed: ObservedPod, applied: Resources, restarted: AbstractSet[str] = frozenset()
+    pod: Pod,
+    observed: ObservedPod,
+    applied: Resources,
+    restarted: AbstractSet[str] = frozenset(),
+    whole: ResourceRequirements | None = None,
 ) -> bool:
-    """Whether a container does not have what is allocated to it: it runs so, or was ended (`restarted`) to run otherwise."""
+    """Whether a pod or a container does not have what is allocated to it: it runs so, or was ended (`restarted`) to run otherwise.
+
+    `whole`: what the pod's group is held to, of one that has resources as a whole.
+    """
+    if pod.spec.resources is not None and not is_same(whole or _NONE, pod.spec.resources):
+        return True
     for container in (*pod.spec.initContainers, *pod.spec.containers):
         run = observed.newest(container.name)
         if run is None or applied.get(run.id) == container.resources:
             continue
         is_meant = run.is_running or run.id in restarted
-        if is_meant and change_of(container, run, applied) is not Change.NOTHING:
+        if is_meant and change_of(pod, container, run, applied) is not Change.NOTHING:
             return True
     return False
 
@@ -162,7 +203,9 @@ def _statuses(pod: Pod) -> Iterator[ContainerStatus]:
     yield from pod.status.containerStatuses
 
 
-def _with_resources(pod: Pod, known: Mapping[str, ResourceRequirements | None]) -> Pod:
+def _with_resources(
+    pod: Pod, known: Mapping[str, ResourceRequirements | None], whole: ResourceRequirements | None
+) -> Pod:
     def kept(containers: list[Container]) -> list[Container]:
         return [
             msgspec.structs.replace(each, resources=known[each.name]) if each.name in known else each
@@ -170,17 +213,27 @@ def _with_resources(pod: Pod, known: Mapping[str, ResourceRequirements | None]) 
         ]
 
     spec = msgspec.structs.replace(
-        pod.spec, containers=kept(pod.spec.containers), initContainers=kept(pod.spec.initContainers)
+        pod.spec,
+        containers=kept(pod.spec.containers),
+        initContainers=kept(pod.spec.initContainers),
+        resources=whole,
     )
     return msgspec.structs.replace(pod, spec=spec)
 
 
 def _allocated(container: Container, status: ContainerStatus) -> ResourceRequirements | None:
-    declared = resources_of(container)
-    told = ResourceRequirements(requests=status.allocatedResources)
-    is_declared = all(_amount(told.requests, name) == _amount(declared.requests, name) for name in RESIZED)
-    if is_declared or status.resources is None:
+    if status.resources is None:
         return container.resources
-    limits = dict(declared.limits)
-    limits |= {name: amount for name, amount in status.resources.limits.items() if name in RESIZED}
-    return ResourceRequirements(limits=limits, requests={**declared.requests, **status.allocatedResources})
+    declared = container.resources or _NONE
+    found = _allocated_as_told(declared, status.allocatedResources, status.resources.limits)
+    return container.resources if found is declared else found
+
+
+def _allocated_as_told(
+    declared: ResourceRequirements, asked: Mapping[str, str], limits: Mapping[str, str]
+) -> ResourceRequirements:
+    """Return what was allocated, by the requests and limits that were told: what is declared, where the requests are the same."""
+    if all(_amount(asked, name) == _amount(declared.requests, name) for name in RESIZED):
+        return declared
+    bound = declared.limits | {name: amount for name, amount in limits.items() if name in RESIZED}
+    return ResourceRequirements(limits=bound, requests={**declared.requests, **asked})

@@ -60,11 +60,22 @@ def charged(pod: Json, side: Side) -> dict[str, Amount]:
             has = amounts.greatest(has, amounts.read(status.get("allocatedResources")))
         return has if infeasible else amounts.greatest(wanted, has)
 
-    total = _total(spec(pod), side, counted)
+    total = {**_together(spec(pod), counted), **_whole_charged(pod, side, infeasible=infeasible)}
     overhead = amounts.read(spec(pod).get("overhead"))
     if side == "limits":  # where a pod is not limited, its overhead is not either
         overhead = amounts.only(overhead, total)
     return amounts.added(total, overhead)
+
+
+def _whole_charged(pod: Json, side: Side, *, infeasible: bool) -> Amounts:
+    """Return what a pod counts for of that which it has as a whole: the larger of what it has and what it is to have."""
+    wanted, status = container_amounts(spec(pod), side), pod.get("status") or {}
+    wanted = amounts.only(wanted, filter(is_pod_level, wanted))
+    has = container_amounts(status, side)
+    if side == "requests":
+        has = amounts.greatest(has, amounts.read(status.get("allocatedResources")))
+    has = amounts.only(has, wanted)
+    return {**wanted, **has} if infeasible else amounts.greatest(wanted, has)
 
 
 def is_sidecar(container: Json) -> bool:

@@ -12,7 +12,14 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from machinery.model import quantity
-from machinery.model.k8s.core_v1 import Container, Pod, PodSpec, ResourceRequirements
+from machinery.model.k8s.core_v1 import (
+    Container,
+    ContainerStatus,
+    Pod,
+    PodSpec,
+    PodStatus,
+    ResourceRequirements,
+)
 
 Amounts = dict[str, Fraction]
 
@@ -75,7 +82,7 @@ def requests(pod: Pod) -> PodRequests:
 def as_reserved(pod: Pod) -> Pod:
     """Return a pod with the requests that its node keeps for it while it is resized in place (KEP-1287).
 
-    Of each container the most of what is declared, allocated and in force; where its node can never have what is declared, that
+    Of the pod as a whole and of each container the most of what is declared, allocated and in force; where its node can never have what is declared, that
     does not count. A pod that was never changed is returned as it is.
     """
     if (pod.metadata.generation or 0) <= 1 or not pod.status.containerStatuses:
@@ -85,25 +92,28 @@ def as_reserved(pod: Pod) -> Pod:
         each.type == "PodResizePending" and each.reason == "Infeasible" for each in pod.status.conditions
     )
 
-    def reserved(container: Container) -> Container:
-        status = told.get(container.name)
-        if status is None or not status.allocatedResources:
-            return container
-        own = _declared(container)
+    def most(own: ResourceRequirements, status: ContainerStatus | PodStatus) -> ResourceRequirements:
         parts = [status.allocatedResources, status.resources.requests if status.resources else {}]
         amounts = dict(own.requests)
         for name in _QOS_RESOURCES:
             known = [part[name] for part in parts if name in part]
             if name in amounts and known:
                 amounts[name] = max(known if ignores else [amounts[name], *known], key=quantity.parse)
-        if amounts == own.requests:
+        return own if amounts == own.requests else replace(own, requests=amounts)
+
+    def reserved(container: Container) -> Container:
+        status = told.get(container.name)
+        if status is None or not status.allocatedResources:
             return container
-        return replace(container, resources=replace(own, requests=amounts))
+        own = _declared(container)
+        found = most(own, status)
+        return container if found is own else replace(container, resources=found)
 
     spec = replace(
         pod.spec,
         containers=[reserved(each) for each in pod.spec.containers],
         initContainers=[reserved(each) for each in pod.spec.initContainers],
+        resources=most(pod.spec.resources, pod.status) if pod.spec.resources else None,
     )
     return replace(pod, spec=spec)
 

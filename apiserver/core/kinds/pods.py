@@ -196,7 +196,7 @@ RULES: Final = Rules(
         "": {"f:status": {}},
         "status": {"f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}, "f:spec": {}},
         "ephemeralcontainers": all_but("ephemeralContainers"),
-        "resize": all_but("containers", "initContainers"),
+        "resize": all_but("containers", "initContainers", "resources"),
     },
     parts={
         "ephemeralcontainers": PartUpdate(only_ephemeral, _validate_ephemeral),

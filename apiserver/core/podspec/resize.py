@@ -1,4 +1,4 @@
-"""In-place resize: what the subresource `resize` may change of a pod, which is how much cpu and memory its containers have.
+"""In-place resize: what the subresource `resize` may change of a pod: how much cpu and memory it and its containers have.
 
 https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
 """
@@ -37,9 +37,7 @@ def only_resized(new: Json, old: Json, _context: WriteContext) -> Json:
         if before or after:
             pairs = zip(after, before, strict=True) if same else ()
             own[name] = [_resized(*pair) for pair in pairs] if same else after
-    if "resources" in spec(
-        new
-    ):  # which `resized_causes` does not let through, instead of a change that nobody makes
+    if "resources" in spec(new):
         own["resources"] = spec(new)["resources"]
     return {**with_old_metadata(new, old), "spec": own}
 
@@ -54,9 +52,7 @@ def resized_causes(new: Json, old: Json, new_qos: str, old_qos: str) -> list[Cau
         found.append(field_errors.invalid("spec", old_qos, text))
     if not _is_supported(old):
         found.append(field_errors.forbidden("spec", "Pod running on node without support for resize"))
-    if (spec(new).get("resources") or {}) != (spec(old).get("resources") or {}):
-        text = "changing what a pod has as a whole in place is not built: resize its containers"
-        found.append(field_errors.forbidden("spec.resources", text))
+    found += _whole_causes(spec(new), spec(old))
     if misplaced := list(_order_causes(spec(new), spec(old))):
         return [*found, *misplaced]
     for name in reversed(_LISTS):
@@ -70,6 +66,14 @@ def resized_causes(new: Json, old: Json, new_qos: str, old_qos: str) -> list[Cau
     pairs = zip(spec(new).get("initContainers") or [], spec(old).get("initContainers") or [], strict=True)
     for index, (after, before) in enumerate(pairs):
         found += _init_causes(after, before, f"spec.initContainers[{index}]")
+    return found
+
+
+def _whole_causes(new: Json, old: Json) -> list[Cause]:
+    """Check a change of what the pod has as a whole (KEP-5419)."""
+    found = _removed_causes(new, old, "spec.resources")
+    if _left(new) != _left(old):
+        found.append(field_errors.forbidden("spec.resources", _ONLY))
     return found
 
 
@@ -126,8 +130,13 @@ def _removed_causes(new: Json, old: Json, path: str) -> list[Cause]:
 
 
 def _apart(container: Json) -> Json:
-    """Return a container without what can be resized; amounts are compared by their value."""
-    resources = container.get("resources") or {}
+    """Return a container without what can be resized."""
+    return {**container, "resources": _left(container)}
+
+
+def _left(holder: Json) -> Json:
+    """Return the resources of a container or pod without cpu and memory; amounts are compared by their value."""
+    resources = holder.get("resources") or {}
     left: Json = {
         name: {
             key: quantity.parse(amount)
@@ -136,4 +145,4 @@ def _apart(container: Json) -> Json:
         }
         for name in ("requests", "limits")
     }
-    return {**container, "resources": {name: value for name, value in left.items() if value}}
+    return {name: value for name, value in left.items() if value}

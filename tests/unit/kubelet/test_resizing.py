@@ -17,7 +17,13 @@ from kubelet.core.resizing import (
 )
 from kubelet.core.status_patch import status_patch
 from machinery.model.conditions import find
-from machinery.model.k8s.core_v1 import Container, ContainerResizePolicy, Pod, PodCondition
+from machinery.model.k8s.core_v1 import (
+    Container,
+    ContainerResizePolicy,
+    Pod,
+    PodCondition,
+    ResourceRequirements,
+)
 from tests.support.builders import changed, container, pod
 from tests.support.pod_life import PodRun
 
@@ -172,3 +178,78 @@ def test_a_condition_that_is_over_is_deleted():
     pending = PodCondition(type="PodResizePending", status="True", reason="Deferred")
     known = changed(before, conditions=[*before.conditions, pending])
     assert status_patch(known, before) == {"conditions": [{"$patch": "delete", "type": "PodResizePending"}]}
+
+
+def whole(cpu: str, *, own: str = "", restarts: str = "", **spec) -> Pod:
+    """Return a pod that has so much as a whole; its container has `own`, or what the pod has."""
+    given = ResourceRequirements(requests={"cpu": cpu}, limits={"cpu": cpu})
+    policy = (
+        [ContainerResizePolicy(resourceName=restarts, restartPolicy="RestartContainer")] if restarts else []
+    )
+    limits = {"limits": {"cpu": own}} if own else {}
+    return pod(resources=given, containers=[container("main", resizePolicy=policy, **limits)], **spec)
+
+
+def resized(run: PodRun, wanted: Pod) -> list[str]:
+    """Change what a pod has as a whole; return what is done, in order."""
+    run.log.clear()
+    run.pod = changed(wanted, status=run.pod.status, metadata__generation=2)
+    run.settle()
+    return list(run.log)
+
+
+def told_of_pod(run: PodRun):
+    """Return what the API was told last of the pod's resources: allocated, in force, and those of its container."""
+    [status], found = run.pod.status.containerStatuses, run.pod.status
+    return found.allocatedResources, found.resources.limits, status.resources.limits
+
+
+def test_a_pod_has_other_resources_as_a_whole():
+    """Its containers without a limit have its limit, and are updated before its group; theirs is not told as their own."""
+    run = PodRun(whole("1"))
+    run.settle()
+    assert told_of_pod(run) == ({"cpu": "1"}, {"cpu": "1"}, {})
+    assert resized(run, whole("2")) == ["resize/main-0", "resize"]
+    assert told_of_pod(run) == ({"cpu": "2"}, {"cpu": "2"}, {})
+    assert events(run) == ["ResizeStarted", "ResizeCompleted"]
+    assert find(run.pod.status.conditions, "PodResizeInProgress") is None
+
+
+def test_only_the_group_of_a_pod_changes_where_its_containers_have_limits():
+    """What bounds them stays."""
+    run = PodRun(whole("2", own="1"))
+    run.settle()
+    assert resized(run, whole("3", own="1")) == ["resize"]
+    assert told_of_pod(run) == ({"cpu": "3"}, {"cpu": "3"}, {"cpu": "1"})
+
+
+def test_a_container_is_restarted_for_the_limit_of_its_pod():
+    """Its policy is about what bounds it, whoever says how much that is."""
+    run = PodRun(whole("1", restarts="cpu"))
+    run.settle()
+    assert resized(run, whole("2", restarts="cpu")) == ["kill/main-0", "start/main", "resize"]
+    assert run.pod.status.containerStatuses[0].restartCount == 1
+
+
+def test_what_a_pod_has_as_a_whole_outlives_the_kubelet():
+    """Another one takes what was allocated, and what is in force, from the status."""
+    run = PodRun(whole("1"))
+    run.settle()
+    declared = changed(whole("2"), status=run.pod.status, metadata__generation=2)
+    again = from_status(declared)
+    assert again.spec.resources == whole("1").spec.resources
+    assert is_resized(declared, again)
+    run.pod = declared
+    run.log.clear()
+    run.start()
+    run.settle()
+    assert run.log == ["resize/main-0", "resize"]
+
+
+def test_a_pod_may_get_resources_as_a_whole_later():
+    """It had none."""
+    run = PodRun(sized())
+    run.settle()
+    given = ResourceRequirements(requests={"cpu": "1", "memory": "2Gi"}, limits={"cpu": "1", "memory": "2Gi"})
+    assert resized(run, changed(sized(), spec__resources=given)) == ["resize"]
+    assert run.pod.status.resources == given

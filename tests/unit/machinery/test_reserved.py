@@ -48,3 +48,16 @@ def test_the_most_of_what_a_pod_may_have_is_kept_for_it(found: Pod, millicores: 
     assert requests(reserved).cpu_millicores == millicores
     assert requests(reserved).memory_bytes == 2**30
     assert reserved.status is found.status
+
+
+@pytest.mark.parametrize(
+    ("conditions", "millicores"), [((), 2000), ((DEFERRED,), 2000), ((INFEASIBLE,), 1500)], ids=str
+)
+def test_the_most_of_what_a_pod_has_as_a_whole_is_kept_for_it(
+    conditions: tuple[PodCondition, ...], millicores: int
+):
+    """Whatever its containers ask for."""
+    found = resized("100m", "100m", "100m", *conditions)
+    status = {"status__allocatedResources": {"cpu": "1500m"}, "status__resources": resources({"cpu": "1"})}
+    found = changed(found, spec__resources=resources({"cpu": "2"}), **status)
+    assert requests(as_reserved(found)).cpu_millicores == millicores

@@ -219,6 +219,23 @@ async def test_a_pod_is_resized_by_its_subresource(bench: RegistryBench) -> None
         await bench.update("pods", found)
 
 
+async def test_what_a_pod_has_as_a_whole_is_resized(bench: RegistryBench) -> None:
+    """Also where it had nothing of that."""
+    created = await bench.create("pods", _sized())
+    assert "resources" not in created["spec"]
+    for cpu in ("4", "5"):
+        patch = {"spec": {"resources": {"requests": {"cpu": cpu}, "limits": {"cpu": "6"}}}}
+        await bench.patch("pods/resize", "p", patch, PatchType.STRATEGIC_MERGE)
+        found = await bench.get("pods", "p")
+        assert found["spec"]["resources"]["requests"]["cpu"] == cpu
+    owners = {
+        each["subresource"]: str(each["fieldsV1"])
+        for each in found["metadata"]["managedFields"]
+        if "subresource" in each
+    }
+    assert "f:resources" in owners["resize"]
+
+
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [

@@ -99,6 +99,19 @@ def test_a_pod_that_is_resized_counts_for_the_larger(
     assert found["requests.cpu"] == expected
 
 
+@pytest.mark.parametrize(("reason", "expected"), [("Deferred", "3"), ("Infeasible", "2")])
+def test_a_pod_that_is_resized_as_a_whole_counts_for_the_larger(reason: str, expected: str):
+    """Except where its node will never do it; what its containers ask for is part of it."""
+    status = {
+        "allocatedResources": {"cpu": "2"},
+        "resources": {"requests": {"cpu": "1"}},
+        "conditions": [{"type": "PodResizePending", "reason": reason}],
+    }
+    resized = pod(container({"cpu": "1"}), status=status)
+    resized["spec"]["resources"] = {"requests": {"cpu": "3"}}
+    assert used("pods", resized)["requests.cpu"] == expected
+
+
 PORTS = [{"port": 80}, {"port": 443, "nodePort": 30_443}, {"port": 8080}]
 
 
