@@ -63,6 +63,7 @@ class Evaluation:
         self._sifting = [(at, each.relation) for at, each in enumerate(pipeline.relations) if each.filters]
         self._rating = [(at, each) for at, each in enumerate(pipeline.relations) if each.weight]
         self._classes: dict[tuple[tuple[int, ...], tuple[Fact, ...], int], LikeNodes] = {}
+        self._alone: dict[tuple[int, ...], int] = {}  # points where all candidates are alike, by raw scores
         self._rejections: dict[Rejection, int] = {}
         self._standings: dict[int, _Standing] = {}
         self._position = -1
@@ -72,8 +73,7 @@ class Evaluation:
         snapshot = self._snapshot
         changed = snapshot.changes_since(self._position) if self._position >= 0 else None
         self._position = snapshot.position
-        renewed = [renew() for renew in self._pipeline.renewals]
-        if any(renewed):
+        if (renewals := self._pipeline.renewals) and True in [renew() for renew in renewals]:
             changed = None
             for standing in self._standings.values():
                 standing.version = -1
@@ -95,8 +95,7 @@ class Evaluation:
             return []
         if len(fitting) == 1 and not self._rating:
             [only] = fitting
-            weighted = zip(self._pipeline.normalizations, only.raw, strict=True)
-            return [(sum([weight * normalize(raw, raw, raw) for (normalize, weight), raw in weighted]), only)]
+            return [(self._points_alone(only.raw), only)]
         points = [0] * len(fitting)
         for position, (normalize, weight) in enumerate(self._pipeline.normalizations):
             raw = [each.raw[position] for each in fitting]
@@ -112,6 +111,15 @@ class Evaluation:
             for number, value in enumerate(rated):
                 points[number] += rating.weight * value
         return list(zip(points, fitting, strict=True))
+
+    def _points_alone(self, raw: tuple[int, ...]) -> int:
+        """Return the points of candidates that are all alike."""
+        known = self._alone.get(raw)
+        if known is None:
+            weighted = zip(self._pipeline.normalizations, raw, strict=True)
+            known = sum([weight * normalize(each, each, each) for (normalize, weight), each in weighted])
+            self._alone[raw] = known
+        return known
 
     def rejections(self) -> dict[Rejection, int]:
         """Count the nodes that cannot take the pod, by reason."""

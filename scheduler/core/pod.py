@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from machinery.model.clock import Timescale
 from machinery.model.conditions import find
@@ -45,9 +46,8 @@ class PodClaim(NamedTuple):
     is_ephemeral: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PodInfo:
-    """What decisions need to know of one pod."""
+class PodInfo(msgspec.Struct, frozen=True, gc=False):
+    """What decisions need to know of one pod: there is one for each pod, and two for each decision. Refers to no other PodInfo."""
 
     uid: str
     namespace: str
@@ -91,26 +91,7 @@ class PodInfo:
 
     def on(self, node: str) -> PodInfo:
         """Return the pod as it will be, bound to a node."""
-        return PodInfo(
-            self.uid,
-            self.namespace,
-            self.name,
-            self.revision,
-            node,
-            self.priority,
-            self.preempts,
-            self.is_terminating,
-            self.gates,
-            self.labels,
-            self.owner,
-            self.needs,
-            self.device_claims,
-            self.scheduler_name,
-            self.terms,
-            self.nominated,
-            self.started_s,
-            self.is_preempted,
-        )
+        return msgspec.structs.replace(self, node=node)
 
     def ends_as(self, other: PodInfo) -> bool:
         """Whether preemption would see in the other pod what it sees in this one: how long it runs, and whether it is leaving."""

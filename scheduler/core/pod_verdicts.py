@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.node import NodeInfo
 from scheduler.core.rejection import Rejection
 
 
-@dataclass(frozen=True, slots=True)
-class PodVerdicts:
+class PodVerdicts(msgspec.Struct, frozen=True):
     """The verdicts about one pod."""
 
     shared: Evaluation

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from scheduler.core import messages
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.evaluations import Evaluations
@@ -44,8 +46,7 @@ class Action(NamedTuple):
     what: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(msgspec.Struct, frozen=True):
     """The pod goes to this node."""
 
     node: str

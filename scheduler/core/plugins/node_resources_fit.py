@@ -31,10 +31,14 @@ def fits(needs: Needs, node: NodeInfo) -> bool:
         and (not needs.cpu or needs.cpu <= node.allocatable_cpu - node.cpu)
         and (not needs.memory or needs.memory <= node.allocatable_memory - node.memory)
         and (not needs.ephemeral or needs.ephemeral <= node.allocatable_ephemeral - node.ephemeral)
-        and all(
-            amount <= node.allocatable_extended.get(name, 0) - node.extended.get(name, 0)
-            for name, amount in needs.extended
-        )
+        and (not needs.extended or _has_extended(needs, node))
+    )
+
+
+def _has_extended(needs: Needs, node: NodeInfo) -> bool:
+    return all(
+        amount <= node.allocatable_extended.get(name, 0) - node.extended.get(name, 0)
+        for name, amount in needs.extended
     )
 
 
@@ -52,13 +56,14 @@ def explain(needs: Needs, node: NodeInfo) -> Rejection:
 def least_allocated(needs: Needs, node: NodeInfo) -> int:
     """Return 0 to 100: the mean free share of cpu and memory once the pod is there."""
     total = kinds = 0
-    for wanted, whole in (
-        (node.nonzero_cpu + needs.nonzero_cpu, node.allocatable_cpu),
-        (node.nonzero_memory + needs.nonzero_memory, node.allocatable_memory),
-    ):
-        if whole:
-            kinds += 1
-            total += (whole - wanted) * 100 // whole if wanted <= whole else 0
+    if whole := node.allocatable_cpu:
+        kinds = 1
+        if (left := whole - node.nonzero_cpu - needs.nonzero_cpu) > 0:
+            total = left * 100 // whole
+    if whole := node.allocatable_memory:
+        kinds += 1
+        if (left := whole - node.nonzero_memory - needs.nonzero_memory) > 0:
+            total += left * 100 // whole
     return total // kinds if kinds else 0
 
 

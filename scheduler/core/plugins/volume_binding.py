@@ -279,7 +279,9 @@ class VolumeBinding(Plugin):
         return bool(needs.claims)
 
     def need(self, pod: PodInfo, snapshot: Snapshot) -> PodClaims | Stopped | None:
-        """Return the claims; with one that is not right no node can take the pod."""
+        """Return the claims; with one that is not right no node can take the pod. None for a pod without any."""
+        if not pod.needs.claims:
+            return None
         storage = snapshot.storage
         claims = read_claims(pod, storage)
         if isinstance(claims, str):

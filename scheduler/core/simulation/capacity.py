@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from scheduler.core.simulation.placing import Left, Placed, Placing, Profiles
 from scheduler.core.simulation.world import Member, World
 
@@ -42,5 +44,5 @@ def count_fitting(
 
 
 def _replica(member: Member, number: int) -> Member:
-    info = replace(member.info, uid=f"{member.info.uid}+{number}", node="")
+    info = structs.replace(member.info, uid=f"{member.info.uid}+{number}", node="")
     return replace(member, info=info)

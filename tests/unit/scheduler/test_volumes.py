@@ -371,3 +371,10 @@ def test_some_disks_are_for_one_pod_of_a_node(there, asked, fits):
         assert "1 node(s) had no available disk" in world.message(wants)
     world.snapshot.remove_pod("uid-default-there")
     assert isinstance(world.decide(wants), Bind)
+
+
+def test_no_node_is_asked_about_the_volumes_of_a_pod_without_claims():
+    """Nor is anything reserved for it, whatever storage there is."""
+    world = Decider(node())
+    world.snapshot.storage.set_volume(volume())
+    assert volume_binding.VolumeBinding().need(world.reader.read(pod()), world.snapshot) is None
