@@ -24,6 +24,7 @@ from dockershim.image_volumes import ImageVolumes
 from dockershim.locks import Locks
 from dockershim.logs import Logs
 from dockershim.network import Network
+from dockershim.network_checks import NetworkChecks
 from dockershim.notes import Notes
 from dockershim.private_images import PrivateImages
 from dockershim.rpc import image_service, runtime_service
@@ -33,7 +34,7 @@ from dockershim.shim import Shim
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
 from dockershim.writable_layers import WritableLayers
-from machinery.model.errors import ApiError, NotFound
+from machinery.model.errors import ApiError
 from machinery.pb import cri_pb2 as cri
 from machinery.process.run import Process
 from machinery.process.server import grpc_server
@@ -59,7 +60,7 @@ async def serve(config: DockershimConfig, process: Process) -> None:
     server = grpc_server([f"unix:{config.socket}"], None, handlers, process.seam, name=process.name)
     process.tasks.create_task(shim.events.run(), name="engine-events")
     process.tasks.create_task(shim.events.announce(), name="announcements")
-    process.tasks.create_task(sweep(shim), name="sweep")
+    process.tasks.create_task(_look_after(shim, config.network_check_s), name="sweep")
     try:
         async with shim.streaming.served(f"{config.socket}.streaming"):
             await server.start()
@@ -122,6 +123,12 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
     return shim
 
 
+async def _look_after(shim: Shim, check_s: float) -> None:
+    """Put in order what was left, then look after the networks of pods for good."""
+    await sweep(shim)
+    await NetworkChecks(shim.network, shim.catalogue, shim.locks, shim.clock, shim.log, check_s).run()
+
+
 async def sweep(shim: Shim) -> None:
     """Put in order, once, what was left while nobody was here: commands without a client, private images, addresses."""
     try:
@@ -137,19 +144,3 @@ async def sweep(shim: Shim) -> None:
             shim.log.info("addresses_given_back", sandboxes=len(gone))
     except ApiError as error:
         shim.log.warning("sweep_failed", error=error)
-    for sandbox_id in (sandboxes := shim.network.checkable()):
-        await _check(shim, sandbox_id)
-    shim.log.info("networks_checked", sandboxes=len(sandboxes))
-
-
-async def _check(shim: Shim, sandbox_id: str) -> None:
-    """Find out whether a sandbox's network is still as it was made; one that is not is not ready from then on."""
-    try:
-        async with shim.locks.held((await shim.catalogue.sandbox(sandbox_id)).name):
-            details = await shim.catalogue.fresh(sandbox_id)
-            if details.pid and (why := await shim.network.check(sandbox_id, details.pid)):
-                shim.log.warning("network_broken", sandbox=sandbox_id, error=why)
-    except NotFound:
-        return
-    except ApiError as error:
-        shim.log.warning("network_not_checked", sandbox=sandbox_id, error=error)

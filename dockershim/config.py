@@ -37,6 +37,12 @@ class DockershimConfig(ComponentConfig):
         "",
         help="the CNI configuration where those folders have none, read for each pod; the built-in one if empty",
     )
+    network_check_s: float = setting(
+        60.0,
+        help="time in which CNI plugins CHECK each pod's network again, one pod in 5 s at most; 0 for never. All are CHECKed at the"
+        " start, and those whose link goes at once",
+        unit="wall seconds",
+    )
     cdi_dirs: tuple[str, ...] = setting(
         ("/etc/cdi", "/var/run/cdi"),
         help="folders of the specs of CDI devices; those of a later one count before those of an earlier",
@@ -68,6 +74,8 @@ class DockershimConfig(ComponentConfig):
         self._check_cni_conf()
         if self.load:
             return
+        if self.network_check_s < 0:
+            raise ConfigError("network_check_s", "has to be 0 or more")
         needed = ("cluster",) if self.purge else ("cluster", "node", "socket", "state_dir")
         for field in needed:
             if not getattr(self, field):

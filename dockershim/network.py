@@ -156,6 +156,10 @@ class Network:
         """List the sandboxes that plugins have connected."""
         return [known for known in self._connected.names() if "result" in self._connected.get(known)]
 
+    def results(self) -> dict[str, Mapping[str, Any]]:
+        """Return what the plugins answered for each of them."""
+        return {known: self._connected.get(known)["result"] for known in self.checkable()}
+
     async def check(self, sandbox_id: str, pid: int) -> str:
         """Ask the plugins whether a sandbox's network is as they made it; return why it is not, or "".
 

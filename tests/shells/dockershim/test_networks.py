@@ -224,6 +224,30 @@ async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
     await shim.call("RemovePodSandbox", pod_sandbox_id=broken)
 
 
+@pytest.mark.parametrize("broken", ["link delete eth0", "link set eth0 down", "address flush dev eth0"])
+async def test_a_network_that_breaks_later_is_noticed(shim: Cri, broken: str):
+    """By the end of the pod's link on the node, at once; what the node does not see of it by the next CHECK at rest."""
+    shim.server.stop()
+    flags = shim.server.flags
+    is_seen_at_once = "link" in broken
+    shim.server.flags = (*flags, f"--network-check-s={0 if is_seen_at_once else 0.01}")
+    shim.server.start()
+    try:
+        sandbox, _ = await shim.run_sandbox()
+        info = (await shim.call("PodSandboxStatus", pod_sandbox_id=sandbox, verbose=True)).info["info"]
+        run("nsenter", "-t", str(json.loads(info)["pid"]), "--net", "ip", *broken.split())
+
+        async def is_seen() -> bool:
+            return (await shim.sandbox_status(sandbox)).state == cri.SANDBOX_NOTREADY
+
+        await until(is_seen, within_s=30)
+        await shim.call("RemovePodSandbox", pod_sandbox_id=sandbox)
+    finally:
+        shim.server.stop()
+        shim.server.flags = flags
+        shim.server.start()
+
+
 async def test_pods_of_any_rate_stay_ready_when_they_are_checked(shim: Cri):
     """What the kernel rounds is not called broken."""
     made = {}
