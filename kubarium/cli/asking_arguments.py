@@ -67,7 +67,7 @@ def net(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "what",
         metavar="WHAT",
-        help="service/NAME, pod/NAME, an IPv4 address; or check: try every way there is",
+        help="service/NAME, pod/NAME, an address; or check: try every way there is",
     )
     sub.add_argument(
         "--from", dest="source", default="", metavar="END",
@@ -82,6 +82,10 @@ def net(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--at", default="", metavar="ADDRESS",
         help="the address at which a Service is asked for, or the node at which its node port is (default: its ClusterIP)",
+    )  # fmt: skip
+    sub.add_argument(
+        "-6", "--ipv6", action="store_true",
+        help="follow IPv6, in a dual-stack cluster (default: IPv4, unless an address says otherwise)",
     )  # fmt: skip
     sub.add_argument(
         "-n", "--namespace", default="default", metavar="NAMESPACE",

@@ -34,6 +34,7 @@ def net(options: argparse.Namespace) -> int:
             read_source(options.source, options.namespace, [node.name for node in spec.nodes]),
             read_door(options.port) if options.port else None,
             options.at,
+            options.ipv6,
         )
     except ValueError as error:
         raise KubariumError(str(error)) from error

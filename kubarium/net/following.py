@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from kubarium.core.addresses import CLUSTER_DOMAIN, SERVICE_CIDR, Addresses
+from kubarium.core.addresses import CLUSTER_DOMAIN, Addresses
 from kubarium.core.connections import Door
 from kubarium.core.layout import Layout
 from kubarium.core.net import asked
@@ -29,12 +29,12 @@ from machinery.client.api import Api
 from machinery.model.conditions import find
 from machinery.model.endpoints import HEADLESS, SERVICE_NAME, backends_of, service_of, usable
 from machinery.model.errors import ApiError, NotFound
-from machinery.model.k8s.core_v1 import Pod, Service
+from machinery.model.k8s.core_v1 import Node, Pod, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.network_policies import Party, pod_of, policy_of
 from machinery.model.pods import is_terminal
 from machinery.model.requests import Selection
-from machinery.model.resources import ENDPOINT_SLICES, NAMESPACES, NETWORK_POLICIES, PODS, SERVICES
+from machinery.model.resources import ENDPOINT_SLICES, NAMESPACES, NETWORK_POLICIES, NODES, PODS, SERVICES
 
 _PATIENCE_S: Final = 30.0  # wall seconds for one answer
 
@@ -47,6 +47,12 @@ class Question:
     source: Thing
     door: Door | None = None
     at: str = ""  # the address or node at which a Service is asked for; "" for the usual one
+    wants_6: bool = False
+
+    @property
+    def is_6(self) -> bool:
+        """Whether packets of IPv6 are followed: because that is wanted, or an address says so."""
+        return self.wants_6 or ":" in self.at or (self.target.kind == "address" and ":" in self.target.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class _Known:
     pods: Sequence[Pod]
     service: Service | None
     slices: Sequence[EndpointSlice]
+    nodes: Sequence[Node] = ()
 
 
 def follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Report:
@@ -65,6 +72,10 @@ def follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Repor
         KubariumError: something is not there, or cannot be looked at.
     """
     require_network(spec)
+    if question.is_6 and not spec.is_dual_stack:
+        raise KubariumError(
+            f'cluster "{spec.name}" has IPv4 alone: `kubarium up --ip-families ipv4,ipv6` makes one with both'
+        )
     try:
         return asyncio.run(_follow(spec, layout, question))
     except NotFound as error:
@@ -96,7 +107,7 @@ async def _follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -
         notes = await _notes(spec, question, known)
     finally:
         await api.aclose()
-    places = {(pod.namespace, pod.name): pod for pod in map(_place, known.pods) if pod}
+    places = {(pod.namespace, pod.name): pod for pod in _places(known.pods, question) if pod}
     destinations = list(_destinations(spec, question, known, places))
     scene = _look(spec, layout, question, known, places.values())
     origin = _origin(question.source, scene, places)
@@ -110,14 +121,15 @@ async def _known(api: Api, question: Question) -> _Known:
     async def listed(resource: Any, selection: Selection | None = None) -> list[Any]:
         return list((await api.list(resource, selection or Selection(), timeout_s=_PATIENCE_S)).items)
 
-    pods = await listed(PODS)
+    pods, nodes = await listed(PODS), await listed(NODES)
     target = question.target
     if target.kind != "service":
-        return _Known(pods, None, ())
+        return _Known(pods, None, (), nodes)
     service = await api.get(SERVICES, target.name, namespace=target.namespace, timeout_s=_PATIENCE_S)
     own = Selection(namespace=target.namespace, label_selector=f"{SERVICE_NAME}={target.name}")
-    slices = [each for each in await listed(ENDPOINT_SLICES, own) if service_of(each, "IPv4")]
-    return _Known(pods, service, slices)
+    family = asked.family_name(is_6=question.is_6)
+    slices = [each for each in await listed(ENDPOINT_SLICES, own) if service_of(each, family)]
+    return _Known(pods, service, slices, nodes)
 
 
 async def _said(api: Api, known: _Known) -> Said:
@@ -150,14 +162,15 @@ async def _notes(spec: ClusterSpec, question: Question, known: _Known) -> list[t
         return []
     name = f"{question.target.name}.{question.target.namespace}.svc.{CLUSTER_DOMAIN}"
     addresses = Addresses(spec)
-    found = [("name", f"{name} is {await answer(addresses.host, addresses.dns_port, name)}")]
+    kind = "AAAA" if question.is_6 else "A"
+    found = [("name", f"{name} is {await answer(addresses.host, addresses.dns_port, name, kind)}")]
     if service.spec.type == "ExternalName":
         found.append(("packets", "none: a Service of type ExternalName is a name only"))
     elif service.spec.clusterIP == HEADLESS:
         found.append(("packets", "straight to the endpoints: a headless Service has no address of its own"))
     elif not any(usable(backends_of(port, known.slices)) for port in service.spec.ports):
         found.append(("endpoints", "none is ready: connections are refused"))
-    owners = {pod.ip: str(pod) for pod in map(_place, known.pods) if pod}
+    owners = {pod.ip: str(pod) for pod in _places(known.pods, question) if pod}
     for ip, why in dict(asked.left_out(service, known.slices)).items():
         found.append(("left out", f"{ip} ({owners.get(ip, 'no pod')}): {why}"))
     return found
@@ -167,11 +180,11 @@ def _destinations(
     spec: ClusterSpec, question: Question, known: _Known, places: dict[tuple[str, str], PodPlace]
 ) -> Iterable[Destination]:
     target, door = question.target, question.door
-    nodes = {node.name: Addresses(spec).node(node) for node in spec.nodes}
+    nodes = {node.name: Addresses(spec).node_ips(node)[question.is_6] for node in spec.nodes}
     if known.service is not None:
         if known.service.spec.type == "ExternalName":
             return []
-        address = asked.asked_address(known.service, question.source, question.at, nodes)
+        address = asked.asked_address(known.service, question.source, question.at, nodes, is_6=question.is_6)
         return asked.service_destinations(known.service, known.slices, door, address)
     if target.kind == "pod":
         place = _require(places, target)
@@ -192,15 +205,39 @@ def _look(
     """Look at the hosts, and at the wires of the pods that may matter."""
     by_address = {pod.ip: pod for pod in places if not pod.is_on_host}
     behind = {ip for each in known.slices for endpoint in each.endpoints for ip in endpoint.addresses[:1]}
+    behind |= _behind_host_ports(known.pods)
     matters = [pod for pod in by_address.values() if pod.ip in behind or _is_meant(pod, question)]
-    hosts = {node.name: read_host(node.name, node_namespace(spec.name, node.name)) for node in spec.nodes}
-    hosts[MACHINE] = read_host(MACHINE, "")
+    is_6 = question.is_6
+    hosts = {
+        node.name: read_host(node.name, node_namespace(spec.name, node.name), is_6=is_6)
+        for node in spec.nodes
+    }
+    hosts[MACHINE] = read_host(MACHINE, "", is_6=is_6)
     for node in {pod.node for pod in matters} & hosts.keys():
         own = [pod for pod in matters if pod.node == node]
         wires = read_wires(own, layout.node(node), node_namespace(spec.name, node))
         by_address.update({pod.ip: replace(pod, wire=wires[pod.ip]) for pod in own if pod.ip in wires})
-    inner = IPv4Network(Addresses(spec).cluster_cidr.partition(",")[0]), IPv4Network(SERVICE_CIDR)
-    return Scene(hosts, by_address, IPv4Network(Addresses(spec).backbone), inner)
+    addresses = Addresses(spec)
+    ranges = (addresses.cluster_cidr, addresses.service_cidr)
+    inner = tuple(ip_network(each.split(",")[is_6]) for each in ranges)
+    backbone = f"{addresses.host_ips[is_6]}/64" if is_6 else addresses.backbone
+    remote = {
+        each.address: node.metadata.name
+        for node in known.nodes
+        for each in node.status.addresses
+        if node.metadata.name not in hosts and each.type == "InternalIP"
+    }
+    return Scene(hosts, by_address, ip_network(backbone, strict=False), inner, remote)
+
+
+def _behind_host_ports(pods: Iterable[Pod]) -> set[str]:
+    """Return the addresses of the pods that ports of their nodes lead to."""
+    return {
+        entry.ip
+        for pod in pods
+        if any(port.hostPort for container in pod.spec.containers for port in container.ports)
+        for entry in pod.status.podIPs
+    }
 
 
 def _is_meant(pod: PodPlace, question: Question) -> bool:
@@ -216,13 +253,15 @@ def _origin(source: Thing, scene: Scene, places: dict[tuple[str, str], PodPlace]
         return scene.hosts[source.name]
     place = _require(places, source)
     if place.node not in scene.hosts:
-        raise ValueError(f"{place} is on {place.node}, which is no node of this machine")
+        raise ValueError(
+            f"{place} is on {place.node}, which is no node of this machine: its rules and its cable can be read there only"
+        )
     return place if place.is_on_host else scene.pods[place.ip]
 
 
 def _require(places: dict[tuple[str, str], PodPlace], thing: Thing) -> PodPlace:
     if (place := places.get((thing.namespace, thing.name))) is None:
-        raise ValueError(f"pod {thing.namespace}/{thing.name} is not there, or has no IPv4 address yet")
+        raise ValueError(f"pod {thing.namespace}/{thing.name} is not there, or has no such address yet")
     return place
 
 
@@ -235,12 +274,16 @@ def _packet(destination: Destination, origin: PodPlace | Host) -> Packet:
         (each for each in origin.routes if route and not each.gateway and each.device == route.device), None
     )
     own = sorted(each for each in origin.addresses if near and near.holds(each))
-    return Packet(own[0] if own else "127.0.0.1", address, protocol, port)
+    return Packet(own[0] if own else "::1" if ":" in address else "127.0.0.1", address, protocol, port)
 
 
-def _place(pod: Pod) -> PodPlace | None:
-    """Return a pod that has an address, None for any other."""
-    ip = next((entry.ip for entry in pod.status.podIPs if ":" not in entry.ip), "")
+def _places(pods: Iterable[Pod], question: Question) -> Iterator[PodPlace | None]:
+    return (_place(pod, is_6=question.is_6) for pod in pods)
+
+
+def _place(pod: Pod, *, is_6: bool) -> PodPlace | None:
+    """Return a pod that has an address of a family, None for any other."""
+    ip = next((entry.ip for entry in pod.status.podIPs if (":" in entry.ip) is is_6), "")
     if not ip or is_terminal(pod) or not pod.spec.nodeName:
         return None
     ready = find(pod.status.conditions, "Ready")

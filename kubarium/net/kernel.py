@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from kubarium.core.net.host_ports import read_host_ports
 from kubarium.core.net.listings import (
     find_peer,
     read_addresses,
@@ -21,31 +22,32 @@ from kubarium.errors import KubariumError
 from kubarium.host.network import NAMESPACES
 from kubarium.search_path import environment
 
-TABLE: Final = ("ip", "kubarium-proxy")
+_TABLE: Final = "kubarium-proxy"
 _TIMEOUT_S: Final = 30.0
 _SOCKETS: Final = {
     "tcp": ("tcp", "tcp6"),
     "udp": ("udp", "udp6"),
 }  # of /proc/net; the last ones may not be there
-_BRIDGED: Final = "net.bridge.bridge-nf-call-iptables"
+_BRIDGED: Final = "net.bridge.bridge-nf-call-ip{}tables"
 
 
-def read_host(name: str, namespace: str) -> Host:
-    """Read a node's namespace; "" is the machine's own, whose packet filter is not ours.
+def read_host(name: str, namespace: str, *, is_6: bool = False) -> Host:
+    """Read a node's namespace, for one family of addresses; "" is the machine's own, whose packet filter is not ours.
 
     Raises:
         KubariumError: it is not there, or may not be looked at.
     """
     space = str(NAMESPACES / namespace) if namespace else ""
-    links = _json(space, "ip", "-j", "-4", "address")
+    flag, family, default = ("-6", "inet6", "::/0") if is_6 else ("-4", "inet", "0.0.0.0/0")
     return Host(
         name,
-        read_addresses(links),
-        read_routes(_json(space, "ip", "-j", "-4", "route")),
-        _table(space) if namespace else NO_TABLE,
+        read_addresses(_json(space, "ip", "-j", flag, "address"), family),
+        read_routes(_json(space, "ip", "-j", flag, "route"), default),
+        _table(space, is_6=is_6) if namespace else NO_TABLE,
         read_down(_json(space, "ip", "-j", "link")),
-        _doors(space),
-        _run(space, "sysctl", "-n", _BRIDGED).strip() == "1",
+        _doors(space, is_6=is_6),
+        _host_ports(space, is_6=is_6) if namespace else NO_TABLE,
+        _run(space, "sysctl", "-n", _BRIDGED.format("6" if is_6 else "")).strip() == "1",
     )
 
 
@@ -65,12 +67,12 @@ def read_wires(pods: Iterable[PodPlace], node_folder: Path, namespace: str) -> d
 
 
 def _wire(ip: str, pid: int, links: list[Any]) -> Wire:
-    space = f"/proc/{pid}/ns/net"
-    own = _json(space, "ip", "-j", "-4", "address")
+    space, is_6 = f"/proc/{pid}/ns/net", ":" in ip
+    own = _json(space, "ip", "-j", "address")
     for link in own:
-        if ip in read_addresses([link]):
+        if ip in read_addresses([link], "inet6" if is_6 else "inet"):
             veth, bridge = find_peer(links, int(link.get("link_index", 0)))
-            return Wire(bridge, veth, str(link["ifname"]), _doors(space))
+            return Wire(bridge, veth, str(link["ifname"]), _doors(space, is_6=is_6))
     return Wire()
 
 
@@ -127,20 +129,29 @@ def _processes(sandboxes: set[str]) -> dict[str, int]:
     return found
 
 
-def _table(space: str) -> Table:
+def _table(space: str, *, is_6: bool) -> Table:
+    named = ("ip6" if is_6 else "ip", _TABLE)
     tables = _json(space, "nft", "-j", "list", "tables")["nftables"]
     if not any(
-        (each.get("table", {}).get("family"), each.get("table", {}).get("name")) == TABLE for each in tables
+        (each.get("table", {}).get("family"), each.get("table", {}).get("name")) == named for each in tables
     ):
         return NO_TABLE
-    listing = _run(space, "nft", "-a", "-t", "list", "table", *TABLE)
-    return read_table(_json(space, "nft", "-j", "list", "table", *TABLE), listing)
+    listing = _run(space, "nft", "-a", "-t", "list", "table", *named)
+    return read_table(_json(space, "nft", "-j", "list", "table", *named), listing)
 
 
-def _doors(space: str) -> frozenset[Door]:
+def _host_ports(space: str, *, is_6: bool) -> Table:
+    """Read the rules of the plugin portmap; iptables would make the table that it is to list."""
+    tables = _json(space, "nft", "-j", "list", "tables")["nftables"]
+    own = {(each["table"]["family"], each["table"]["name"]) for each in tables if "table" in each}
+    program, family = ("ip6tables", "ip6") if is_6 else ("iptables", "ip")
+    return read_host_ports(_run(space, program, "-t", "nat", "-S")) if (family, "nat") in own else NO_TABLE
+
+
+def _doors(space: str, *, is_6: bool) -> frozenset[Door]:
     doors: frozenset[Door] = frozenset()
     for protocol, files in _SOCKETS.items():
-        for file in files:
+        for file in files[is_6:]:  # a socket of IPv6 serves both, unless it says otherwise
             doors |= read_doors(protocol, _run(space, "cat", f"/proc/self/net/{file}"))
     return doors
 

@@ -17,11 +17,11 @@ _PATIENCE_S: Final = 1.0
 _TRIES: Final = 2
 
 
-async def answer(server: str, port: int, name: str) -> str:
+async def answer(server: str, port: int, name: str, kind: str = "A") -> str:
     """Say in words what a name stands for: its addresses, or why it has none."""
     for _ in range(_TRIES):
         try:
-            return _said(await _ask(server, port, name))
+            return _said(await _ask(server, port, name, kind=kind))
         except (TimeoutError, OSError, DNSError):
             continue
     return f"not known: DNS at {server}:{port} does not answer (`kubarium ps` shows the process dns)"
@@ -93,7 +93,7 @@ async def _ask(
 def _said(record: DNSRecord) -> str:
     if record.header.rcode:
         return f"not there ({RCODE.get(record.header.rcode)})"
-    found = [f"{'' if rr.rtype == QTYPE.A else 'an alias of '}{rr.rdata}" for rr in record.rr]
+    found = [f"{'' if rr.rtype in {QTYPE.A, QTYPE.AAAA} else 'an alias of '}{rr.rdata}" for rr in record.rr]
     return ", ".join(sorted(found)) or "without an address (no records: is nobody ready?)"
 
 

@@ -148,6 +148,15 @@ def test_a_service_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
     assert reached == both  # itself among them
     host = next(each for each in _of_nodes(kubectl) if each.endswith("::12"))
     assert _curl(host, HOST_PORT) == "web-2"
+    for what, *flags in (
+        ("service/web", "-6", "--from=pod/web-1"),
+        (host, f"--port={HOST_PORT}", "--from=machine"),
+    ):
+        words = ("net", what, f"--namespace={kubectl.namespace}", "-o", "json", *flags)
+        followed = json.loads(_kubarium(dual, *words).stdout)
+        ends = {way["pod"] for each in followed["destinations"] for way in each["ways"]}
+        assert ends <= {f"{kubectl.namespace}/{name}" for name in both}, followed
+        assert followed["arrives"], followed
 
     slices = kubectl.get("endpointslices", "-l=kubernetes.io/service-name=web")
     assert {each["addressType"] for each in slices} == {"IPv4", "IPv6"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from kubarium.core.connections import Door, read_end
@@ -37,7 +37,7 @@ class Destination(NamedTuple):
 
 
 def read_target(text: str, namespace: str) -> Thing:
-    """Read `service/NAME`, `pod/NAME`, or an IPv4 address.
+    """Read `service/NAME`, `pod/NAME`, or an address.
 
     Raises:
         ValueError: it is none of these.
@@ -46,9 +46,9 @@ def read_target(text: str, namespace: str) -> Thing:
     if slash and name and "/" not in name and first in _SERVICE | _POD:
         return Thing("service" if first in _SERVICE else "pod", name, namespace)
     try:
-        return Thing("address", str(IPv4Address(text)))
-    except AddressValueError:
-        raise ValueError(f"{text!r} is no service/NAME, no pod/NAME and no IPv4 address") from None
+        return Thing("address", str(ip_address(text)))
+    except ValueError:
+        raise ValueError(f"{text!r} is no service/NAME, no pod/NAME and no address") from None
 
 
 def read_source(text: str, namespace: str, nodes: Sequence[str]) -> Thing:
@@ -122,8 +122,10 @@ def service_destinations(
         yield Destination(address, protocol_of(port.protocol).lower(), number)
 
 
-def asked_address(service: Service, source: Thing, wanted: str, nodes: Mapping[str, str]) -> str:
-    """Choose the address by which a Service is asked for; `nodes` are the nodes' addresses.
+def asked_address(
+    service: Service, source: Thing, wanted: str, nodes: Mapping[str, str], *, is_6: bool = False
+) -> str:
+    """Choose the address of a family by which a Service is asked for; `nodes` are the nodes' addresses.
 
     Pods and nodes ask for the ClusterIP, the machine for a load balancer's address, else at a node's for the node port.
 
@@ -133,11 +135,14 @@ def asked_address(service: Service, source: Thing, wanted: str, nodes: Mapping[s
     if wanted:
         return nodes.get(wanted, wanted)
     if source.name != MACHINE or source.kind != "node":
-        inside = [each for each in service.spec.clusterIPs or [service.spec.clusterIP] if ":" not in each]
+        inside = _of_family(service.spec.clusterIPs or [service.spec.clusterIP], is_6=is_6)
         if not inside:
-            raise ValueError(f"service {_name(service)} has no IPv4 address, and only IPv4 is followed")
+            raise ValueError(
+                f"service {_name(service)} has no {family_name(is_6=is_6)} address"
+                f" ({'without' if is_6 else 'with'} --ipv6 it is asked by the other family)"
+            )
         return inside[0]
-    outside = [each for each in (*balancer_addresses(service), *service.spec.externalIPs) if ":" not in each]
+    outside = _of_family((*balancer_addresses(service), *service.spec.externalIPs), is_6=is_6)
     if outside:
         return outside[0]
     if any(port.nodePort for port in service.spec.ports):
@@ -176,6 +181,15 @@ def left_out(service: Service, slices: Iterable[EndpointSlice]) -> Iterator[tupl
         for each in backends:
             if each not in taken:
                 yield each.ip, "it terminates" if each.terminating else "it is not ready"
+
+
+def family_name(*, is_6: bool) -> str:
+    """Return what a family is called, as EndpointSlices have it."""
+    return "IPv6" if is_6 else "IPv4"
+
+
+def _of_family(addresses: Iterable[str], *, is_6: bool) -> list[str]:
+    return [each for each in addresses if each and (":" in each) is is_6]
 
 
 def _name(service: Service) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
 from kubarium.core.net.rules import Rule, Table, Value, read_elements, read_value, write_value
@@ -277,7 +277,7 @@ class _Run:
 
     def _payload(self, protocol: str, field: str) -> Value:
         packet = self._packet
-        if protocol == "ip" and field in {"saddr", "daddr"}:
+        if protocol in {"ip", "ip6"} and field in {"saddr", "daddr"}:
             return packet.source if field == "saddr" else packet.destination
         if protocol in _TRANSPORT and field == "dport":
             if protocol not in {"th", packet.protocol}:
@@ -306,8 +306,8 @@ class _Run:
 def is_own(address: str, own: frozenset[str]) -> bool:
     """Whether an address is a host's own."""
     try:
-        return address in own or IPv4Address(address) in IPv4Network("127.0.0.0/8")
-    except AddressValueError:
+        return address in own or ip_address(address).is_loopback
+    except ValueError:
         return False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from kubarium.core.net.scene import Door, Route
@@ -11,10 +11,10 @@ from kubarium.core.net.scene import Door, Route
 _LISTENS: Final = "0A"  # TCP_LISTEN
 
 
-def read_addresses(links: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Read the IPv4 addresses of `ip -j address`."""
+def read_addresses(links: Iterable[Mapping[str, Any]], family: str = "inet") -> frozenset[str]:
+    """Read the addresses of `ip -j address` of a family, inet or inet6."""
     return frozenset(
-        info["local"] for link in links for info in link.get("addr_info", ()) if info.get("family") == "inet"
+        info["local"] for link in links for info in link.get("addr_info", ()) if info.get("family") == family
     )
 
 
@@ -23,10 +23,10 @@ def read_down(links: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(link["ifname"] for link in links if not {"UP", "LOWER_UP"} <= set(link.get("flags", ())))
 
 
-def read_routes(routes: Iterable[Mapping[str, Any]]) -> tuple[Route, ...]:
-    """Read `ip -j -4 route`; what leads to no interface (blackhole, unreachable) is left out."""
+def read_routes(routes: Iterable[Mapping[str, Any]], default: str = "0.0.0.0/0") -> tuple[Route, ...]:
+    """Read `ip -j -4 route`, or that of IPv6 with its `default`, ::/0; what leads to no interface (blackhole, unreachable) is left out."""
     return tuple(
-        Route(_network(each["dst"]), each["dev"], each.get("gateway", ""), _route_text(each))
+        Route(_network(each["dst"], default), each["dev"], each.get("gateway", ""), _route_text(each))
         for each in routes
         if "dev" in each
     )
@@ -50,8 +50,8 @@ def find_peer(links: Iterable[Mapping[str, Any]], index: int) -> tuple[str, str]
     return "", ""
 
 
-def _network(text: str) -> IPv4Network:
-    return IPv4Network("0.0.0.0/0" if text == "default" else text)
+def _network(text: str, default: str) -> IPv4Network | IPv6Network:
+    return ip_network(default if text == "default" else text)
 
 
 def _route_text(route: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final, NamedTuple, TypeAlias
 
 Value: TypeAlias = str | int | tuple["Value", ...]
@@ -28,7 +28,7 @@ class Rule(NamedTuple):
 class Networks(NamedTuple):
     """What in a set is no single value: networks and ranges of addresses or numbers, both ends included."""
 
-    networks: tuple[IPv4Network, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
     ranges: tuple[tuple[Value, Value], ...] = ()
 
     def covers(self, value: Value) -> bool:
@@ -40,9 +40,10 @@ class Networks(NamedTuple):
             )
         if not isinstance(value, str) or not (self.networks or self.ranges):
             return False
-        address = IPv4Address(value)
+        address = ip_address(value)
         return any(address in network for network in self.networks) or any(
-            IPv4Address(str(first)) <= address <= IPv4Address(str(last)) for first, last in self.ranges
+            int(ip_address(str(first))) <= int(address) <= int(ip_address(str(last)))
+            for first, last in self.ranges
         )
 
 
@@ -96,11 +97,11 @@ def read_table(document: Mapping[str, Any], listing: str = "") -> Table:
 def read_elements(elements: Iterable[Any]) -> tuple[frozenset[Value], Networks]:
     """Read the elements of a set: single values, and what stands for many."""
     values: set[Value] = set()
-    networks: list[IPv4Network] = []
+    networks: list[IPv4Network | IPv6Network] = []
     ranges: list[tuple[Value, Value]] = []
     for each in map(_bare, elements):
         if isinstance(each, Mapping) and "prefix" in each:
-            networks.append(IPv4Network(f"{each['prefix']['addr']}/{each['prefix']['len']}"))
+            networks.append(ip_network(f"{each['prefix']['addr']}/{each['prefix']['len']}"))
         elif isinstance(each, Mapping) and "range" in each:
             first, last = each["range"]
             ranges.append((read_value(first), read_value(last)))

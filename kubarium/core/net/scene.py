@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
 from kubarium.core.net.rules import NO_TABLE, Table
@@ -17,7 +17,7 @@ Door = tuple[str, int]  # protocol ("tcp"), port
 class Route(NamedTuple):
     """A route of a host's main table."""
 
-    network: IPv4Network
+    network: IPv4Network | IPv6Network
     device: str
     gateway: str = ""  # "" for what is on the link
     text: str = ""  # as `ip route` has it
@@ -29,7 +29,7 @@ class Route(NamedTuple):
 
     def holds(self, address: str) -> bool:
         """Whether it leads to an address."""
-        return IPv4Address(address) in self.network
+        return ip_address(address) in self.network
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Host:
     table: Table = NO_TABLE
     down: frozenset[str] = frozenset()  # interfaces without a carrier
     doors: frozenset[Door] = frozenset()  # what somebody listens at
+    host_ports: Table = NO_TABLE  # of ports of the node that lead to pods, where there are such
     sees_bridged: bool = True  # whether its packet filter sees what goes between two pods of its bridge
 
     def route_to(self, address: str) -> Route | None:
@@ -78,14 +79,15 @@ class PodPlace:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All of it."""
+    """All of it, of one family of addresses."""
 
     hosts: Mapping[str, Host]
     pods: Mapping[str, PodPlace]  # by address, except for those on their node's network
-    backbone: IPv4Network
+    backbone: IPv4Network | IPv6Network
     inner: tuple[
-        IPv4Network, ...
+        IPv4Network | IPv6Network, ...
     ] = ()  # of pods and Services: nobody outside of the cluster has such addresses
+    remote: Mapping[str, str] = field(default_factory=dict)  # nodes of other machines, by address
 
     def holder(self, address: str) -> Host | None:
         """Return the host that has an address."""

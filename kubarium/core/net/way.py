@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from kubarium.core.net.filtering import End, Match, Packet, is_own, passages
+from kubarium.core.net.rules import Table
 from kubarium.core.net.scene import MACHINE, Host, PodPlace, Route, Scene
 
 _HOPS: Final = 4  # pod, node, node, pod: more is a circle
@@ -104,7 +105,12 @@ class _Walk:
             yield from [each] if each.loss else self._filtered(each, host, *hooks[1:])
 
     def _hooked(self, way: Way, host: Host, hook: str) -> Iterator[Way]:
-        for passed in passages(host.table, hook, way.packet, host.addresses):
+        for each in self._through(way, host, hook, host.table):
+            is_done = each.packet.is_translated and not way.packet.is_translated  # one of both tables does it
+            yield from [each] if each.loss or is_done else self._through(each, host, hook, host.host_ports)
+
+    def _through(self, way: Way, host: Host, hook: str, table: Table) -> Iterator[Way]:
+        for passed in passages(table, hook, way.packet, host.addresses):
             each = replace(way, packet=passed.packet)
             if passed.matches:
                 each = _added(each, Hop(host.name, hook, passed.matches))
@@ -160,7 +166,9 @@ class _Walk:
             yield self._left(way)
         elif other:
             yield from self._taken(way, other, next_address, hops)
-        elif IPv4Address(next_address) in self.scene.backbone or host.name != MACHINE:
+        elif next_address in self.scene.remote:
+            yield self._gone_to(way, self.scene.remote[next_address])
+        elif ip_address(next_address) in self.scene.backbone or host.name != MACHINE:
             yield replace(way, loss=f"nobody on this machine has {next_address}")
         else:
             yield self._left(way)
@@ -175,9 +183,14 @@ class _Walk:
             packet = replace(way.packet, mark=0, is_translated=False)  # that is the sender's business
             yield from self._arrived(replace(way, packet=packet), host, hops - 1)
 
+    def _gone_to(self, way: Way, node: str) -> Way:
+        """Send a packet to a node of another machine, whose kernel cannot be read here."""
+        hop = Hop(node, "is on another machine: what its rules do is to be read there, not here")
+        return replace(_added(way, hop), is_left=True)
+
     def _left(self, way: Way) -> Way:
         """Send a packet out of the cluster, which is the end of one for an address of the cluster's own."""
-        target = IPv4Address(way.packet.destination)
+        target = ip_address(way.packet.destination)
         if any(target in network for network in self.scene.inner):
             return replace(way, loss=f"{target} is one of the cluster's addresses, and nobody has it")
         hop = Hop(MACHINE, f"{target} is none of the cluster's addresses: the machine sends it on")

@@ -14,7 +14,8 @@ from kubarium.core.net.filtering import End, Packet, Passage, passages
 from kubarium.core.net.rules import NO_TABLE
 from kubarium.errors import KubariumError
 from kubarium.net.kernel import read_host
-from proxy.core.table import write_whole
+from proxy.core.families import V4, V6, Family
+from proxy.core.table import table_of, write_whole
 from tests.support.filter_walk import DROPPED, PASSED, REFUSED, Fate
 from tests.support.proxy_history import History, new_desired
 from tests.support.requirements import need
@@ -42,21 +43,22 @@ def fate(passed: Passage) -> Fate:
         return Fate(_ENDS[passed.end])
     if not passed.packet.is_translated:
         return Fate(PASSED)
-    target = f"{passed.packet.destination}:{passed.packet.port}"
+    address = passed.packet.destination
+    target = f"{f'[{address}]' if ':' in address else address}:{passed.packet.port}"
     return Fate(target, passed.packet.mark & _MARK != 0)
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_services_lead_where_the_documentation_says(space: str, number: int) -> None:
+@pytest.mark.parametrize(("number", "family"), [(0, V4), (1, V4), (2, V4), (3, V6)])
+def test_services_lead_where_the_documentation_says(space: str, number: int, family: Family) -> None:
     """Of random Services, written to the kernel and read back as nft lists them; each rule has nft's own text."""
-    history, desired = History(Random(SEED + number)), new_desired()
+    history, desired = History(Random(SEED + number), family), new_desired(family)
     for _ in history.steps(desired, 60):
         pass
-    text = write_whole(dict(desired.table.items()), None)
+    text = write_whole(dict(desired.table.items()), None, table_of(family))
     subprocess.run(
         ["nsenter", f"--net=/run/netns/{space}", "nft", "-f", "-"], input=text, text=True, check=True
     )
-    host, own = read_host("node-1", space), frozenset(desired.own.addresses)
+    host, own = read_host("node-1", space, is_6=family is V6), frozenset(desired.own.addresses)
     for _ in range(PACKETS):
         packet = history.packet(own)
         sent = Packet(packet.source, packet.destination, packet.protocol, packet.port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 import pytest
@@ -134,6 +134,45 @@ def one(found: Sequence[Way]) -> Way:
     """Return the only way."""
     [way] = found
     return way
+
+
+def test_a_packet_to_a_node_of_another_machine_is_followed_no_further() -> None:
+    """What becomes of it is not known here, and not said: it is no loss."""
+    behind = route("10.244.9.0/24", "eth0", "10.77.0.36")
+    near = scene().hosts["node-1"]
+    there = replace(
+        scene(node_1=replace(near, routes=(*near.routes, behind))), remote={"10.77.0.36": "node-2-1"}
+    )
+    way = one(ways(there, to("10.244.9.5"), CLIENT))
+    assert (way.is_left, way.loss, way.hops[-1].place) == (True, "", "node-2-1")
+    assert "on another machine" in way.hops[-1].what
+    lost = one(ways(replace(there, remote={}), to("10.244.9.5"), CLIENT))
+    assert lost.loss == "nobody on this machine has 10.77.0.36"
+
+
+def test_a_packet_of_ipv6_goes_the_same_ways() -> None:
+    """By a table of its own, whose rules look at other fields of packets."""
+    key = {"concat": [payload("daddr", "ip6"), payload("dport", "tcp")]}
+    own = {"prefix": {"addr": "fd00:10:244::", "len": 56}}
+    table = table_of(
+        hook("prerouting"),
+        hook("postrouting"),
+        {"map": {"name": "ends", "map": "x", "elem": [[{"concat": ["fd00:10:96::7", 80]}, {"concat": ["fd00:10:244:1::2", 8080]}]]}},
+        rule("prerouting", {"dnat": {"family": "ip6", "addr": {"map": {"key": key, "data": "@ends"}}}}),
+        rule("postrouting", match(payload("saddr", "ip6"), own, "!="), {"masquerade": None}),
+    )  # fmt: skip
+    addresses = read_addresses([{"addr_info": [{"family": "inet6", "local": "fd00:10:77::11"}]}], "inet6")
+    routes = read_routes(
+        [{"dst": "fd00:10:244:1::/64", "dev": "cni0"}, {"dst": "default", "gateway": "fd00:10:77::1", "dev": "eth0"}], "::/0"
+    )  # fmt: skip
+    pods = {
+        each.ip: each
+        for each in (replace(CLIENT, ip="fd00:10:244:1::3"), replace(WEB, ip="fd00:10:244:1::2"))
+    }
+    here = Scene({"node-1": Host("node-1", addresses, routes, table)}, pods, ip_network("fd00:10:77::/64"))
+    way = one(ways(here, to("fd00:10:96::7", 80, "fd00:10:244:1::3"), pods["fd00:10:244:1::3"]))
+    assert (way.arrives, way.packet.destination, way.packet.port) == (True, "fd00:10:244:1::2", 8080)
+    assert way.packet.source == "fd00:10:244:1::3"
 
 
 def test_a_service_leads_to_each_of_its_endpoints() -> None:
