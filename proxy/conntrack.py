@@ -34,8 +34,9 @@ class Conntrack:
         Raises:
             CommandError: conntrack cannot be run here.
         """
-        where = ["--orig-dst", flow.destination, "--dport", str(flow.port), "--reply-src", flow.answered_by]
-        await self._delete("-p", "udp", *where)
+        asked = ["--orig-dst", flow.destination, "--dport", str(flow.port)]
+        answers = ["--reply-src", flow.answered_by.ip, "--reply-port-src", str(flow.answered_by.port)]
+        await self._delete("-p", "udp", *asked, *answers)
 
     async def attempts(self) -> frozenset[Target]:
         """List who has not answered yet to somebody in this network namespace, or through it, who would connect.

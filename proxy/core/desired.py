@@ -49,7 +49,7 @@ class Desired:
         """Make it of nothing; `node_ports` are the networks of own addresses that node ports are served at, or `PRIMARY`."""
         self.table: Merged[Item, str] = Merged()
         self.routes: Merged[str, str] = Merged()
-        self.udp: Merged[Address, frozenset[str]] = Merged()
+        self.udp: Merged[Address, frozenset[Target]] = Merged()
         self.abandoned: set[Target] = set()
         self.policies = Policies(self.table, node_name, family)
         self.health: Merged[int, LocalEndpoints] = Merged()

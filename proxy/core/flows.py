@@ -19,7 +19,7 @@ from proxy.core.endpoints import PortPlan, Target
 from proxy.core.merged import Difference
 
 Address: TypeAlias = tuple[str, int]  # where a client sends to, and the port; "" for any address of this node
-Allowed: TypeAlias = Callable[[Address], frozenset[str] | None]
+Allowed: TypeAlias = Callable[[Address], frozenset[Target] | None]
 """Returns the endpoints that may have flows to an address, None where it is no Service's."""
 
 _FIELD: Final = re.compile(r"(src|dst|sport|dport)=(\S+)")  # of a packet first, then of its answer
@@ -31,16 +31,16 @@ class Flow:
 
     destination: str
     port: int
-    answered_by: str
+    answered_by: Target
 
 
-def plan_udp(plans: Iterable[PortPlan]) -> dict[Address, frozenset[str]]:
-    """Return where UDP to one Service may go: endpoints' addresses, by all that its clients may ask for."""
-    allowed: dict[Address, frozenset[str]] = {}
+def plan_udp(plans: Iterable[PortPlan]) -> dict[Address, frozenset[Target]]:
+    """Return where UDP to one Service may go: endpoints with their ports, by all that its clients may ask for."""
+    allowed: dict[Address, frozenset[Target]] = {}
     for plan in plans:
         if plan.protocol != "udp":
             continue
-        endpoints = frozenset(target.ip for target in plan.serving)
+        endpoints = frozenset(plan.serving)
         for address in (plan.cluster_ip, *plan.external_ips, *plan.balancer_ips):
             allowed.setdefault((address, plan.port), endpoints)
         if plan.node_port:
@@ -52,8 +52,9 @@ def parse_flows(listing: str) -> tuple[Flow, ...]:
     """Read what `conntrack -L -p udp` prints; lines that are no flows are left out."""
     flows: set[Flow] = set()
     for values in map(_fields, listing.splitlines()):
-        if len(values["src"]) == 2 and values["dport"]:
-            flows.add(Flow(values["dst"][0], int(values["dport"][0]), values["src"][1]))
+        if len(values["src"]) == len(values["sport"]) == 2 and values["dport"]:
+            answered_by = Target(values["src"][1], int(values["sport"][1]))
+            flows.add(Flow(values["dst"][0], int(values["dport"][0]), answered_by))
     return tuple(sorted(flows))
 
 
@@ -83,7 +84,7 @@ def _tcp(plans: Iterable[PortPlan]) -> frozenset[Target]:
     return frozenset(target for plan in plans if plan.protocol == "tcp" for target in plan.serving)
 
 
-def may_be_stale(differences: Iterable[Difference[Address, frozenset[str]]]) -> bool:
+def may_be_stale(differences: Iterable[Difference[Address, frozenset[Target]]]) -> bool:
     """Whether flows can have become stale: not where an address only got endpoints in addition to those it had."""
     return any(not each.old or not each.new or not each.old <= each.new for each in differences)
 

@@ -30,7 +30,7 @@ def test_a_flow_of_ipv6_is_forgotten(lab: Lab) -> None:
 
     async def scenario() -> None:
         six, four = (Conntrack(Commands(SystemClock(), 20), family) for family in (V6, V4))
-        flow = Flow(SERVICE, PORT, "::1")
+        flow = Flow(SERVICE, PORT, Target("::1", POD_PORT))
         assert flow in await six.flows()
         assert flow not in await four.flows()
         await six.forget(flow)

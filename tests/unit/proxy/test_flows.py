@@ -33,7 +33,7 @@ tcp      6 104 SYN_SENT src=10.1.0.2 dst=10.96.7.7 sport=4000 dport=8123 [UNREPL
 tcp      6 108 SYN_SENT src=10.77.0.11 dst=10.77.0.12 sport=4001 dport=30053 [UNREPLIED] src=10.77.0.12 dst=10.77.0.11 sport=30053 dport=4001 mark=0 use=1
 conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.
 """
-NOTHING: Allowed = dict[Address, frozenset[str]]().get
+NOTHING: Allowed = dict[Address, frozenset[Target]]().get
 
 
 def table(*ends: Endpoint, **fields: Any) -> Allowed:
@@ -43,14 +43,14 @@ def table(*ends: Endpoint, **fields: Any) -> Allowed:
     return plan_udp(plan_ports(svc, [endpoint_slice(*ends, protocol="UDP")], Place("node-1"))).get
 
 
-def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123) -> Flow:
+def flow(answered_by: str, to: str = SERVICE_IP, port: int = 8123, *, at: int = 9123) -> Flow:
     """Return a flow to the Service."""
-    return Flow(to, port, answered_by)
+    return Flow(to, port, Target(answered_by, at))
 
 
 def test_a_listing_is_read() -> None:
     """Flows of many clients to one endpoint are one; other lines are none."""
-    assert parse_flows(LISTING) == (flow("10.1.0.3"),)
+    assert parse_flows(LISTING) == (flow("10.1.0.3", at=53),)
 
 
 def test_flows_to_endpoints_stay() -> None:
@@ -64,6 +64,13 @@ def test_flows_to_what_is_gone_are_forgotten() -> None:
     now = table(endpoint("10.1.0.1"))
     stale = (flow("10.1.0.9"), flow(SERVICE_IP), flow("10.1.0.9", "10.77.0.11", 30_053))
     assert plan_forgetting(stale, now, NOTHING, ["10.77.0.11"]) == stale
+
+
+def test_flows_to_a_port_that_is_no_endpoint_s_any_more_are_forgotten() -> None:
+    """The pod is still one, by another targetPort."""
+    now = table(endpoint("10.1.0.1"))
+    old, new = flow("10.1.0.1", at=9122), flow("10.1.0.1")
+    assert plan_forgetting([old, new], now, NOTHING, ()) == (old,)
 
 
 def test_flows_of_a_deleted_service_are_forgotten() -> None:
@@ -122,5 +129,7 @@ def test_flows_are_looked_at_where_they_may_be_stale(
     old: set[str] | None, new: set[str] | None, *, expected: bool
 ) -> None:
     """An address that only gets endpoints in addition has no stale flows; one that had none may: they went nowhere."""
-    before, after = (None if each is None else frozenset(each) for each in (old, new))
+    before, after = (
+        None if each is None else frozenset(Target(ip, 9123) for ip in each) for each in (old, new)
+    )
     assert may_be_stale([Difference((SERVICE_IP, 8123), before, after)]) is expected

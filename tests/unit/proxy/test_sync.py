@@ -201,7 +201,7 @@ async def test_routes_do_not_wait_for_rules() -> None:
 
 async def test_stale_flows_are_forgotten() -> None:
     """At the start flows to what is no endpoint go; when a Service goes, so do its own."""
-    good, stale = Flow(SERVICE_IP, 8123, "10.244.2.2"), Flow(SERVICE_IP, 8123, "10.244.9.9")
+    good, stale = (Flow(SERVICE_IP, 8123, Target(ip, 9123)) for ip in ("10.244.2.2", "10.244.9.9"))
     async with running(known=(good, stale)) as here:
         await here.clock.settle()
         assert here.recorder.known == (good,)
