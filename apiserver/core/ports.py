@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Container
 from typing import Any, Final
 
 from apiserver.core import field_errors
@@ -65,12 +66,25 @@ def is_range(text: str, family: str = "") -> bool:
     return is_length and (not family or family == f"IPv{network.version}")
 
 
-def range_causes(path: str, text: str) -> list[Cause]:
-    """Check a CIDR range."""
-    if is_range(text):
-        return []
-    text_ = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-    return [field_errors.invalid(path, text, text_)]
+def range_causes(path: str, text: str, known: Container[str] = ()) -> list[Cause]:
+    """Check a CIDR range: it may be written in several ways, and leaves no doubt about what is in it (StrictIPCIDRValidation).
+
+    `known`: the ranges that the object had before, which it may keep.
+    """
+    return [] if text in known else field_errors.each_invalid(path, text, _range_errors(text))
+
+
+def _range_errors(text: str) -> list[str]:
+    if not is_range(text):
+        if _has_leading_zeros(text):
+            return ["must not have leading 0s in IP or prefix length"]
+        return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
+    interface = ipaddress.ip_interface(text)
+    if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped:
+        return ["must not have an IPv4-mapped IPv6 address"]
+    if interface.ip != interface.network.network_address:
+        return ["must not have bits set beyond the prefix length"]
+    return []
 
 
 def exact_address_errors(text: str) -> list[str]:
@@ -87,15 +101,9 @@ def exact_address_errors(text: str) -> list[str]:
 
 def exact_range_errors(text: str) -> list[str]:
     """Return the same of a range of addresses in CIDR notation."""
-    if not is_range(text):
-        if _has_leading_zeros(text):
-            return ["must not have leading 0s in IP or prefix length"]
-        return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
-    network, interface = ipaddress.ip_network(text, strict=False), ipaddress.ip_interface(text)
-    if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped:
-        return ["must not be an IPv4-mapped IPv6 address"]
-    if interface.ip != network.network_address:
-        return ["must not have bits set beyond the prefix length"]
+    if found := _range_errors(text):
+        return found
+    network = ipaddress.ip_network(text)
     return [] if str(network) == text else [f'must be in canonical form ("{network}")']
 
 

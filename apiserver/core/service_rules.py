@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from apiserver.core import field_errors, metadata, ports
@@ -52,7 +52,7 @@ def validate(families: Sequence[str], obj: Json, old: Json | None = None) -> lis
         *_external_address_causes(service),
         *field_errors.one_of("spec.type", service.get("type", ""), _TYPES),
         *_repeated_port_causes(service),
-        *_source_range_causes(obj),
+        *_source_range_causes(obj, spec(old or {}).get("loadBalancerSourceRanges") or ()),
         *_balancer_causes(service),
         *_policy_causes(service),
         *_distribution_causes(service),
@@ -215,8 +215,8 @@ def _balancer_causes(service: Json) -> list[Cause]:
     ]
 
 
-def _source_range_causes(obj: Json) -> list[Cause]:
-    """Check the ranges of a load balancer's clients; their older form is an annotation."""
+def _source_range_causes(obj: Json, known: Container[str]) -> list[Cause]:
+    """Check the ranges of a load balancer's clients, except for those that it had; their older form is an annotation."""
     ranges = spec(obj).get("loadBalancerSourceRanges") or []
     text = (metadata_of(obj).get("annotations") or {}).get(_SOURCE_RANGES)
     if not ranges and text is None:
@@ -226,7 +226,7 @@ def _source_range_causes(obj: Json) -> list[Cause]:
     if spec(obj).get("type") != "LoadBalancer":
         found.append(field_errors.forbidden(path, _ONLY_BALANCERS))
     for index, each in enumerate(ranges):
-        found += ports.range_causes(f"{path}[{index}]", each.strip())
+        found += [] if each in known else ports.range_causes(f"{path}[{index}]", each.strip())
     for each in text.strip().split(",") if text and text.strip() and not ranges else ():
         found += ports.range_causes(path, each.strip())
     return found

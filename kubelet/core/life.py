@@ -153,7 +153,9 @@ class Life:
             starting=self.starting,
             failed_starts=self.failed_starts,
             is_ending=self.stage in _ENDED,
-            trigger=find_trigger(self.pod, self.observed) if self.stage is Stage.SYNCING else None,
+            trigger=find_trigger(self.pod, self.observed, self.restarted)
+            if self.stage is Stage.SYNCING
+            else None,
             pending=self.pending,
             applied=self.applied,
             restarted=self.restarted,

@@ -95,7 +95,7 @@ class Situation:
 def compute_pod_actions(situation: Situation) -> PodActions:
     """Return what to do for a pod that is to run."""
     plan, sandbox = PodActions(), situation.observed.sandbox
-    if (trigger := find_trigger(situation.pod, situation.observed)) is not None:
+    if (trigger := find_trigger(situation.pod, situation.observed, situation.restarted)) is not None:
         _begin_again(situation, trigger, plan)
     elif sandbox is not None and is_usable(situation.pod, situation.observed):
         _Steps(situation, sandbox, plan).plan()

@@ -368,7 +368,7 @@ def _with_start(life: Life, action: StartContainer, end: ActionEnded, now_s: flo
 
 def _with_removal(life: Life, action: RemoveContainer, now_s: float) -> Life:
     """Count a restart of all containers, once what caused it is removed."""
-    trigger = find_trigger(life.pod, life.observed)
+    trigger = find_trigger(life.pod, life.observed, life.restarted)
     if trigger is None or trigger.id != action.id:
         return life
     backoff = next_backoff(life.backoffs.get(trigger.name), trigger.finished_s, now_s)

@@ -12,6 +12,7 @@ The end is removed last, so a kubelet that dies on the way goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod
@@ -28,8 +29,13 @@ def all_may_restart(pod: Pod) -> bool:
     )
 
 
-def find_trigger(pod: Pod, observed: ObservedPod) -> ObservedContainer | None:
-    """Return the first end, in the newest sandbox, for which all containers are to run again; None where there is none."""
+def find_trigger(
+    pod: Pod, observed: ObservedPod, restarted: AbstractSet[str] = frozenset()
+) -> ObservedContainer | None:
+    """Return the first end, in the newest sandbox, for which all containers are to run again; None where there is none.
+
+    `restarted`: ids of containers that were killed to run otherwise, whose end says nothing.
+    """
     sandbox = observed.sandbox
     if sandbox is None or not all_may_restart(pod):
         return None
@@ -38,6 +44,7 @@ def find_trigger(pod: Pod, observed: ObservedPod) -> ObservedContainer | None:
         for container in _members(pod)
         if (run := observed.newest(container.name)) is not None
         and run.state is ContainerState.EXITED
+        and run.id not in restarted
         and run.sandbox_id == sandbox.id
         and matching_action(container, run.exit_code) == ACTION
     ]

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/services-networking/network-policies/
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Container
 from typing import Final
 
 from apiserver.core import field_errors, labelselector, ports
@@ -31,7 +32,7 @@ def _default(obj: Json) -> Json:
     return obj
 
 
-def _validate(obj: Json) -> list[Cause]:
+def _validate(obj: Json, known: Container[str] = ()) -> list[Cause]:
     own = spec(obj)
     found = labelselector.validate(own["podSelector"], "spec.podSelector")
     for direction, peers in _DIRECTIONS:
@@ -40,7 +41,7 @@ def _validate(obj: Json) -> list[Cause]:
             for number, port in enumerate(rule.get("ports") or []):
                 found += _port_causes(port, f"{path}.ports[{number}]")
             for number, peer in enumerate(rule.get(peers) or []):
-                found += _peer_causes(peer, f"{path}.{peers}[{number}]")
+                found += _peer_causes(peer, f"{path}.{peers}[{number}]", known)
     return found + _type_causes(own["policyTypes"], "spec.policyTypes")
 
 
@@ -72,7 +73,7 @@ def _port_causes(port: Json, path: str) -> list[Cause]:
     return found + (ports.target_causes(f"{path}.port", number) if number is not None else [])
 
 
-def _peer_causes(peer: Json, path: str) -> list[Cause]:
+def _peer_causes(peer: Json, path: str, known: Container[str]) -> list[Cause]:
     found = [
         cause
         for name in ("podSelector", "namespaceSelector")
@@ -80,7 +81,7 @@ def _peer_causes(peer: Json, path: str) -> list[Cause]:
         for cause in labelselector.validate(peer[name], f"{path}.{name}")
     ]
     if "ipBlock" in peer:
-        found += _block_causes(peer["ipBlock"], f"{path}.ipBlock")
+        found += _block_causes(peer["ipBlock"], f"{path}.ipBlock", known)
     if not peer:
         found.append(field_errors.required(path, "must specify a peer"))
     elif "ipBlock" in peer and len(peer) > 1:
@@ -88,15 +89,15 @@ def _peer_causes(peer: Json, path: str) -> list[Cause]:
     return found
 
 
-def _block_causes(block: Json, path: str) -> list[Cause]:
+def _block_causes(block: Json, path: str, known: Container[str]) -> list[Cause]:
     whole = block.get("cidr", "")
     if not whole:
         return [field_errors.required(f"{path}.cidr")]
-    if found := ports.range_causes(f"{path}.cidr", whole):
+    if found := ports.range_causes(f"{path}.cidr", whole, known):
         return found
     for index, part in enumerate(block.get("except") or []):
         where = f"{path}.except[{index}]"
-        if faults := ports.range_causes(where, part):
+        if faults := ports.range_causes(where, part, known):
             return [*found, *faults]
         if not _is_strict_part(part, whole):
             found.append(field_errors.invalid(where, part, "must be a strict subset of `cidr`"))
@@ -108,6 +109,19 @@ def _is_strict_part(part: str, whole: str) -> bool:
     if inner.version != outer.version or inner.prefixlen <= outer.prefixlen:
         return False
     return inner.network_address in outer
+
+
+def _ranges(obj: Json) -> frozenset[str]:
+    """Return the ranges that a policy names."""
+    blocks = (
+        peer.get("ipBlock") or {}
+        for direction, peers in _DIRECTIONS
+        for rule in spec(obj).get(direction) or []
+        for peer in rule.get(peers) or []
+    )
+    return frozenset(
+        text for block in blocks for text in (block.get("cidr", ""), *(block.get("except") or ()))
+    )
 
 
 def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
@@ -127,7 +141,7 @@ def _warnings(new: Json, _old: Json | None) -> tuple[str, ...]:
 
 RULES: Final = Rules(
     default=_default,
-    validate=Validate(create=_validate, update=lambda new, _old: _validate(new)),
+    validate=Validate(create=_validate, update=lambda new, old: _validate(new, _ranges(old))),
     counts_generation=True,
     warnings=_warnings,
     table=table.NETWORK_POLICIES,

@@ -8,6 +8,7 @@ import pytest
 
 from kubelet.core.life import Stage
 from machinery.model.k8s.core_v1 import (
+    ContainerResizePolicy,
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
     ExecAction,
@@ -16,7 +17,7 @@ from machinery.model.k8s.core_v1 import (
     Pod,
     PodCondition,
 )
-from tests.support.builders import container, pod
+from tests.support.builders import changed, container, pod
 from tests.support.pod_life import PodRun
 
 CODES = ContainerRestartRuleOnExitCodes(operator="In", values=[88])
@@ -152,6 +153,25 @@ def test_another_code_restarts_one_container():
     it.settle()
     assert it.starts == ["watcher"]
     assert counts(it) == {"setup": 0, "watcher": 1, "main": 0, "once": 0}
+
+
+def test_a_container_that_is_killed_to_have_other_resources_restarts_alone():
+    """Its code is not its own."""
+    codes = ContainerRestartRuleOnExitCodes(operator="NotIn", values=[0])
+    rule = ContainerRestartRule(action="RestartAllContainers", exitCodes=codes)
+    policy = [ContainerResizePolicy(resourceName="cpu", restartPolicy="RestartContainer")]
+    more = {"restartPolicy": "Always", "restartPolicyRules": [rule], "resizePolicy": policy}
+
+    def sized(cpu: str) -> Pod:
+        main = container("main", requests={"cpu": cpu}, limits={"cpu": cpu}, **more)
+        return pod(containers=[main, container("other")])
+
+    it = PodRun(sized("1"))
+    it.settle()
+    it.starts.clear()
+    it.pod = changed(sized("2"), status=it.pod.status, metadata__generation=2)
+    it.settle()
+    assert it.starts == ["main"]
 
 
 def test_a_deletion_ends_it():

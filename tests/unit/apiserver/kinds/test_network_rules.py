@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from apiserver.core.values import Json
+from machinery.model.errors import Invalid
 from tests.support.served_kinds import (
+    KINDS,
     complaints,
     created,
+    example,
     merged,
     row,
     status_complaints,
@@ -157,3 +161,17 @@ def test_the_network_is_printed() -> None:
     )
     assert row(created(chosen))["Pod-Selector"] == "app=web,a"
     assert row(created(policy()))["Pod-Selector"] == "<none>"
+
+
+def test_ranges_that_leave_doubts_may_stay_where_they_are() -> None:
+    """What was stored before they were refused can still be changed otherwise."""
+    block = {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}]}
+    policy = created({**example(KINDS["NetworkPolicy"]), "spec": {"podSelector": {}, "ingress": [block]}})
+    old = deepcopy(policy)
+    old["spec"]["ingress"][0]["from"][0]["ipBlock"] |= {"cidr": "10.0.0.5/8", "except": ["10.1.0.5/16"]}
+    new = deepcopy(old)
+    new["spec"]["policyTypes"] = ["Ingress", "Egress"]
+    assert updated(new, old)["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    new["spec"]["ingress"][0]["from"][0]["ipBlock"]["except"] = ["10.2.0.5/16"]
+    with pytest.raises(Invalid, match="must not have bits set beyond the prefix length"):
+        updated(new, old)
