@@ -8,6 +8,7 @@ https://kubernetes.io/docs/reference/using-api/health-checks/
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -28,6 +29,7 @@ class HealthPages:
 
     def __init__(self, services: RestServices) -> None:
         self._services = services
+        self._outcomes: Counter[tuple[str, str, str]] = Counter()  # by name, outcome and root
 
     def answer(self, http: HttpRequest, root: str, check: str) -> Reply | None:
         """Answer one of `ROOTS`, or a check of it; None where there is no such check."""
@@ -37,12 +39,15 @@ class HealthPages:
         return _all(http, root, checks)
 
     def metrics(self) -> str:
-        """Return the outcome of every check as metrics (/metrics/slis)."""
-        name = "kubernetes_healthcheck"
+        """Return the outcome of every check as metrics (/metrics/slis), and how often each came out how."""
+        name, total = "kubernetes_healthcheck", "kubernetes_healthchecks_total"
         lines = [*described(name, "Whether a check passes", "gauge")]
         for root in sorted(ROOTS):
             for check, run in self._checks(root).items():
                 lines.append(sample(name, ("name", "type"), (check, root), not run()))
+        lines += described(total, "Checks that were made, by how they came out", "counter")
+        for labels, count in sorted(self._outcomes.items()):
+            lines.append(sample(total, ("name", "status", "type"), labels, count))
         return "\n".join((*lines, ""))
 
     def _checks(self, root: str) -> dict[str, Check]:
@@ -50,7 +55,17 @@ class HealthPages:
         checks = {_PING: lambda: "", **services.health.checks(), _STARTED: self._started}
         if root == "readyz":
             checks[_SHUTDOWN] = self._going_on
-        return checks
+        return {name: self._counted(name, root, check) for name, check in checks.items()}
+
+    def _counted(self, name: str, root: str, check: Check) -> Check:
+        """Return a check that notes how it came out."""
+
+        def run() -> str:
+            problem = check()
+            self._outcomes[name, "error" if problem else "success", root] += 1
+            return problem
+
+        return run
 
     def _started(self) -> str:
         return "" if self._services.registry.is_open else "not finished"

@@ -4,6 +4,7 @@ https://kubernetes.io/docs/reference/instrumentation/metrics/
 
     apiserver_request_total, apiserver_request_duration_seconds, apiserver_response_sizes
     apiserver_current_inflight_requests, apiserver_longrunning_requests, apiserver_watch_events_total
+    apiserver_requested_deprecated_apis
 
 Anybody may ask for any path, and memory is no place for that: what is not served is counted without its names. The
 registry counts the requests of both doors that reach it (`apiserver_requests_total`).
@@ -162,6 +163,7 @@ class RequestMetrics:
             "apiserver_response_sizes", "Bytes of answers that do not last", SIZES_BYTES,
             [(labels, each.sizes, each.size_bytes) for labels, each in self._series.items()],
         )  # fmt: skip
+        yield from self._deprecated()
         yield from described("apiserver_current_inflight_requests", "Requests that are being served", "gauge")
         for kind, number in self._inflight.items():
             yield sample("apiserver_current_inflight_requests", ("request_kind",), (kind,), number)
@@ -174,6 +176,17 @@ class RequestMetrics:
         yield from described("apiserver_watch_events_total", "Events that watchers were sent", "counter")
         for gvr, events in self._events.items():
             yield sample("apiserver_watch_events_total", ("group", "version", "resource"), gvr, events.told)
+
+    def _deprecated(self) -> Iterator[str]:
+        """Yield what was asked for though its time is over. In which release it will be gone, nobody has said of any."""
+        name = "apiserver_requested_deprecated_apis"
+        asked = {(each.group, each.resource, each.subresource, each.version) for each in self._series}
+        yield from described(name, "Deprecated kinds that were asked for", "gauge")
+        for group, resource, subresource, version in sorted(asked):
+            found = self._catalogue.names(group, version, resource)
+            if found is not None and found.warning:
+                keys = ("group", "removed_release", "resource", "subresource", "version")
+                yield sample(name, keys, (group, "", resource, subresource, version), 1)
 
     def _histogram(
         self, name: str, text: str, bounds: Sequence[float], found: list[tuple[Labels, list[int], float]]

@@ -129,6 +129,28 @@ async def test_a_document_says_in_which_forms_answers_come(admin: aiohttp.Client
     assert set(log["content"]) == {"text/plain"}
 
 
+async def test_what_is_deprecated_is_counted_when_it_is_asked_for(admin: aiohttp.ClientSession):
+    """By the name of kube-apiserver's metric: ComponentStatuses, and no ConfigMap."""
+    for plural in ("componentstatuses", "configmaps"):
+        assert (await got(admin, f"/api/v1/{plural}"))[0] == 200
+    _, text = await got(admin, "/metrics")
+    found = [line for line in text.splitlines() if line.startswith("apiserver_requested_deprecated_apis{")]
+    labels = 'group="",removed_release="",resource="componentstatuses",subresource="",version="v1"'
+    assert found == [f"apiserver_requested_deprecated_apis{{{labels}}} 1"]
+
+
+async def test_checks_are_counted_by_how_they_came_out(admin: aiohttp.ClientSession, served: Served):
+    """One that fails in between is counted as that."""
+    await until(lambda: not served.process.health.problems())
+    assert (await got(admin, "/livez/etcd"))[0] == 200
+    served.core.feed.problem = "etcd is away"
+    assert (await got(admin, "/livez/etcd"))[0] == 500
+    _, text = await got(admin, "/metrics/slis")
+    for status in ("success", "error"):
+        labels = f'name="etcd",status="{status}",type="livez"'
+        assert f"kubernetes_healthchecks_total{{{labels}}} " in text
+
+
 async def structured(admin: aiohttp.ClientSession, name: str, kind: str) -> dict[str, Any]:
     """Return a z-page in its structured form."""
     form = f"application/json;v=v1beta1;g=config.k8s.io;as={kind}"
