@@ -46,6 +46,15 @@ def sleeper(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def memory_limits(found: dict[str, Any]) -> set[int]:
+    """Return what the pod's own cgroup is held to, on either version of cgroups."""
+    names = ("memory/kubarium/*/*/**/pod{}/memory.limit_in_bytes", "kubarium/*/*/**/pod{}/memory.max")
+    files = (
+        file for name in names for file in Path("/sys/fs/cgroup").glob(name.format(found["metadata"]["uid"]))
+    )
+    return {int(file.read_text()) for file in files}
+
+
 def test_a_pod_mounts_an_image_and_is_debugged_in_its_own_processes(kubectl: Kubectl, data: str) -> None:
     """Its files are there and cannot be written; who debugs the container sees its process, and through it the files."""
     mounts = [
@@ -101,15 +110,7 @@ def test_the_overhead_of_a_runtime_class_counts(kubectl: Kubectl) -> None:
         kubectl("wait", "--for=condition=Ready", "pod/heavy", "--timeout=30s")
         found = kubectl.get("pod", "heavy")
         node = f"/api/v1/nodes/{found['spec']['nodeName']}/proxy"
-        limits_there = {
-            int(file.read_text())
-            for name in (
-                "memory/kubarium/*/*/**/pod{}/memory.limit_in_bytes",
-                "kubarium/*/*/**/pod{}/memory.max",
-            )
-            for file in Path("/sys/fs/cgroup").glob(name.format(found["metadata"]["uid"]))
-        }
-        assert limits_there == {(32 + 64) * 2**20}
+        assert memory_limits(found) == {(32 + 64) * 2**20}
         told = json.loads(kubectl("get", "--raw", f"{node}/stats/summary"))
         assert found["metadata"]["uid"] in {each["podRef"]["uid"] for each in told["pods"]}
         assert told["node"]["memory"]["workingSetBytes"] > 0
@@ -162,3 +163,61 @@ def test_a_pod_has_another_name_variables_from_a_file_and_a_rule_by_which_it_run
     )
     hosts = kubectl("exec", "named", "--", "cat", "/etc/hosts")
     assert f"{status['podIP']}\tfront.example.com\n" in hosts
+
+
+def test_all_containers_of_a_pod_run_again_because_one_ended_so(kubectl: Kubectl) -> None:
+    """In the sandbox that they have, init containers first: its address stays, and what is in its volumes."""
+    mounts = {"volumeMounts": [{"name": "log", "mountPath": "/log"}]}
+    rule = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [88]}}
+    watch = "if [ -e /log/once ]; then exec sleep 3600; fi; until grep -q main /log/all; do sleep 0.1; done; touch /log/once; exit 88"
+    begins = [
+        {"name": "setup", "image": BUSYBOX, "command": ["sh", "-c", "echo setup >> /log/all"], **mounts},
+        {
+            "name": "watcher",
+            "image": BUSYBOX,
+            "command": ["sh", "-c", watch],
+            "restartPolicy": "Always",
+            "restartPolicyRules": [rule],
+            **mounts,
+        },
+    ]
+    script = "echo main >> /log/all; exec sleep 3600"
+    kubectl.apply(
+        sleeper(
+            "trained",
+            restartPolicy="Never",
+            initContainers=begins,
+            container={"command": ["sh", "-c", script], **mounts},
+            volumes=[{"name": "log", "emptyDir": {}}],
+        )
+    )
+
+    def counts() -> list[int]:
+        status = kubectl.get("pod", "trained")["status"]
+        told = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+        return [each["restartCount"] for each in told]
+
+    eventually(lambda: counts() == [1, 1, 1], what="each container to have run again")
+    kubectl("wait", "--for=condition=Ready", "pod/trained", "--timeout=30s")
+    kubectl("wait", "--for=condition=AllContainersRestarting=False", "pod/trained", "--timeout=30s")
+    assert kubectl("exec", "trained", "-c", "main", "--", "cat", "/log/all").split() == ["setup", "main"] * 2
+
+
+def test_what_a_pod_has_as_a_whole_is_resized_in_place(kubectl: Kubectl) -> None:
+    """The pod's group and the container without a limit of its own follow, and nothing is started again."""
+    sizes = {"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}}
+    kubectl.apply(sleeper("whole", resources=sizes))
+    kubectl("wait", "--for=condition=Ready", "pod/whole", "--timeout=30s")
+    found = kubectl.get("pod", "whole")
+    assert memory_limits(found) == {64 * 2**20}
+    for size in ("96Mi", "48Mi"):
+        wanted = {"spec": {"resources": {"requests": {"memory": size}, "limits": {"memory": size}}}}
+        kubectl("patch", "pod", "whole", "--subresource=resize", "--patch", json.dumps(wanted))
+        eventually(
+            lambda wanted=wanted: (
+                kubectl.get("pod", "whole")["status"]["resources"] == wanted["spec"]["resources"]
+            ),
+            what=f"the pod to have {size}",
+        )
+        assert memory_limits(found) == {int(size.removesuffix("Mi")) * 2**20}
+    assert kubectl.get("pod", "whole")["status"]["containerStatuses"][0]["restartCount"] == 0
