@@ -123,7 +123,12 @@ def build(
     watch.on_storage = volumes.storage_changed
     binder = Binder(leading, timeout_s=config.bind_timeout_s, clock=clock, log=log)
     extenders = Extenders(
-        found.extenders, whole_pod=binder.look, whole_node=watch.whole_node, clock=clock, log=log
+        found.extenders,
+        whole_pod=binder.look,
+        whole_node=watch.whole_node,
+        pods_on=watch.pods_on,
+        clock=clock,
+        log=log,
     )
     preemptor = Preemptor(
         leading,

@@ -150,6 +150,11 @@ class ClusterWatch:
         """Return a node with all that is known of it."""
         return self._nodes.store.get("", name)
 
+    def pods_on(self, name: str) -> Mapping[str, PodInfo]:
+        """Return the pods that count on a node, by uid."""
+        node = self.snapshot.node(name)
+        return node.pods if node is not None else {}
+
     def nominate(self, pod: PodInfo, nomination: Nomination) -> None:
         """Keep a node for a pod that waits, or none, and note at once what follows from that."""
         snapshot, now_s = self.snapshot, self._clock.monotonic()

@@ -1,14 +1,15 @@
 """Asks extenders over HTTP, beside the decisions on other pods. What is sent and what it means is scheduler/core/extending.py's.
 
 A decision about a pod that concerns an extender has two halves: which nodes fit is asked of the plugins, then the extenders, which
-takes its time, and then the plugins again, since other pods have got places by then.
+takes its time, and then the plugins again, since other pods have got places by then. It is the same with pods that would have to go.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ import msgspec
 from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Node, Pod
 from machinery.model.log import EventLog
+from scheduler.core.extended_preemption import Offers, ask_to_preempt, read_offers
 from scheduler.core.extending import (
     Extended,
     Extender,
@@ -35,6 +37,7 @@ from scheduler.core.rejection import Rejection
 if TYPE_CHECKING:
     import aiohttp
 
+_READING: Final = 16  # pods that are read at once, to be sent whole
 _LONGEST: Final = 64 * 1024 * 1024  # bytes of an answer
 
 
@@ -47,12 +50,14 @@ class Extenders:
         *,
         whole_pod: Callable[[PodInfo], Awaitable[Pod | None]],
         whole_node: Callable[[str], Node | None],
+        pods_on: Callable[[str], Mapping[str, PodInfo]],
         clock: Clock,
         log: EventLog,
     ) -> None:
         self._doors = [_Door(each, clock) for each in extenders]
         self._whole_pod = whole_pod
         self._whole_node = whole_node
+        self._pods_on = pods_on  # of a node, by uid
         self._log = log
 
     def concern(self, pod: PodInfo) -> bool:
@@ -91,6 +96,58 @@ class Extenders:
                 for name, value in (await self._rated(door, whole, nodes)).items():
                     points[name] = points.get(name, 0) + value
         return Extended(frozenset(each.metadata.name for each in nodes), rejected, points)
+
+    def concern_victims(self, pod: PodInfo) -> bool:
+        """Whether one is asked which pods are taken away for a pod."""
+        return any(self._of_victims(pod))
+
+    async def ask_about_victims(self, pod: PodInfo, offers: Offers) -> Offers | None:
+        """Return what they leave of the pods that might be taken away for one; None where this one is gone.
+
+        Raises:
+            ExtenderFailed: one that cannot be ignored could not be asked, or made no sense.
+        """
+        whole = await self._whole_pod(pod)
+        if whole is None:
+            return None
+        doors = [*self._of_victims(pod)]
+        victims: dict[str, Pod] = {}
+        if not all(each.extender.has_node_cache for each in doors):
+            victims = await self._whole(offers)
+        for door in doors:
+            extender = door.extender
+            try:
+                asked = ask_to_preempt(extender, whole, offers, victims)
+                answer = await door.post(extender.preempt_verb, asked)
+                offers = read_offers(extender, answer, offers, self._pods_on)
+            except ExtenderFailed as failed:
+                if not extender.is_ignorable:
+                    raise
+                self._log.warning("extender_ignored", extender=extender.url, error=failed)
+            if not offers:
+                break
+        return offers
+
+    def _of_victims(self, pod: PodInfo) -> Iterator[_Door]:
+        return (
+            each for each in self._doors if each.extender.preempt_verb and each.extender.concerns(pod.needs)
+        )
+
+    async def _whole(self, offers: Offers) -> dict[str, Pod]:
+        """Read pods with all that is known of them, by uid; those that are gone are left out."""
+        found: dict[str, Pod] = {}
+        todo = iter([each for victims in offers.values() for each in victims.pods])
+
+        async def read() -> None:
+            for each in todo:
+                pod = await self._whole_pod(each)
+                if pod is not None and pod.metadata.uid == each.uid:
+                    found[each.uid] = pod
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_READING):
+                tasks.create_task(read())
+        return found
 
     async def aclose(self) -> None:
         """Close the connections."""

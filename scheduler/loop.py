@@ -1,16 +1,16 @@
 """The scheduling loop: one decision at a time, any number of bindings under way (scheduler/binding_cycle.py).
 
 queue ─▶ decide ─▶ bind, in the background
-           │ └─▶ extenders are asked, in the background; then decide
+           │ └─▶ extenders are asked, in the background: about nodes that fit, about pods to be taken away; then decide
            └─▶ unschedulable: event, condition, wait for a change that helps
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import Final
+from typing import Final, TypeVar
 
 from machinery.client.api import Api
 from machinery.client.waiting import event_within
@@ -24,6 +24,7 @@ from scheduler.binding_cycle import BindingCycle
 from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.extended_preemption import Offers, cheapest
 from scheduler.core.extending import Extended
 from scheduler.core.framework import Nomination, Plugin
 from scheduler.core.guarded import Limited, PluginFailed
@@ -33,11 +34,12 @@ from scheduler.core.plugins.default_preemption import NAME as _PREEMPTS
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
-from scheduler.core.schedule import Bind, Unschedulable, feasible, schedule
+from scheduler.core.schedule import Bind, Decision, Unschedulable, feasible, preemptable, schedule
 from scheduler.extenders import Extenders
 from scheduler.pre_bind import PreBinder
 from scheduler.reports import Reports, cause_of_pod
 
+T = TypeVar("T")
 _ASKING: Final = 16  # pods about which extenders are asked at once
 _LOOK_S: Final = 1.0  # cluster seconds between two looks for pods that nothing confirms
 
@@ -135,7 +137,13 @@ class SchedulingLoop:
             due_s = queue.next_due_s()
             await event_within(self._woken, self._clock, None if due_s is None else max(0.0, due_s - now_s))
 
-    def _try(self, item: QueuedPod, tasks: asyncio.TaskGroup, extended: Extended | None = None) -> None:
+    def _try(
+        self,
+        item: QueuedPod,
+        tasks: asyncio.TaskGroup,
+        extended: Extended | None = None,
+        offers: Offers | None = None,
+    ) -> None:
         """Decide on one pod, which extenders may have to be asked about. The slot for its binding is held already."""
         watch, pod = self._watch, item.pod
         try:
@@ -145,12 +153,24 @@ class SchedulingLoop:
                     fitting = feasible(pod, watch.snapshot, evaluations)
                 if fitting:
                     self._slots.release()
-                    tasks.create_task(self._ask(item, fitting, tasks), name=f"ask-{pod.key}")
+                    asking = self._extenders.ask(pod, fitting)
+                    tasks.create_task(self._ask(item, asking, tasks), name=f"ask-{pod.key}")
                     return
             with self._limited() if evaluations.profile.is_extended else nullcontext():
                 decision = schedule(
-                    pod, watch.snapshot, evaluations, tie_break=self._random(), extended=extended
+                    pod,
+                    watch.snapshot,
+                    evaluations,
+                    tie_break=self._random(),
+                    extended=extended,
+                    offers=offers,
                 )
+                found = self._to_be_asked_about(pod, decision, evaluations, extended, offers)
+            if found:
+                self._slots.release()
+                working = self._ask_about_victims(item, found, extended, tasks)
+                tasks.create_task(working, name=f"ask-{pod.key}")
+                return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
             self._slots.release()
             self._give_up(item, error)
@@ -186,21 +206,56 @@ class SchedulingLoop:
         with acting((cause_of_pod(pod),)):
             await self._pre_binders[plugin.name].act(action)
 
-    async def _ask(self, item: QueuedPod, fitting: Sequence[str], tasks: asyncio.TaskGroup) -> None:
+    def _to_be_asked_about(
+        self,
+        pod: PodInfo,
+        decision: Decision,
+        evaluations: Evaluations,
+        extended: Extended | None,
+        offers: Offers | None,
+    ) -> Offers:
+        """Return whom a decision might take away, where extenders have a say in that and were not asked; else nobody."""
+        if (
+            offers is not None
+            or not isinstance(decision, Unschedulable)
+            or decision.nomination is None
+            or not decision.nomination.node
+            or not self._extenders.concern_victims(pod)
+        ):
+            return {}
+        snapshot = self._watch.snapshot
+        return cheapest(preemptable(pod, snapshot, evaluations, extended), snapshot.node_count)
+
+    async def _ask(
+        self, item: QueuedPod, asking: Awaitable[Extended | None], tasks: asyncio.TaskGroup
+    ) -> None:
         """Ask extenders about the nodes that fit a pod, and decide on it then."""
+        if (extended := await self._asked(item, asking)) is not None:
+            self._try(item, tasks, extended)
+
+    async def _ask_about_victims(
+        self, item: QueuedPod, offers: Offers, extended: Extended | None, tasks: asyncio.TaskGroup
+    ) -> None:
+        """Ask extenders about the pods that might be taken away for one, and decide on it then."""
+        left = await self._asked(item, self._extenders.ask_about_victims(item.pod, offers))
+        if left is not None:
+            self._try(item, tasks, extended, left)
+
+    async def _asked(self, item: QueuedPod, asking: Awaitable[T | None]) -> T | None:
+        """Return what extenders answer, with a slot for the binding held; None where the pod is not decided on now."""
         try:
             with acting((cause_of_pod(item.pod),)):
                 async with self._asking:
-                    extended = await self._extenders.ask(item.pod, fitting)
+                    answer = await asking
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
             self._give_up(item, error)
-            return
+            return None
         await self._slots.acquire()
-        if extended is None or not self._watch.queue.is_in_flight(item):
-            self._slots.release()
-            self._watch.queue.set_failed(item)  # if it is gone, the watch takes it out before it is due
-        else:
-            self._try(item, tasks, extended)
+        if answer is not None and self._watch.queue.is_in_flight(item):
+            return answer
+        self._slots.release()
+        self._watch.queue.set_failed(item)  # if it is gone, the watch takes it out before it is due
+        return None
 
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
         """Report to a pod that a plugin failed on it, and try it again later; the others go on."""

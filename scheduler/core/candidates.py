@@ -108,6 +108,18 @@ class Candidates:
         findings.put(own.index, theirs)
         return best
 
+    def every(self, pod: PodInfo, verdicts: Verdicts) -> dict[str, Victims]:
+        """Return who would have to go from each node where that helps, by its name."""
+        nodes = self._snapshot.nodes
+        groups = self._groups.values()
+        found = {nodes[index].name: each for group in groups for index, each in group.findings.helping()}
+        own = self._snapshot.node(self._snapshot.nominations.node_of(pod.uid))
+        if own is not None:
+            found.pop(own.name, None)
+            if isinstance(mine := self._find(own, verdicts, pod.uid), Victims):
+                found[own.name] = mine
+        return found
+
     def _best(self, tie_break: float) -> Candidate | Mapping[str, int]:
         ranked = [
             (cost, group.findings) for group in self._groups.values() if (cost := group.findings.lowest())

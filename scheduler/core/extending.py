@@ -1,5 +1,7 @@
 """Extenders: servers that are asked which of the nodes that fit a pod they take, how good those are, and to bind it.
 
+What they are asked of preemption is extended_preemption.py's.
+
     nodes that fit ─▶ each extender that the pod concerns filters ─▶ each rates what is left ─▶ Extended ─▶ schedule()
 
 What is sent and answered is Kubernetes' (k8s.io/kube-scheduler/extender/v1): JSON by POST, fields with capital initials; those of answers
@@ -49,6 +51,7 @@ class Extender:
     filter_verb: str = ""
     prioritize_verb: str = ""
     bind_verb: str = ""
+    preempt_verb: str = ""
     weight: int = 1
     within_s: float = 5.0  # wall seconds for one answer
     has_node_cache: bool = False  # it is told the names of nodes, not the whole of them
@@ -108,7 +111,7 @@ def read_filtered(extender: Extender, answer: Any, asked: Sequence[str]) -> Filt
     Raises:
         ExtenderFailed: it says so, or what it says makes no sense.
     """
-    said = _fields(extender, answer)
+    said = fields_of(extender, answer)
     if said.get("error"):
         raise ExtenderFailed(extender.url, str(said["error"]))
     names = _names(extender, said)
@@ -140,7 +143,7 @@ def read_priorities(extender: Extender, answer: Any) -> dict[str, int]:
         )
     points: dict[str, int] = {}
     for each in answer:
-        said = _fields(extender, each)
+        said = fields_of(extender, each)
         host, score = said.get("host"), said.get("score", 0)
         if not isinstance(host, str) or type(score) is not int:
             raise ExtenderFailed(
@@ -156,24 +159,28 @@ def check_bound(extender: Extender, answer: Any) -> None:
     Raises:
         ExtenderFailed: it has not.
     """
-    if problem := _fields(extender, answer).get("error"):
+    if problem := fields_of(extender, answer).get("error"):
         raise ExtenderFailed(extender.url, str(problem))
 
 
-def _fields(extender: Extender, answer: Any) -> dict[str, Any]:
-    """Return the fields of an object by their names in small letters; "null" is one without fields."""
+def fields_of(extender: Extender, answer: Any, *, keep_case: bool = False) -> dict[str, Any]:
+    """Return the fields of an object by their names in small letters, or as they are; "null" is one without fields.
+
+    Raises:
+        ExtenderFailed: it is no object.
+    """
     if answer is None:
         return {}
     if not isinstance(answer, dict):
         raise ExtenderFailed(extender.url, f"it answered {answer!r:.80}, where an object is wanted")
-    return {str(name).lower(): value for name, value in answer.items()}
+    return {str(name) if keep_case else str(name).lower(): value for name, value in answer.items()}
 
 
 def _names(extender: Extender, said: Mapping[str, Any]) -> list[str]:
     names = said.get("nodenames") if extender.has_node_cache else None
     if names is None:
         nodes = said.get("nodes")
-        items = _fields(extender, nodes).get("items") or []
+        items = fields_of(extender, nodes).get("items") or []
         try:
             names = [each["metadata"]["name"] for each in items]
         except (TypeError, KeyError) as error:

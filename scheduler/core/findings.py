@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from scheduler.core.node import count
@@ -52,6 +52,12 @@ class Findings:
         if not isinstance(found, Victims):
             raise TypeError(f"there are no victims on the node {index}: {', '.join(found)}")
         return found
+
+    def helping(self) -> Iterator[tuple[int, Victims]]:
+        """Yield the nodes where somebody's going helps, and who would have to go."""
+        for index, found in self._found.items():
+            if isinstance(found, Victims):
+                yield index, found
 
     def put(self, index: int, finding: Finding) -> None:
         """Note what was found for a node of which nothing is noted."""

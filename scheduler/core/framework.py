@@ -33,6 +33,7 @@ from scheduler.core.needs import Needs
 from scheduler.core.node import NodeInfo
 from scheduler.core.permit import Handle, Wait
 from scheduler.core.pod import PodInfo
+from scheduler.core.preemption import Victims
 from scheduler.core.rejection import Rejection, Stopped
 from scheduler.core.snapshot import Snapshot
 
@@ -196,6 +197,11 @@ class Verdicts(NodeVerdicts, Protocol):
     @property
     def tie_break(self) -> float:
         """A number in [0, 1) that chooses where a choice does not matter."""
+        ...
+
+    @property
+    def offers(self) -> Mapping[str, Victims] | None:
+        """What extenders have made of the victims on each node that may be kept for the pod; None: they were not asked."""
         ...
 
     @property

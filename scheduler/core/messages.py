@@ -50,6 +50,10 @@ def preemption(nodes: int, reasons: Mapping[str, int]) -> str:
     return f"preemption: 0/{nodes} nodes are available: {_histogram(reasons)}."
 
 
+NO_CANDIDATE: Final = "preemption: no candidate node for preemption"
+"""Extenders have left no node."""
+
+
 def _histogram(reasons: Mapping[str, int]) -> str:
     return ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items() if number))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.node import NodeInfo
+from scheduler.core.preemption import Victims
 from scheduler.core.rejection import Rejection
 
 
@@ -18,6 +19,7 @@ class PodVerdicts(msgspec.Struct, frozen=True):
     tie_break: float
     kept: NodeInfo | None = None  # the node that is kept for it
     rejection: Rejection | None = None  # by that node
+    offers: Mapping[str, Victims] | None = None  # what extenders have made of who may be taken away for it
 
     @property
     def fits_kept(self) -> bool:

@@ -8,7 +8,7 @@ and may stay if the pod still fits: those whose budgets do not allow them to go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -45,6 +45,11 @@ class Victims:
         total = sum([each.priority + _ABOVE_ZERO for each in self.pods])
         start = min([each.started_s for each in self.pods if each.priority == highest])
         object.__setattr__(self, "cost", (self.violations, highest, total, len(self.pods), -start))
+
+    def of(self, there: Mapping[str, PodInfo]) -> Victims | None:
+        """Return those of them that are among some pods (by uid), None where no one is."""
+        left = tuple(there[each.uid] for each in self.pods if each.uid in there)
+        return Victims(left, self.violations) if left else None
 
 
 def importance(pod: PodInfo) -> tuple[int, float, str]:

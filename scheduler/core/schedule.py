@@ -19,10 +19,12 @@ import msgspec
 from scheduler.core import messages
 from scheduler.core.evaluation import Evaluation
 from scheduler.core.evaluations import Evaluations
+from scheduler.core.extended_preemption import Offers
 from scheduler.core.extending import Extended
 from scheduler.core.framework import Nomination, Plugin, Remedy, Verdicts
 from scheduler.core.like_nodes import LikeNodes
 from scheduler.core.node import NodeInfo
+from scheduler.core.plugins.default_preemption import offers_of
 from scheduler.core.pod import PodInfo
 from scheduler.core.pod_verdicts import PodVerdicts
 from scheduler.core.preemption import rejection_beside
@@ -89,10 +91,12 @@ def schedule(
     *,
     tie_break: float,
     extended: Extended | None = None,
+    offers: Offers | None = None,
 ) -> Decision:
     """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score.
 
-    `extended` is what extenders said of the nodes that were `feasible` when they were asked.
+    `extended` is what extenders said of the nodes that were `feasible` when they were asked, `offers` what they made of the pods
+    that were `preemptable`.
 
     Raises:
         ValueError: `tie_break` is out of its range.
@@ -102,7 +106,7 @@ def schedule(
     evaluation = evaluations.of(pod)
     if isinstance(evaluation, Stopped):
         return _stopped(pod, snapshot, evaluation)
-    verdicts = _verdicts(pod, evaluation, snapshot, tie_break)
+    verdicts = _verdicts(pod, evaluation, snapshot, tie_break, offers)
     kept = verdicts.kept
     if verdicts.fits_kept and kept and (extended is None or extended.verdict(kept.name) is None):
         return Bind(kept.name, 0, 1, _reserve(pod, evaluation, kept, snapshot))
@@ -116,13 +120,31 @@ def schedule(
     return _choose(candidates, pod, evaluation, snapshot, tie_break)
 
 
-def _verdicts(pod: PodInfo, evaluation: Evaluation, snapshot: Snapshot, tie_break: float) -> PodVerdicts:
+def preemptable(
+    pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations, extended: Extended | None
+) -> Offers:
+    """Return which pods may be taken away for one that fits nowhere, by node, for extenders to be asked about."""
+    evaluation = evaluations.of(pod) if snapshot.node_count else None
+    if evaluation is None or isinstance(evaluation, Stopped):
+        return {}
+    own = _verdicts(pod, evaluation, snapshot, 0.0)
+    return offers_of(pod, own if extended is None else _ExtendedVerdicts(own, snapshot, extended), snapshot)
+
+
+def _verdicts(
+    pod: PodInfo,
+    evaluation: Evaluation,
+    snapshot: Snapshot,
+    tie_break: float,
+    offers: Offers | None = None,
+) -> PodVerdicts:
     """Return the verdicts about a pod, which is not in its own way on the node that is kept for it."""
     kept = snapshot.node(snapshot.nominations.node_of(pod.uid))
     if kept is None:
-        return PodVerdicts(evaluation, tie_break)
+        return PodVerdicts(evaluation, tie_break, offers=offers)
     others = snapshot.nominations.on_from(kept.name, pod.priority, pod.uid)
-    return PodVerdicts(evaluation, tie_break, kept, rejection_beside(kept, others, evaluation.rejection_with))
+    rejection = rejection_beside(kept, others, evaluation.rejection_with)
+    return PodVerdicts(evaluation, tie_break, kept, rejection, offers)
 
 
 def _choose_extended(
@@ -159,6 +181,7 @@ class _ExtendedVerdicts:
         self._verdicts = verdicts
         self.shared = verdicts.shared
         self.tie_break = verdicts.tie_break
+        self.offers = verdicts.offers
         self.rejection_with = verdicts.rejection_with
 
     def rejections(self) -> dict[Rejection, int]:

@@ -90,15 +90,12 @@ def _extender(fields: ExtenderFields, where: str) -> Extender:
         raise BadConfiguration(
             f"{where}.weight: Invalid value: {fields.weight}: must have a positive weight applied to it"
         )
-    if fields.preemptVerb:
-        raise BadConfiguration(
-            f"{where}.preemptVerb: asking an extender about preemption is not built in Kubarium"
-        )
     return Extender(
         fields.urlPrefix,
         fields.filterVerb,
         fields.prioritizeVerb,
         fields.bindVerb,
+        fields.preemptVerb,
         fields.weight,
         _timeout_s(fields.httpTimeout, f"{where}.httpTimeout"),
         fields.nodeCacheCapable,

@@ -17,6 +17,7 @@ from scheduler.core.candidates import Candidate, Candidates
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.framework import KindVerdicts, Nomination, Plugin, Remedy, Verdicts
 from scheduler.core.pod import PodInfo
+from scheduler.core.preemption import Victims
 from scheduler.core.snapshot import Snapshot
 
 NAME: Final = "DefaultPreemption"
@@ -46,13 +47,22 @@ class DefaultPreemption(Plugin):
         if _waits(pod, verdicts, snapshot):
             return Remedy(messages.WAITS)
         if not snapshot.has_lower(pod.priority):
-            return _nothing(pod, snapshot, _without_victims(verdicts, snapshot))
+            reasons = _without_victims(verdicts, snapshot)
+            return _nothing(pod, snapshot, messages.preemption(snapshot.node_count, reasons))
         candidates = _candidates(pod.priority, verdicts.shared, snapshot)
         candidates.refresh()
         best = candidates.best(pod, verdicts)
-        if isinstance(best, Candidate):
-            return _preempt(pod, best, snapshot)
-        return _nothing(pod, snapshot, best)
+        if not isinstance(best, Candidate):
+            return _nothing(pod, snapshot, messages.preemption(snapshot.node_count, best))
+        chosen = best if verdicts.offers is None else _left(pod, candidates, verdicts, snapshot)
+        return _preempt(pod, chosen, snapshot) if chosen else _nothing(pod, snapshot, messages.NO_CANDIDATE)
+
+
+def offers_of(pod: PodInfo, verdicts: Verdicts, snapshot: Snapshot) -> Mapping[str, Victims]:
+    """Return who would have to go from each node that pods of lower priority keep a pod from, by its name."""
+    candidates = _candidates(pod.priority, verdicts.shared, snapshot)
+    candidates.refresh()
+    return candidates.every(pod, verdicts)
 
 
 def _waits(pod: PodInfo, verdicts: Verdicts, snapshot: Snapshot) -> bool:
@@ -89,9 +99,21 @@ def _preempt(pod: PodInfo, best: Candidate, snapshot: Snapshot) -> Remedy:
     )
 
 
-def _nothing(pod: PodInfo, snapshot: Snapshot, reasons: Mapping[str, int]) -> Remedy:
+def _left(pod: PodInfo, candidates: Candidates, verdicts: Verdicts, snapshot: Snapshot) -> Candidate | None:
+    """Return the best of what extenders have left, of the nodes and victims that are there still."""
+    helping = candidates.every(pod, verdicts)
+    found: list[Candidate] = []
+    for name, victims in (verdicts.offers or {}).items():
+        node = snapshot.node(name)
+        if node is not None and name in helping and (there := victims.of(node.pods)) is not None:
+            found.append(Candidate(node, there))
+    least = min((each.victims.cost for each in found), default=None)
+    best = [each for each in found if each.victims.cost == least]
+    return best[int(verdicts.tie_break * len(best))] if best else None
+
+
+def _nothing(pod: PodInfo, snapshot: Snapshot, text: str) -> Remedy:
     kept = snapshot.nominations.node_of(pod.uid)
-    text = messages.preemption(snapshot.node_count, reasons)
     return Remedy(text, nomination=Nomination("") if kept else None)
 
 

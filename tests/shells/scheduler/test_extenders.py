@@ -219,3 +219,148 @@ async def test_one_that_is_not_trusted_is_not_asked(world):
     world.extender.answer = lambda _path, asked: {"Nodes": asked["Nodes"]}
     async with world.extended(filterVerb="filter", tlsConfig={"insecure": True}):
         assert await world.bound()
+
+
+async def crowded(world, *, names="a", cpu="3"):
+    """Fill the nodes with pods of low priority, and have one of high priority come."""
+    await world.given_class("high", 10)
+    for number in (1, 2, 3):
+        for each in names:
+            low = pod(f"low-{number}{each}", requests={"cpu": cpu}, node=f"node-{number}")
+            await world.server.given(PODS, low)
+    await world.server.given(PODS, pod(requests={"cpu": "2"}, priorityClassName="high"))
+
+
+async def nominated(world):
+    async def found():
+        return (await world.user.get(PODS, "web", namespace="default")).status.nominatedNodeName
+
+    return await until(found, what="a node that is kept for the pod")
+
+
+async def leaving(world):
+    pods = (await world.user.list(PODS)).items
+    return sorted(each.metadata.name for each in pods if each.metadata.deletionTimestamp)
+
+
+def victims_asked(asked):
+    """Return the uids of the victims by node, however they were sent."""
+    if (sent := asked["NodeNameToMetaVictims"]) is not None:
+        return {name: [each["UID"] for each in victims["Pods"]] for name, victims in sent.items()}
+    sent = asked["NodeNameToVictims"]
+    return {name: [each["metadata"]["uid"] for each in victims["Pods"]] for name, victims in sent.items()}
+
+
+def victims_left(**uids):
+    """Return an extender's answer: victims by node, whose "_" stands for "-"."""
+    left = {
+        name.replace("_", "-"): {"Pods": [{"UID": each} for each in pods], "NumPDBViolations": 0}
+        for name, pods in uids.items()
+    }
+    return {"NodeNameToMetaVictims": left}
+
+
+@pytest.mark.parametrize("has_cache", [False, True])
+async def test_an_extender_leaves_some_of_the_nodes_whose_pods_may_go(world, has_cache):
+    """It gets whole pods, or their uids where it has a cache; who goes is on a node that it has left."""
+    world.extender.answer = lambda _path, asked: victims_left(node_2=victims_asked(asked)["node-2"])
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=has_cache):
+        await crowded(world)
+        assert await nominated(world) == "node-2"
+        assert await until(lambda: leaving(world), what="a victim") == ["low-2a"]
+    asked = world.extender.asked[0]
+    assert victims_asked(asked).keys() == {"node-1", "node-2", "node-3"}
+    assert asked["Pod"]["metadata"]["name"] == "web"
+    assert asked["NodeNameToVictims" if has_cache else "NodeNameToMetaVictims"] is None
+    if not has_cache:
+        [victim] = asked["NodeNameToVictims"]["node-1"]["Pods"]
+        assert victim["spec"]["containers"][0]["image"] == "app:1"
+        assert asked["NodeNameToVictims"]["node-1"]["NumPDBViolations"] == 0
+
+
+async def test_an_extender_may_have_others_go(world):
+    """Of two that do the same, the one that it names."""
+
+    async def uid_of(name):
+        return (await world.user.get(PODS, name, namespace="default")).metadata.uid
+
+    async def answer(_path, asked):
+        offered = set(victims_asked(asked)["node-3"])
+        [other] = {await uid_of("low-3a"), await uid_of("low-3b")} - offered
+        named.append(other)
+        return victims_left(node_3=[other])
+
+    named = []
+    world.extender.answer = answer
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=True):
+        await crowded(world, names="ab", cpu="1500m")
+        [victim] = await until(lambda: leaving(world), what="a victim")
+        assert await uid_of(victim) == named[0]
+        assert victim.startswith("low-3")
+
+
+async def test_an_extender_that_leaves_nobody_is_told_of(world):
+    """And nobody goes."""
+    world.extender.answer = lambda _path, _asked: victims_left()
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=True):
+        await crowded(world)
+        told = await world.told()
+        assert told.startswith("0/3 nodes are available: 3 Insufficient cpu.")
+        assert told.endswith(" preemption: no candidate node for preemption")
+        assert await leaving(world) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (503, "failed preempt with extender at URL https://"),
+        ([], "it answered [], where an object is wanted"),
+        (victims_left(elsewhere=["u"]), 'it names the node "elsewhere", of which it was not asked'),
+        (
+            victims_left(node_1=["u"]),
+            'it claims to preempt pod (UID: u) on node "node-1", but the pod is not',
+        ),
+        (victims_left(node_1=[]), 'expected at least one victim pod on node "node-1"'),
+        ({"NodeNameToMetaVictims": {"node-1": {"Pods": 7}}}, "it answered 7, where victims are wanted"),
+        (
+            {"NodeNameToMetaVictims": {"node-1": {"NumPDBViolations": "no"}}},
+            "it counts 'no' violations, where a whole number is wanted",
+        ),
+    ],
+)
+async def test_one_that_fails_at_preemption_fails_the_pod(world, answer, problem):
+    """Nobody goes, and the pod is told by whom."""
+    world.extender.answer = lambda _path, _asked: answer
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=True):
+        await crowded(world)
+        assert problem in await world.told()
+        assert await leaving(world) == []
+
+
+@pytest.mark.parametrize("answer", [503, [], victims_left(elsewhere=["u"])])
+async def test_one_that_can_be_ignored_has_no_say_when_it_fails(world, answer):
+    """The scheduler chooses, as without it."""
+    world.extender.answer = lambda _path, _asked: answer
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=True, ignorable=True):
+        await crowded(world)
+        kept = await nominated(world)
+        assert await until(lambda: leaving(world), what="a victim") == [f"low-{kept[-1]}a"]
+
+
+async def test_what_an_ignorable_one_says_nothing_of_is_left_out(world):
+    """A node without victims, as Kubernetes has it."""
+    world.extender.answer = lambda _path, asked: victims_left(
+        node_1=[], node_2=victims_asked(asked)["node-2"]
+    )
+    async with world.extended(preemptVerb="preempt", nodeCacheCapable=True, ignorable=True):
+        await crowded(world)
+        assert await nominated(world) == "node-2"
+
+
+async def test_pods_that_do_not_concern_it_take_the_place_of_others_without_it(world):
+    """It is asked about its own resources only."""
+    managed = [{"name": "a.b/card", "ignoredByScheduler": True}]
+    async with world.extended(preemptVerb="preempt", managedResources=managed):
+        await crowded(world)
+        assert await nominated(world)
+    assert world.extender.asked == []

@@ -180,10 +180,6 @@ profiles:
             "extenders[0].weight: Invalid value: 0: must have a positive weight",
         ),
         (
-            "extenders: [{urlPrefix: 'http://x', preemptVerb: preempt}]",
-            "extenders[0].preemptVerb: asking an extender about preemption is not built",
-        ),
-        (
             "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]",
             "extenders[1].bindVerb: only one extender can implement bind",
         ),
