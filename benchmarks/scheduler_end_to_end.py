@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -231,10 +232,11 @@ async def _churning(session: aiohttp.ClientSession, nodes: int) -> AsyncIterator
 
 
 async def _delete_all(session: aiohttp.ClientSession) -> None:
-    """Delete all pods, and wait until they are gone."""
-    async with session.delete(_PODS, json={"gracePeriodSeconds": 0}) as answer:
-        answer.raise_for_status()
+    """Delete all pods, and wait until they are gone; a request that takes too long has deleted some."""
     while True:
+        async with session.delete(_PODS, json={"gracePeriodSeconds": 0}) as answer:
+            if answer.status != HTTPStatus.GATEWAY_TIMEOUT:
+                answer.raise_for_status()
         async with session.get(_PODS, params={"limit": "1"}) as answer:
             if not (await answer.json())["items"]:
                 return
