@@ -41,6 +41,7 @@ class Placed(NamedTuple):
     item: QueuedPod
     decision: Bind
     begun_s: float
+    is_expected: bool = False  # which node that is, is written into the pod's status before it is bound
 
     @property
     def pod(self) -> PodInfo:
@@ -85,7 +86,9 @@ class BindingCycle:
         self._clock = clock
         self._slots = slots
         self._woken = woken
-        self._plugin_timeout_s = plugin_timeout_s  # wall seconds for a plugin's own PreBind, Bind or PostBind
+        self._plugin_timeout_s = (
+            plugin_timeout_s  # wall seconds for a plugin's own PreBind, Bind or PostBind, and for a status
+        )
         self._count = count
         self._log = log
 
@@ -109,6 +112,8 @@ class BindingCycle:
         if not waits and not decision.reserved and not profile.pre_binds and not self._binds(placed):
             return self._bind_soon(placed)
         self._slots.release()  # what may take minutes holds none
+        if waits or self._has_to_be_prepared(placed):
+            placed = placed._replace(is_expected=True)
         if not waits:
             return self._bind_slowly(placed)
         news = asyncio.Event()
@@ -121,6 +126,17 @@ class BindingCycle:
 
     def _profile(self, placed: Placed) -> Profile:
         return self._profiles[placed.pod.scheduler_name]
+
+    def _has_to_be_prepared(self, placed: Placed) -> bool:
+        """Whether something is done before the pod can be bound: volumes, devices, plugins of one's own."""
+        kept = (plugin.name in self._pre_binders for plugin, _ in placed.decision.reserved)
+        return any(kept) or bool(self._profile(placed).pre_binds)
+
+    async def _expect(self, placed: Placed) -> None:
+        """Write down where a pod is about to go, so that others can heed it, and the next scheduler go on with it (KEP-5278)."""
+        if placed.is_expected and placed.pod.nominated != placed.node:
+            with acting((cause_of_pod(placed.pod),)):
+                await self._reports.expect(placed.pod, placed.node, timeout_s=self._plugin_timeout_s)
 
     def _binds(self, placed: Placed) -> list[Plugin]:
         """Return who is asked to bind a pod before DefaultBinder is."""
@@ -146,6 +162,7 @@ class BindingCycle:
 
     async def _wait(self, placed: Placed, waiting: WaitingPod, news: asyncio.Event) -> None:
         try:
+            await self._expect(placed)
             while not waiting.is_settled:
                 left_s = waiting.due_s - self._clock.monotonic()
                 if left_s > 0:
@@ -153,14 +170,16 @@ class BindingCycle:
                 else:
                     waiting.expire(self._clock.monotonic())
         except asyncio.CancelledError:
-            self._release(placed)  # this process schedules no more
+            self._release(
+                placed._replace(is_expected=False)
+            )  # this process schedules no more; the next may go on
             raise
         finally:
             self._handle.waiting.remove(placed.pod.uid)
         if waiting.rejected is not None:
             self._turn_down(placed, waiting.rejected)
         else:
-            await self._bind_slowly(placed)
+            await self._bind_prepared(placed)
 
     # -- the binding --
 
@@ -172,6 +191,10 @@ class BindingCycle:
             self._slots.release()
 
     async def _bind_slowly(self, placed: Placed) -> None:
+        await self._expect(placed)
+        await self._bind_prepared(placed)
+
+    async def _bind_prepared(self, placed: Placed) -> None:
         """Do what comes before a binding and may take minutes, then have the pod bound."""
         pod, node = placed.pod, placed.node
         with acting((cause_of_pod(pod),)):
@@ -294,7 +317,10 @@ class BindingCycle:
             self._undo(placed, lambda plugin=plugin: plugin.unreserve(placed.pod, placed.node, self._handle))  # type: ignore[misc]
         if watch.snapshot.forget(placed.pod.uid) is not None:
             watch.happened(ClusterEvent.POD_GONE)
-        watch.put_back(placed.pod)
+        if placed.is_expected:
+            self._reports.not_nominated(placed.pod)
+        else:
+            watch.put_back(placed.pod)
 
     def _undo(self, placed: Placed, undo: Callable[[], None]) -> None:
         """Have a plugin undo something; one that fails at that keeps nobody else from it."""

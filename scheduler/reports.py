@@ -25,6 +25,10 @@ class Reports:
         """Say that a pod gets no node, as things are; and, unless None, which node is kept for it ("" for none)."""
         self._failed(cause_of_pod(pod), pod.scheduler_name, UNSCHEDULABLE, message, nominated)
 
+    async def expect(self, pod: PodInfo, node: str, *, timeout_s: float) -> None:
+        """Say which node a pod is about to get, before what may take long; `timeout_s` are wall seconds."""
+        await self._conditions.expect(cause_of_pod(pod), node, timeout_s=timeout_s)
+
     def not_nominated(self, pod: PodInfo) -> None:
         """Say that no node is kept for a pod any more."""
         self._conditions.clear_nomination(cause_of_pod(pod))

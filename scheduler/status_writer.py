@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from machinery.client.api import Api
+from machinery.client.api import CALL_TIMEOUT_S, Api
 from machinery.client.controller import run_controller
 from machinery.client.workqueue import WorkQueue
 from machinery.model.causes import CauseRef
 from machinery.model.clock import Clock
-from machinery.model.errors import NotFound
+from machinery.model.errors import ApiError, NotFound
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.log import EventLog
 from machinery.model.requests import PatchType
@@ -29,6 +29,7 @@ class _Said:
     reason: str = ""  # "" leaves the condition as it is
     message: str = ""
     nominated: str | None = None  # the node, "" for none; None leaves it as it is
+    overrides: bool = False  # it may have been written otherwise since the watch has shown the pod
 
 
 class StatusWriter:
@@ -46,13 +47,23 @@ class StatusWriter:
         self, about: CauseRef, reason: str, message: str, *, nominated: str | None = None
     ) -> None:
         """Write into a pod why it waits and, unless None, which node is kept for it ("" for none), soon."""
-        if nominated is None:
-            nominated = self._before(about).nominated
-        self._put(about, _Said(about.uid, reason, message, nominated))
+        said = replace(self._before(about), reason=reason, message=message)
+        self._put(about, said if nominated is None else replace(said, nominated=nominated))
+
+    async def expect(self, about: CauseRef, node: str, *, timeout_s: float) -> None:
+        """Write into a pod, now, which node it is about to get; that this fails keeps no pod from its node."""
+        patch: dict[str, object] = {
+            "metadata": {"uid": about.uid},
+            "status": {"nominatedNodeName": node},
+        }
+        try:
+            await self._patch((about.namespace, about.name), patch, timeout_s=timeout_s)
+        except ApiError as error:
+            self._log.warning("expectation_not_written", pod=f"{about.namespace}/{about.name}", error=error)
 
     def clear_nomination(self, about: CauseRef) -> None:
         """Write into a pod that no node is kept for it, soon."""
-        self._put(about, replace(self._before(about), nominated=""))
+        self._put(about, replace(self._before(about), nominated="", overrides=True))
 
     def drop(self, pod: PodInfo) -> None:
         """Do not tell it any more: it has a node."""
@@ -94,15 +105,21 @@ class StatusWriter:
             condition = plan_condition(pod, said.reason, said.message, now_text=now_text)
             if condition is not None:
                 status["conditions"] = [condition]
-        if said.nominated is not None and said.nominated != pod.status.nominatedNodeName:
+        if said.nominated is not None and (said.overrides or said.nominated != pod.status.nominatedNodeName):
             status["nominatedNodeName"] = said.nominated or None
         return status
 
-    async def _patch(self, key: Key, patch: dict[str, object]) -> None:
+    async def _patch(self, key: Key, patch: dict[str, object], *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         namespace, name = key
         try:
             await self._api.patch(
-                PODS, name, patch, namespace=namespace, subresource="status", kind=PatchType.STRATEGIC_MERGE
+                PODS,
+                name,
+                patch,
+                namespace=namespace,
+                subresource="status",
+                kind=PatchType.STRATEGIC_MERGE,
+                timeout_s=timeout_s,
             )
         except NotFound:
             self._log.debug("pod_gone", pod=f"{namespace}/{name}")

@@ -33,6 +33,11 @@ def member(number, **fields):
     return pod(f"worker-{number}", labels=GANG, requests={"cpu": "1"}, **fields)
 
 
+async def expected(world, number):
+    """Return the node that is kept for a worker, by its status."""
+    return (await world.user.get(PODS, f"worker-{number}", namespace="default")).status.nominatedNodeName
+
+
 async def workers(world, number):
     return [await world.node_of(f"worker-{each}") for each in range(number)]
 
@@ -45,6 +50,7 @@ async def test_a_gang_is_bound_when_its_last_pod_has_a_node(world):
             await world.server.given(PODS, member(number))
         await world.clock.advance(1)
         assert await workers(world, 2) == ["", ""]
+        assert [await expected(world, number) for number in (0, 1)] == ["node-1"] * 2
         await world.server.given(PODS, pod("large", requests={"cpu": "3"}))
         await world.server.given(PODS, pod("small", requests={"cpu": "1"}))
         await world.clock.advance(1)
@@ -52,6 +58,7 @@ async def test_a_gang_is_bound_when_its_last_pod_has_a_node(world):
         await world.server.given(PODS, member(2))
         await world.clock.advance(1)
         assert await workers(world, 3) == ["node-1"] * 3
+        assert [await expected(world, number) for number in range(3)] == [""] * 3
 
 
 async def test_a_waiting_pod_loses_its_place_to_one_of_higher_priority(world):
@@ -85,6 +92,7 @@ async def test_a_gang_that_does_not_fit_gives_its_places_back(world):
         assert await world.node_of("large") == ""
         await world.clock.advance(12)
         assert await world.node_of("large") == "node-1"
+        assert [await expected(world, number) for number in (0, 1)] == [""] * 2
         told = (await world.messages("worker-0")) + (await world.messages("worker-1"))
         timeout = "0/1 nodes are available: 1 rejected due to timeout after waiting 20s at plugin Gangs."
         assert timeout in told

@@ -90,6 +90,10 @@ class World:
     async def node_of(self, name: str = "web") -> str:
         return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
 
+    async def expected(self, name: str = "web") -> str:
+        """Return the node that is kept for a pod, by its status."""
+        return (await self.user.get(PODS, name, namespace="default")).status.nominatedNodeName
+
     async def failures(self) -> list[str]:
         found = (await self.user.list(EVENTS)).items
         return [each.message or "" for each in found if each.reason == "FailedScheduling"]
@@ -118,10 +122,10 @@ async def test_a_volume_is_reserved_and_the_pod_bound_when_its_claim_is(world: W
         assert reference is not None
         assert (reference.name, reference.uid) == ("data", own.metadata.uid)
         assert found.metadata.annotations[BOUND_BY_CONTROLLER] == "yes"
-        assert await world.node_of() == ""
+        assert (await world.node_of(), await world.expected()) == ("", "node-1")
         await world.bind("pv")
         await world.clock.advance(1)
-        assert await world.node_of() == "node-1"
+        assert (await world.node_of(), await world.expected()) == ("node-1", "")
     assert await world.failures() == []
 
 
@@ -209,6 +213,53 @@ async def test_a_pod_is_tried_again_when_its_claim_comes(world: World):
         assert (await world.claim("late")).metadata.annotations[SELECTED_NODE] == "node-1"
 
 
+async def test_which_node_a_pod_was_to_get_is_not_said_any_more_when_it_does_not_get_it(world: World):
+    """Others may have the place then. Nobody provisions."""
+    await world.server.given(STORAGE_CLASSES, storage_class())
+    async with world.scheduling(volume_bind_timeout_s=20):
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(1)
+        assert await world.expected() == "node-1"
+        await world.server.user.delete(NODES, "node-2")
+        await world.user.patch(NODES, "node-1", {"spec": {"unschedulable": True}})
+        await world.clock.advance(21)
+        assert (await world.node_of(), await world.expected()) == ("", "")
+
+
+async def test_the_next_scheduler_goes_on_where_the_pod_was_to_go(world: World):
+    """Though by now it would take another node."""
+    await world.server.given(STORAGE_CLASSES, storage_class(provisioner=NO_PROVISIONER))
+    await world.server.given(PERSISTENT_VOLUMES, volume(storage_class="standard"))
+    dying = world.server.api("scheduler")
+
+    async def die(verb: str, plural: str, _name: str) -> None:
+        if plural == "persistentvolumes" and verb not in {"list", "watch"}:
+            await asyncio.get_running_loop().create_future()
+
+    dying.before_call = die
+    await world.user.patch(NODES, "node-1", {"spec": {"unschedulable": True}})
+    async with world.scheduling(dying):
+        await world.server.given(PODS, user_of())
+        await world.clock.advance(1)
+        assert await world.expected() == "node-2"
+    await world.user.patch(NODES, "node-1", {"spec": {"unschedulable": None}})
+    async with world.scheduling():
+        await world.clock.advance(1)
+        await world.bind("pv")
+        await world.clock.advance(1)
+        assert await world.node_of() == "node-2"
+
+
+async def test_a_pod_that_is_bound_at_once_has_nothing_written_before(world: World):
+    """One request, as before."""
+    api = world.server.api("scheduler")
+    async with world.scheduling(api):
+        await world.server.given(PODS, pod("plain"))
+        await world.clock.advance(1)
+        assert (await world.node_of("plain"), await world.expected("plain")) == ("node-1", "")
+    assert [call for call in api.calls if call[:2] == ("patch", "pods")] == []
+
+
 async def test_a_pod_waits_for_room_and_is_tried_again_when_there_is_more(world: World):
     """It is told in Kubernetes' words; that there is less than was asked for helps nobody."""
     await world.server.given(STORAGE_CLASSES, storage_class(provisioner="disks.example.com"))
@@ -230,9 +281,9 @@ async def test_a_pod_waits_for_room_and_is_tried_again_when_there_is_more(world:
         assert (await world.claim()).metadata.annotations[SELECTED_NODE] == "node-2"
 
 
-@pytest.mark.parametrize("fatal", [1, 2, 3])
+@pytest.mark.parametrize("fatal", [1, 2, 3, 4])
 async def test_whatever_write_is_the_last_one_the_pod_gets_its_volumes(world: World, fatal: int):
-    """The volume that is reserved, the claim that is told its node, the binding: the next scheduler finds what is done."""
+    """The pod's node, the volume that is reserved, the claim that is told it, the binding: the next one goes on with what is done."""
     await world.server.given(STORAGE_CLASSES, storage_class())
     await world.server.given(PERSISTENT_VOLUMES, volume(storage_class="standard"))
     await world.server.given(PERSISTENT_VOLUME_CLAIMS, claim("more", "2Gi", storage_class="standard"))
