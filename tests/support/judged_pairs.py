@@ -22,8 +22,18 @@ class JudgedPairs:
         self.counts: Counter[str] = Counter()
         self._known: set[bytes] = set()
 
-    def note(self, suite: str, *parts: Iterable[Any], fits: bool, has_victims: bool = False) -> None:
-        """Note a pair that both judged alike; `parts` are the objects of which it consists, which tell whether it is a new one."""
+    def note(
+        self,
+        suite: str,
+        *parts: Iterable[Any],
+        fits: bool,
+        has_scores: bool = False,
+        has_victims: bool = False,
+    ) -> None:
+        """Note a pair that both judged alike; `parts` are the objects of which it consists, which tell whether it is a new one.
+
+        `has_scores`: the score of each node that fits was compared; `has_victims`: pods of lower priority would have to go.
+        """
         self.counts["compared"] += 1
         digest = hashlib.blake2b(_encode((suite, [list(each) for each in parts])), digest_size=12).digest()
         if digest in self._known:
@@ -31,6 +41,7 @@ class JudgedPairs:
         self._known.add(digest)
         self.counts["distinct"] += 1
         self.counts["fits" if fits else "fits nowhere"] += 1
+        self.counts["scores"] += has_scores
         self.counts["victims"] += has_victims
 
     def add(self, counts: Mapping[str, int]) -> None:
@@ -41,7 +52,8 @@ class JudgedPairs:
         """Return the sums as a line."""
         return (
             "pairs of a pod and a cluster judged as the reference does: {distinct:,} different ones, of {compared:,} compared: "
-            "{fits:,} with nodes that fit, by score; {fits nowhere:,} without, by reasons, {victims:,} of these with victims"
+            "{fits:,} with nodes that fit, {scores:,} of these by the score of each; "
+            "{fits nowhere:,} without, by reasons, {victims:,} of these with victims"
         ).format_map(self.counts)
 
 

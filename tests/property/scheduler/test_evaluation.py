@@ -169,7 +169,8 @@ def check(world, node_objects, pod_objects, asked):
         assert scores[decision.node] == decision.score
     else:
         assert not isinstance(decision, Bind)
-    JUDGED.note("evaluation", [asked], node_objects.values(), pod_objects.values(), fits=bool(scores))
+    there = (node_objects.values(), pod_objects.values())
+    JUDGED.note("evaluation", [asked], *there, fits=bool(scores), has_scores=bool(scores))
 
 
 @examples(60)

@@ -171,7 +171,7 @@ class Both:
                 counted[reason] = counted.get(reason, 0) + number
         assert counted == dict(reasons)
         there = (self.nodes.values(), self.pods.values(), self.namespaces.items())
-        JUDGED.note("affinity", [asked], *there, fits=bool(scores))
+        JUDGED.note("affinity", [asked], *there, fits=bool(scores), has_scores=bool(scores))
 
 
 groups = st.builds(
