@@ -381,7 +381,10 @@ class ClusterWatch:
         """Wake the pods that wait for one like this, somewhere."""
         now_s, snapshot = self._clock.monotonic(), self.snapshot
         self.queue.happened(
-            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: self._helping.is_helped(waiting, pod, snapshot)
+            ClusterEvent.POD_ARRIVED,
+            now_s,
+            lambda waiting: self._helping.is_helped(waiting, pod, snapshot),
+            of_kinds=self._helping.helps_kinds,
         )
         self._on_change()
 

@@ -22,7 +22,7 @@ from scheduler.core.pod import PodInfo
 from scheduler.core.preemption import Victims, find_victims
 from scheduler.core.snapshot import Snapshot
 
-_KEPT: Final = 8  # findings of a group, by what its nodes see
+_KEPT: Final = 8  # findings of a group of several nodes, by what these see
 
 
 class Candidate(NamedTuple):
@@ -56,7 +56,7 @@ class _Group:
         if found is None:
             found = Findings()
             found.missing.update(self.members)
-            if len(self._by_sight) >= _KEPT:
+            if len(self._by_sight) >= (_KEPT if len(self.members) > 1 else 1):
                 del self._by_sight[next(iter(self._by_sight))]
         self.findings = self._by_sight[sight] = found
 

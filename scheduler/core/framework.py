@@ -216,6 +216,7 @@ class Plugin:
     name: ClassVar[str]
     weight: ClassVar[int] = 1  # of its score, where the profile says nothing
     helped_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may change its mind about a pod
+    helps_kinds: ClassVar[bool] = False  # whether `is_helped` says the same of all pods of one `PodInfo.kind`
     opened_by: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what may let in a pod that `gate` holds back
     releases: ClassVar[frozenset[ClusterEvent]] = frozenset()  # what happens by `release`
 

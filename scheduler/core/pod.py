@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -67,6 +68,11 @@ class PodInfo(msgspec.Struct, frozen=True, gc=False):
     nominated: str = ""  # status.nominatedNodeName
     started_s: float = NOT_STARTED  # status.startTime, in cluster seconds of scale 1
     is_preempted: bool = False  # it is being deleted since a pod of higher priority was to have its place
+
+    @property
+    def kind(self) -> Hashable:
+        """What pods of one template and owner have in common: all that most plugins look at."""
+        return self.needs.key, self.labels, self.owner.name if self.owner else "", self.scheduler_name
 
     @property
     def key(self) -> str:

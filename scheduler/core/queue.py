@@ -18,7 +18,7 @@ are monotonic cluster seconds, passed in.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count, takewhile
@@ -59,6 +59,45 @@ class QueuedPod:
     seen: int = 0  # how many events there had been when it was tried
 
 
+class _Rejected:
+    """The pods that the same plugins have rejected."""
+
+    def __init__(self) -> None:
+        self.pods: dict[str, QueuedPod] = {}  # by uid, in the order of their last attempts
+        self._kinds: dict[Hashable, dict[str, QueuedPod]] = {}
+        self._kind_of: dict[str, Hashable] = {}  # as it was when the pod came
+
+    @property
+    def tried_first_s(self) -> float:
+        """When the pod was tried that has not been tried for longest."""
+        return next(iter(self.pods.values())).tried_s
+
+    def add(self, item: QueuedPod) -> None:
+        uid, kind = item.pod.uid, item.pod.kind
+        self.pods[uid] = item
+        self._kind_of[uid] = kind
+        self._kinds.setdefault(kind, {})[uid] = item
+
+    def remove(self, item: QueuedPod) -> None:
+        uid = item.pod.uid
+        if self.pods.pop(uid, None) is None:
+            return
+        kind = self._kind_of.pop(uid)
+        del self._kinds[kind][uid]
+        if not self._kinds[kind]:
+            del self._kinds[kind]
+
+    def concerned(self, concerns: Callable[[PodInfo], bool], *, of_kinds: bool) -> list[QueuedPod]:
+        """Return the pods that something concerns; `of_kinds`: one of each kind is asked about."""
+        if not of_kinds:
+            return [each for each in self.pods.values() if concerns(each.pod)]
+        found: list[QueuedPod] = []
+        for pods in self._kinds.values():
+            if concerns(next(iter(pods.values())).pod):
+                found += pods.values()
+        return found
+
+
 def _held_by(pod: PodInfo) -> str:
     return SchedulingGates.name if pod.gates else ""
 
@@ -90,8 +129,7 @@ class SchedulingQueue:
         self._counts = dict.fromkeys(Where, 0)
         self._active: list[tuple[tuple[float, ...], int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
-        # by the plugins that rejected them; in each group by uid, in the order of their last attempts
-        self._unschedulable: dict[frozenset[str], dict[str, QueuedPod]] = {}
+        self._unschedulable: dict[frozenset[str], _Rejected] = {}  # by the plugins that rejected them
         self._gated: dict[str, dict[str, QueuedPod]] = {}  # by the plugin that holds them back
         self._tickets = count(1)
         self._events = 0  # that have happened
@@ -129,7 +167,7 @@ class SchedulingQueue:
             self._counts[item.where] += 1
             self._open(item)
             return
-        same, item.pod = item.pod.asks_as(pod), pod
+        same, item.pod = item.pod.asks_as(pod) and item.pod.kind == pod.kind, pod
         if item.where is Where.GATED:
             self._open(item)
         elif item.where is Where.UNSCHEDULABLE and not same:
@@ -179,7 +217,7 @@ class SchedulingQueue:
             self._back_off(item)
             return
         self._move(item, Where.UNSCHEDULABLE)
-        self._unschedulable.setdefault(plugins, {})[item.pod.uid] = item
+        self._unschedulable.setdefault(plugins, _Rejected()).add(item)
 
     def set_failed(self, item: QueuedPod) -> None:
         """Put back a pod whose binding failed: it is tried again after its backoff."""
@@ -187,13 +225,18 @@ class SchedulingQueue:
             self._back_off(item)
 
     def happened(
-        self, event: ClusterEvent, now_s: float, concerns: Callable[[PodInfo], bool] = lambda _pod: True
+        self,
+        event: ClusterEvent,
+        now_s: float,
+        concerns: Callable[[PodInfo], bool] = lambda _pod: True,
+        *,
+        of_kinds: bool = False,
     ) -> None:
-        """Wake the pods that an event may help, of those that it concerns."""
+        """Wake the pods that an event may help, of those that it concerns; `of_kinds`: it concerns all pods of a kind, or none."""
         self._events += 1
         self._last[event] = self._events
         for plugins in [each for each in self._unschedulable if self._helping.helps(event, each)]:
-            for item in [each for each in self._unschedulable[plugins].values() if concerns(each.pod)]:
+            for item in self._unschedulable[plugins].concerned(concerns, of_kinds=of_kinds):
                 self._wake(item, now_s)
         for plugin in [each for each in self._gated if self._helping.opens(event, each)]:
             for item in [each for each in self._gated[plugin].values() if concerns(each.pod)]:
@@ -204,7 +247,7 @@ class SchedulingQueue:
         while self._backoff and self._valid(self._backoff[0][2], self._backoff[0][1], Where.BACKOFF) is None:
             heapq.heappop(self._backoff)
         due = [self._backoff[0][0]] if self._backoff else []
-        due += [next(iter(group.values())).tried_s + STUCK_S for group in self._unschedulable.values()]
+        due += [group.tried_first_s + STUCK_S for group in self._unschedulable.values()]
         return min(due, default=None)
 
     def _open(self, item: QueuedPod) -> None:
@@ -246,10 +289,11 @@ class SchedulingQueue:
             self._activate(item)
 
     def _leave(self, item: QueuedPod) -> None:
-        group = self._unschedulable.get(item.plugins, {})
-        group.pop(item.pod.uid, None)
-        if not group:
-            self._unschedulable.pop(item.plugins, None)
+        group = self._unschedulable.get(item.plugins)
+        if group is not None:
+            group.remove(item)
+            if not group.pods:
+                del self._unschedulable[item.plugins]
         self._ungate(item)
 
     def _ungate(self, item: QueuedPod) -> None:
@@ -265,7 +309,7 @@ class SchedulingQueue:
             if item is not None:
                 self._activate(item)
         for group in list(self._unschedulable.values()):
-            for item in list(takewhile(lambda item: item.tried_s + STUCK_S <= now_s, group.values())):
+            for item in list(takewhile(lambda item: item.tried_s + STUCK_S <= now_s, group.pods.values())):
                 self._wake(item, now_s)
 
     def _valid(self, uid: str, ticket: int, where: Where) -> QueuedPod | None:

@@ -71,6 +71,7 @@ class Helping:
         self._helped_by: Mapping[str, frozenset[ClusterEvent]] = helped_by
         self._opened_by: Mapping[str, frozenset[ClusterEvent]] = opened_by
         self._helped_by_pods = [each for each in each_once if ClusterEvent.POD_ARRIVED in each.helped_by]
+        self.helps_kinds = all(each.helps_kinds for each in self._helped_by_pods)  # by a pod that has come
         self.heeded = frozenset[ClusterEvent]().union(*helped_by.values(), *opened_by.values())
         helped_by[EXTENDER] = frozenset(ClusterEvent) - {ClusterEvent.POD_CREATED}
 

@@ -67,6 +67,7 @@ class InterPodAffinity(Plugin):
 
     name = NAME
     weight = 2
+    helps_kinds = True
     helped_by = frozenset(
         {
             ClusterEvent.NODE_ADDED,

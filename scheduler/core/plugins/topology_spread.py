@@ -70,6 +70,7 @@ class PodTopologySpread(Plugin):
 
     name = NAME
     weight = 2
+    helps_kinds = True
     helped_by = (
         frozenset(ClusterEvent)
         - {ClusterEvent.NODE_ALLOCATABLE, ClusterEvent.NAMESPACE}

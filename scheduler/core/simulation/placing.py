@@ -164,7 +164,10 @@ class Placing:
         self._keep(pod, decision)
         queue.remove(pod.uid)
         queue.happened(
-            ClusterEvent.POD_ARRIVED, now_s, lambda waiting: self._helping.is_helped(waiting, pod, snapshot)
+            ClusterEvent.POD_ARRIVED,
+            now_s,
+            lambda waiting: self._helping.is_helped(waiting, pod, snapshot),
+            of_kinds=self._helping.helps_kinds,
         )
         self._decided += 1
         return Placed(member, self._decided, decision)

@@ -3,6 +3,7 @@
 import pytest
 
 from machinery.model.k8s.core_v1 import PodSchedulingGate
+from machinery.model.k8s.meta_v1 import OwnerReference
 from scheduler.core.cluster_events import ClusterEvent, node_events
 from scheduler.core.pod import PodReader
 from scheduler.core.queue import SchedulingQueue, Where
@@ -12,6 +13,7 @@ from tests.support.builders import changed, node, pod, taint
 FIT = frozenset({"NodeResourcesFit"})
 AFFINITY = frozenset({"NodeAffinity"})
 READER = PodReader()
+OTHER = OwnerReference(apiVersion="apps/v1", kind="ReplicaSet", name="other", uid="other", controller=True)
 
 
 def info(name="web", **fields):
@@ -164,3 +166,30 @@ def test_a_heartbeat_of_a_node_is_no_event():
     assert node_events(plain, node(unschedulable=True)) == [ClusterEvent.NODE_TAINTS]
     assert node_events(plain, node(labels={"a": "b"})) == [ClusterEvent.NODE_LABELS]
     assert node_events(plain, node(cpu="8")) == [ClusterEvent.NODE_ALLOCATABLE]
+
+
+def test_of_pods_of_one_kind_one_is_asked_about_where_that_holds_for_all_of_them():
+    """An event costs by kind, and wakes all pods of the kinds that it concerns."""
+    queue, asked = SchedulingQueue(), []
+    for number in range(20):
+        queue.put(info(f"web-{number}", labels={"app": "web"}), 0.0)
+        queue.put(info(f"db-{number}", labels={"app": "db"}), 0.0)
+    while (item := queue.pop(0.0)) is not None:
+        queue.set_unschedulable(item, FIT)
+
+    def concerns(pod):
+        asked.append(pod.name)
+        return pod.labels.labels["app"] == "db"
+
+    queue.happened(ClusterEvent.POD_GONE, 100.0, concerns, of_kinds=True)
+    assert len(asked) == 2
+    assert names(queue, 100.0) == [f"db-{number}" for number in range(20)]
+
+
+def test_a_pod_that_comes_to_be_of_another_kind_while_it_waits_is_tried_again():
+    """It has another owner: what it is spread among may be others."""
+    queue = SchedulingQueue()
+    queue.put(info("web"), 0.0)
+    queue.set_unschedulable(queue.pop(0.0), FIT)
+    queue.put(info("web", owners=[OTHER]), 100.0)
+    assert names(queue, 100.0) == ["web"]

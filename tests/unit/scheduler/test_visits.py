@@ -18,6 +18,7 @@ from machinery.model.k8s.core_v1 import (
     Affinity,
     Node,
     Pod,
+    PodAffinity,
     PodAffinityTerm,
     PodAntiAffinity,
     Service,
@@ -49,13 +50,9 @@ N = 12
 NOW_S = 100.0
 KINDS = {Node: NODES, Pod: PODS, Service: SERVICES, ReplicaSet: REPLICA_SETS}
 KINDS |= {DeviceClass: DEVICE_CLASSES, ResourceClaim: RESOURCE_CLAIMS, ResourceSlice: RESOURCE_SLICES}
-REPELLING = Affinity(
-    podAntiAffinity=PodAntiAffinity(
-        requiredDuringSchedulingIgnoredDuringExecution=[
-            PodAffinityTerm(topologyKey="zone", labelSelector=LabelSelector(matchLabels={"app": "lonely"}))
-        ]
-    )
-)
+LONELY = [PodAffinityTerm(topologyKey="zone", labelSelector=LabelSelector(matchLabels={"app": "lonely"}))]
+REPELLING = Affinity(podAntiAffinity=PodAntiAffinity(requiredDuringSchedulingIgnoredDuringExecution=LONELY))
+SEEKING = Affinity(podAffinity=PodAffinity(requiredDuringSchedulingIgnoredDuringExecution=LONELY))
 
 
 def node(index: int, **fields: Any) -> Node:
@@ -121,13 +118,13 @@ class World:
             self.put(node(index), service(index), replica_set(index))
             self.put(pod(f"web-{index}", index, on=index))
             self.put(pod(f"repels-{index}", index, on=index, affinity=REPELLING))
-            self.put(pod(f"waits-{index}", 1, huge=True))
+            self.put(pod(f"waits-{index}", 1, huge=True), pod(f"seeks-{index}", 1, affinity=SEEKING))
             self.put(cards(index), claim_of(f"has-{index}", "a", on=index))
         self.put(devices.device_class(), claim_of("card"))
         self.put(pod("first", 1))  # of the template that all decisions are about
         self.put(device_claims.pod("first-card", shared="card"))  # so are those about devices
         self.settle()
-        assert len(self.told) == count
+        assert len(self.told) == 2 * count
 
     def put(self, *objects: Any) -> None:
         """Add or change objects."""
