@@ -516,6 +516,25 @@ def test_udp_flow_is_forgotten(cluster: Cluster) -> None:
         assert _hears(doors[left], b"2")
 
 
+@pytest.mark.parametrize("to", [(SERVICE_IP, PORT), (NODE_IPS["node-1"], NODE_PORT)], ids=["cluster", "node"])
+def test_a_udp_flow_follows_another_port_of_its_endpoint(cluster: Cluster, to: tuple[str, int]) -> None:
+    """A client that keeps its port reaches the new targetPort of the pod that it used, by ClusterIP and node port."""
+    svc = service(type="NodePort", ports=[service_port(protocol="UDP", nodePort=NODE_PORT)])
+
+    def lead_to(port: int) -> None:
+        ends = endpoint_slice(endpoint(POD_IPS["pod-1b"]), protocol="UDP", port=port)
+        replace(cluster, services=[svc], slices=[ends]).sync("node-1")
+
+    with ExitStack() as stack:
+        client = stack.enter_context(cluster.lab.client("pod-1a", socket.SOCK_DGRAM))
+        for number, port in enumerate((TARGET, TARGET + 1)):
+            door = stack.enter_context(cluster.lab.listen("pod-1b", port, socket.SOCK_DGRAM))
+            door.settimeout(5)
+            lead_to(port)
+            client.sendto(text := f"{number}".encode(), to)
+            assert _hears(door, text)
+
+
 def test_an_attempt_at_what_is_gone_is_forgotten(cluster: Cluster) -> None:
     """Whoever gets the source port of a client that waited for a dead endpoint in vain is not sent there, too."""
     dead = replace(
