@@ -134,7 +134,7 @@ def options_of(request: Request) -> dict[str, Any]:
 
 
 class Part(NamedTuple):
-    """The create of one of several objects that come by one request."""
+    """The write of one of several objects that come by one request."""
 
     request: Request
     causes: tuple[CauseRef, ...]

@@ -34,6 +34,7 @@ from controllers.core.actions import (
     Write,
 )
 from controllers.core.expectations import Expectations, Removed, Unclear, Written
+from controllers.core.portions import portioned
 from controllers.run_all import run_all
 from machinery.client.api import Api
 from machinery.client.events import EventRecorder
@@ -54,6 +55,7 @@ from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.names import generated
 from machinery.model.requests import DeleteOptions, Selection, revision_of
 from machinery.model.resources import KubeObject, Resource
+from machinery.wire.cause_headers import acting_on
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -66,6 +68,7 @@ _VERBS: Final[dict[type[Write], str]] = {
     DeleteCollection: "delete",
 }
 _AT_ONCE: Final = 64  # requests of one controller in flight
+_PORTIONS_AT_ONCE: Final = 4  # requests with several new objects each
 _NO_NEWS: Final = (Conflict, AlreadyExists, Deposed, Unavailable, DeadlineExceeded)
 
 
@@ -94,6 +97,7 @@ class Executor(Generic[K]):
         self._remember = remember
         self._count = count
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._portions = asyncio.Semaphore(_PORTIONS_AT_ONCE)
         self._declared = declared  # what may be written; None: that is not checked
         self._failures: dict[K, Failure] = {}
         self._refused: set[K] = set()  # keys of which an attempt was refused, last
@@ -161,17 +165,24 @@ class Executor(Generic[K]):
             size *= 2
 
     async def _all_at_once(self, key: K, writes: Sequence[Write]) -> None:
-        await run_all([self._try(key, write) for write in writes])
+        single, portions = portioned(writes)
+        together = [self._create_each(key, creates) for creates in portions]
+        await run_all([*(self._try(key, write) for write in single), *together])
 
     async def _try(self, key: K, write: Write) -> None:
         async with self._slots:
             try:
                 await self._write(key, write)
             except ApiError as error:
-                if _is_too_late(write, error):
-                    return
-                self._note_failure(key, write, error)
-                raise
+                if not self._is_no_failure(key, write, error):
+                    raise
+
+    def _is_no_failure(self, key: K, write: Write, error: ApiError) -> bool:
+        """Whether there is nothing left to be done about an error; of what is one it is noted."""
+        if _is_too_late(write, error):
+            return True
+        self._note_failure(key, write, error)
+        return False
 
     def _note_failure(self, key: K, write: Write, error: ApiError) -> None:
         """Note and record a create or delete that was refused; a stale cache, a lost lease or a broken connection is none."""
@@ -202,20 +213,57 @@ class Executor(Generic[K]):
 
     async def _create(self, key: K, write: Create) -> None:
         wanted = self._named(write.object)
-        meta = wanted.metadata
         try:
             made = await self._api.create(write.resource, wanted)
-        except AlreadyExists:
-            if not write.already_exists_is_fine:
-                raise
-        except OutcomeUnknown:
-            if self._sees(str(write.resource)):
-                unclear = Unclear(write.resource, meta.namespace, meta.name)
-                self._expectations.expect(key, unclear, self._clock.monotonic())
-            raise
+        except ApiError as error:
+            self._not_created(key, write, wanted.metadata, error)
         else:
-            self._expect_written(key, write.resource, made.metadata)
-            self._record(write.on_success, name=meta.name)
+            self._created(key, write, made.metadata)
+
+    async def _create_each(self, key: K, writes: Sequence[Create]) -> None:
+        """Create several objects of one kind by one request; what comes of one does not touch the others.
+
+        Raises:
+            ApiError: the first that one of them met, after what came of all is noted.
+        """
+        if self._declared is not None:
+            _check(writes[0], self._declared)
+        wanted = [self._named(write.object) for write in writes]
+        async with self._portions:
+            outcomes = await self._made(writes[0].resource, wanted)
+        failures = []
+        for write, obj, made in zip(writes, wanted, outcomes, strict=True):
+            try:
+                if isinstance(made, ApiError):
+                    self._not_created(key, write, obj.metadata, made)
+                else:
+                    self._created(key, write, made.metadata)
+            except ApiError as error:
+                if not self._is_no_failure(key, write, error):
+                    failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _made(
+        self, resource: Resource[Any], wanted: Sequence[KubeObject]
+    ) -> Sequence[KubeObject | ApiError]:
+        causes = acting_on.get()
+        try:
+            return await self._api.create_each(resource, [(obj, causes) for obj in wanted])
+        except ApiError as error:
+            return [error] * len(wanted)
+
+    def _created(self, key: K, write: Create, made: ObjectMeta) -> None:
+        self._expect_written(key, write.resource, made)
+        self._record(write.on_success, name=made.name)
+
+    def _not_created(self, key: K, write: Create, meta: ObjectMeta, error: ApiError) -> None:
+        if isinstance(error, AlreadyExists) and write.already_exists_is_fine:
+            return
+        if isinstance(error, OutcomeUnknown) and self._sees(str(write.resource)):
+            unclear = Unclear(write.resource, meta.namespace, meta.name)
+            self._expectations.expect(key, unclear, self._clock.monotonic())
+        raise error
 
     def _named(self, obj: KubeObject) -> KubeObject:
         if obj.metadata.name:

@@ -13,16 +13,17 @@ from typing import Final
 from hollownodes.config import HollowNodesConfig
 from hollownodes.control import PATH, FleetPages
 from hollownodes.descriptors import has_descriptors
-from hollownodes.event_batches import EventBatches
 from hollownodes.fleet import Fleet
 from hollownodes.node import Surroundings
 from hollownodes.shared_watches import SharedWatches
 from hollownodes.transport import SharedDoor
+from hollownodes.write_batches import WriteBatches
 from kubelet.core.node_status import Machine
 from kubelet.machine_info import read_machine
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.limited import limited
+from machinery.model.profile import intervals
 from machinery.process.run import Process
 from machinery.process.tls import ServerTls
 
@@ -31,6 +32,10 @@ _GENERATIONS: Final = (20_000, 20, 100)  # objects, then collections of the gene
 # leases and statuses in flight: while thousands of pods begin a renewal takes several long turns of the loop, and with 32 at once
 # five thousand nodes renewed 75 leases a second
 _VITAL_AT_ONCE: Final = 512
+_RENEWALS_TOGETHER_S: Final = (
+    0.2  # wall seconds that a renewal waits for others, and at most a tenth of the time between two
+)
+_WRITES_TOGETHER_S: Final = 0.05  # the same of a pod's status, and of events
 
 
 async def serve(config: HollowNodesConfig, process: Process) -> None:
@@ -51,12 +56,15 @@ async def host(config: HollowNodesConfig, process: Process, connect: Callable[[]
     clock, tasks = process.clock, process.tasks
     try:
         busy = limited(bulk, config.requests)
+        alive = limited(vital, _VITAL_AT_ONCE).transport
+        renewals_s = clock.timescale.wall(intervals(config.profile).node_lease_renew_s)
         watches = SharedWatches(bulk, tasks, clock, process.log)
         door = SharedDoor(
-            limited(vital, _VITAL_AT_ONCE).transport,
+            alive,
             busy.transport,
             watches,
-            EventBatches(busy.transport, tasks, clock),
+            WriteBatches(alive, tasks, clock, gather_s=min(_RENEWALS_TOGETHER_S, renewals_s / 10)),
+            WriteBatches(busy.transport, tasks, clock, gather_s=_WRITES_TOGETHER_S),
         )
         fleet = Fleet(
             Surroundings(

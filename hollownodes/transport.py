@@ -2,7 +2,7 @@
 
 What keeps nodes alive (their leases, their own objects) goes over one of them, everything else over another, where only so
 many requests are under way: a thousand pods that begin do not stand in a lease's way. Lists and watches that others want as
-well are answered from `SharedWatches`.
+well are answered from `SharedWatches`; leases, statuses of pods and Events go with those of others (`WriteBatches`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from hollownodes.event_batches import EventBatches
 from hollownodes.link import Link
 from hollownodes.shared_watches import SharedWatches, place_of
+from hollownodes.write_batches import WriteBatches, line_of
 from machinery.client.transport import ApiRequest, Page, Transport
 from machinery.model.requests import WatchEvent
-from machinery.model.resources import EVENTS, LEASES, NODES, KubeObject
+from machinery.model.resources import LEASES, NODES, KubeObject
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -30,7 +30,8 @@ class SharedDoor:
     vital: Transport
     bulk: Transport
     watches: SharedWatches
-    events: EventBatches
+    renewals: WriteBatches  # over the vital connection
+    writes: WriteBatches
 
 
 class NodeTransport:
@@ -52,7 +53,11 @@ class NodeTransport:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
         await self._link.passed(timeout_s)
-        answer = await self._chosen(request).call(request, timeout_s)
+        line = line_of(request)
+        if line is None:
+            answer = await self._chosen(request).call(request, timeout_s)
+        else:
+            answer = await self._batches(request).call(line, request, timeout_s)
         await self._link.passed(timeout_s)  # the answer is on its way, too
         return answer
 
@@ -68,8 +73,8 @@ class NodeTransport:
         return page
 
     async def _page(self, request: ApiRequest, timeout_s: float) -> Page:
-        if request.method == "CreateEach" and request.resource is EVENTS:
-            return await self._door.events.write(request, timeout_s)
+        if (line := line_of(request)) is not None:
+            return await self._batches(request).page(line, request, timeout_s)
         place = place_of(request) if request.method == "List" else None
         if place is not None:
             return await self._door.watches.page(place, timeout_s)
@@ -94,6 +99,9 @@ class NodeTransport:
 
     async def aclose(self) -> None:
         """Leave the connections open: they are the others', too."""
+
+    def _batches(self, request: ApiRequest) -> WriteBatches:
+        return self._door.renewals if request.resource in _VITAL else self._door.writes
 
     def _chosen(self, request: ApiRequest) -> Transport:
         return self._door.vital if request.resource in _VITAL else self._door.bulk

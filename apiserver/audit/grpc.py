@@ -39,11 +39,9 @@ def audited(
     def wrap(method: MethodDescriptor, behaviour: Behaviour) -> Behaviour:
         if method.server_streaming:
             return calls.stream(behaviour)
-        return (
-            calls.each(behaviour)
-            if method.name == "CreateEach"
-            else calls.unary(method.name.lower(), behaviour)
-        )
+        verb = method.name.lower()
+        several = verb.removesuffix("each")
+        return calls.unary(verb, behaviour) if several == verb else calls.each(several, behaviour)
 
     return handler.wrapped(wrap)
 
@@ -100,11 +98,11 @@ class _Calls:
 
         return audited_watch
 
-    def each(self, behaviour: Behaviour) -> Behaviour:
-        """Write down each of the creates that come in one call."""
+    def each(self, verb: str, behaviour: Behaviour) -> Behaviour:
+        """Write down each of the writes that come in one call."""
 
-        async def audited_creates(request: Any, context: Any) -> Any:
-            whole = self._begun("create", request, context)
+        async def audited_writes(request: Any, context: Any) -> Any:
+            whole = self._begun(verb, request, context)
             told, notes = current.set(whole), audit_notes.begin()
             failure: Mapping[str, Any] = _GONE
             answered: list[Any] = []
@@ -123,10 +121,12 @@ class _Calls:
             await self._trail.room()
             return answer
 
-        return audited_creates
+        return audited_writes
 
     def _end_part(self, whole: Story, item: Any, outcome: Any, failure: Mapping[str, Any]) -> None:
-        attributes = replace(whole.attributes, namespace=item.namespace)
+        is_create = isinstance(item, pb.CreateEachRequest.Item)
+        place = {"namespace": item.namespace} | ({} if is_create else {"name": item.name})
+        attributes = replace(whole.attributes, **place)
         story = Story(
             audit_id=random_id(),
             uri=_path(attributes),
@@ -137,13 +137,17 @@ class _Calls:
         )
         self._trail.known(story, whole.user if isinstance(whole.user, UserInfo) else _NOBODY)
         story.impersonated, story.constraint = whole.impersonated, whole.constraint
-        note_object(story, item.json)
+        note_object(story, item.patch if isinstance(item, pb.PatchEachRequest.Item) else item.json)
         if outcome is not None and story.recorded.level is Level.REQUEST_RESPONSE:
             story.response_object = outcome.json
         if outcome is None:
             status = dict(failure)
         else:
-            status = {"code": 201} if outcome.uid else _status(msgspec.json.decode(outcome.json))
+            status = (
+                {"code": 201 if is_create else 200}
+                if outcome.uid
+                else _status(msgspec.json.decode(outcome.json))
+            )
         self._trail.end(story, status)
 
     def _begun(self, verb: str, request: Any, context: Any) -> Story:

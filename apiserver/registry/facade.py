@@ -80,10 +80,10 @@ class Registry:
         self._served = metrics.counter(
             "apiserver_requests_total", "Requests that reached the registry", ("verb", "resource", "code")
         )
-        self._created_together = metrics.counter(
-            "apiserver_created_together_total",
+        self._written_together = metrics.counter(
+            "apiserver_written_together_total",
             "Objects that came several in one request",
-            ("resource", "code"),
+            ("verb", "resource", "code"),
         )
         self._durations = metrics.histogram(
             "apiserver_registry_duration_seconds",
@@ -141,26 +141,29 @@ class Registry:
         """Store a new object, or create a subresource."""
         return await self._one(request, self._writes.create)
 
-    async def create_each(self, parts: Sequence[Part]) -> Sequence[ObjectReply | Exception]:
-        """Store several new objects of one kind for one caller, at one seat; each is answered for itself, in order.
+    async def write_each(self, parts: Sequence[Part]) -> Sequence[ObjectReply | Exception]:
+        """Create, update or patch several objects of one kind for one caller, at one seat; each is answered for itself, in order.
 
-        They are one request where requests are counted. What an answer is that is no `ApiError` is a bug.
+        All are of one verb, and one request where requests are counted. What an answer is that is no `ApiError` is a bug.
         """
         return await self._measured(parts[0].request, partial(self._each, parts))
 
     async def _each(self, parts: Sequence[Part]) -> Sequence[ObjectReply | Exception]:
         """Serve the parts beside each other, so that the store has all their writes at once."""
         served: list[ObjectReply | Exception] = []
+        asked = parts[0].request
         for reply in await asyncio.gather(*map(self._part, parts), return_exceptions=True):
             if isinstance(reply, BaseException) and not isinstance(reply, Exception):
                 raise reply
             served.append(reply)
-            self._created_together.add(1, parts[0].request.resource, _code(reply))
+            self._written_together.add(1, asked.verb, asked.resource, _code(reply))
         return served
 
     async def _part(self, part: Part) -> ObjectReply:
         acting_on.set(part.causes)  # in the task of this part alone
-        return await self._service(part.request, self._writes.create)()
+        request, writes = part.request, self._writes
+        serve = {"create": writes.create, "update": writes.update, "patch": writes.patch}[request.verb]
+        return await self._service(request, serve)()
 
     async def update(self, request: Request) -> ObjectReply:
         """Replace an object or a subresource."""

@@ -182,20 +182,16 @@ class Resources:
 
     async def CreateEach(self, call: pb.CreateEachRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Store several new objects of one kind; each is checked, and answered, for itself."""
-        checked_count(len(call.items), EACH_LIMIT)
-        user, fence = await self._caller("create", context)
-        outcomes = [await self._checked_item(call, item, user, fence, context) for item in call.items]
-        parts = [outcome for outcome in outcomes if isinstance(outcome, Part)]
-        replies = iter(await self._registry.create_each(parts) if parts else ())
-        each = [next(replies) if isinstance(outcome, Part) else outcome for outcome in outcomes]
-        return frames.outcomes(
-            [reply if isinstance(reply, ObjectReply) else answer_to(reply) for reply in each]
-        )
+        return await self._each("create", call, context)
 
     async def Update(self, call: pb.UpdateRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Replace an object or a subresource."""
         request = await self._admitted("update", call, context, writing=_writing(call), body=call.json)
         return frames.object_reply(await self._serving(request).update(request))
+
+    async def UpdateEach(self, call: pb.UpdateEachRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Replace several objects of one kind; each is checked, and answered, for itself."""
+        return await self._each("update", call, context)
 
     async def Patch(self, call: pb.PatchRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Change a part of an object or of a subresource."""
@@ -210,6 +206,15 @@ class Resources:
             sent = await patch_json(patch_type, request.body)
             request = structs.replace(request, body=sent.json, repeated=sent.repeated)
         return frames.object_reply(await self._serving(request).patch(request))
+
+    async def PatchEach(self, call: pb.PatchEachRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
+        """Change several objects of one kind; each is checked, and answered, for itself."""
+        patch_type = _PATCHES.get(call.type)
+        if patch_type is None or patch_type is PatchType.APPLY:
+            raise BadRequest(
+                f"type: {call.type} is not one of {', '.join(each.name for each in PatchType if each is not PatchType.APPLY)}"
+            )
+        return await self._each("patch", call, context, patch_type=patch_type)
 
     async def Delete(self, call: pb.DeleteRequest, context: Any) -> bytes:  # noqa: N802 - the proto's name
         """Delete an object, or ask to."""
@@ -293,16 +298,30 @@ class Resources:
                 return structs.replace(request, user=user)
         return request
 
-    async def _checked_item(
-        self, call: pb.CreateEachRequest, item: Any, user: UserInfo, fence: Fence | None, context: Any
-    ) -> Part | Exception:
-        """Return the request of one of several objects, or why there can be none."""
+    async def _each(self, verb: str, call: Any, context: Any, **fields: Any) -> bytes:
+        """Write several objects of one kind; each is checked, and answered, for itself."""
+        checked_count(len(call.items), EACH_LIMIT)
+        user, fence = await self._caller(verb, context)
         writing = WriteOptions(
             field_validation=call.field_validation or _QUIET, field_manager=call.field_manager
         )
-        request = request_about(call.target, user, "create", fence=fence, writing=writing, body=item.json)
+        whole = request_about(call.target, user, verb, fence=fence, writing=writing, **fields)
+        outcomes = [await self._checked_item(whole, item, context) for item in call.items]
+        parts = [outcome for outcome in outcomes if isinstance(outcome, Part)]
+        replies = iter(await self._registry.write_each(parts) if parts else ())
+        each = [next(replies) if isinstance(outcome, Part) else outcome for outcome in outcomes]
+        return frames.outcomes(
+            [reply if isinstance(reply, ObjectReply) else answer_to(reply) for reply in each]
+        )
+
+    async def _checked_item(self, whole: Request, item: Any, context: Any) -> Part | Exception:
+        """Return the request of one of several objects, or why there can be none."""
         try:
-            request = structs.replace(request, namespace=item.namespace)
+            if whole.verb == "create":
+                request = structs.replace(whole, namespace=item.namespace, body=item.json)
+            else:
+                body = item.patch if whole.verb == "patch" else item.json
+                request = structs.replace(whole, namespace=item.namespace, name=item.name, body=body)
             checked = await self._checked(await self._acting(request, context))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's
             return error

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from machinery.client.transport import ApiRequest, New, Transport
+from machinery.client.transport import ApiRequest, One, Transport, refusal_in
 from machinery.model.causes import CauseRef
-from machinery.model.errors import ApiError, from_status
+from machinery.model.errors import ApiError
 from machinery.model.kubelet_paths import NODE_PAGE
 from machinery.model.requests import EVERYTHING, DeleteOptions, Listing, PatchType, Selection, WatchEvent
 from machinery.model.resources import NODES, KubeObject, Resource
@@ -206,7 +206,7 @@ class Api:
         Raises:
             ApiError: nobody knows of any of them, or the request as a whole was refused.
         """
-        each = tuple(New(obj.metadata.namespace, objects.encode(obj), causes) for obj, causes in objs)
+        each = tuple(One(obj.metadata.namespace, objects.encode(obj), causes) for obj, causes in objs)
         page = await self._transport.page(ApiRequest("CreateEach", resource, each=each), timeout_s)
         return [_created(item, resource.type) for item in page.items]
 
@@ -325,11 +325,5 @@ class Api:
         await self._transport.aclose()
 
 
-class _Kinded(msgspec.Struct):
-    kind: str = ""
-
-
 def _created(item: bytes, type_: type[T]) -> T | ApiError:
-    if objects.decode(item, _Kinded).kind == "Status":
-        return from_status(msgspec.json.decode(item))
-    return objects.decode(item, type_)
+    return refusal_in(item) or objects.decode(item, type_)

@@ -212,8 +212,27 @@ def _list(target: pb.Target, request: ApiRequest, _caller: str) -> pb.ListReques
 
 def _create_each(target: pb.Target, request: ApiRequest, caller: str) -> pb.CreateEachRequest:
     item = pb.CreateEachRequest.Item
-    items = [item(namespace=new.namespace, json=new.body, cause=header(new.causes)) for new in request.each]
+    items = [item(namespace=one.namespace, json=one.body, cause=header(one.causes)) for one in request.each]
     return pb.CreateEachRequest(target=target, items=items, field_manager=field_manager(caller))
+
+
+def _update_each(target: pb.Target, request: ApiRequest, caller: str) -> pb.UpdateEachRequest:
+    item = pb.UpdateEachRequest.Item
+    items = [
+        item(namespace=one.namespace, name=one.name, json=one.body, cause=header(one.causes))
+        for one in request.each
+    ]
+    return pb.UpdateEachRequest(target=target, items=items, field_manager=field_manager(caller))
+
+
+def _patch_each(target: pb.Target, request: ApiRequest, caller: str) -> pb.PatchEachRequest:
+    item = pb.PatchEachRequest.Item
+    items = [
+        item(namespace=one.namespace, name=one.name, patch=one.body, cause=header(one.causes))
+        for one in request.each
+    ]
+    kind = _PATCHES[request.patch_type]
+    return pb.PatchEachRequest(target=target, type=kind, items=items, field_manager=field_manager(caller))
 
 
 def _watch(target: pb.Target, request: ApiRequest, _caller: str) -> pb.WatchRequest:
@@ -256,7 +275,9 @@ _MESSAGES: Final[dict[Method, Callable[[pb.Target, ApiRequest, str], Any]]] = {
     "Create": _create,
     "CreateEach": _create_each,
     "Update": _update,
+    "UpdateEach": _update_each,
     "Patch": _patch,
+    "PatchEach": _patch_each,
     "Delete": lambda target, request, _caller: pb.DeleteRequest(
         target=target, options=_options(request.delete_options)
     ),

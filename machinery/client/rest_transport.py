@@ -20,7 +20,7 @@ from machinery.client.http_client import Answer, Broken, HttpClient, NotConnecte
 from machinery.client.seam_transport import through
 from machinery.client.servers import NotSent
 from machinery.client.tls import ClientTls, RenewableTls
-from machinery.client.transport import ApiRequest, Method, New, Page, raise_status, read_event
+from machinery.client.transport import ApiRequest, Method, One, Page, raise_status, read_event
 from machinery.model.clock import Clock
 from machinery.model.errors import (
     BY_CODE,
@@ -44,13 +44,17 @@ from machinery.wire.cause_headers import SERVER_KEY, acting, request_metadata
 
 T = TypeVar("T", bound=KubeObject)
 
-_PARTS_AT_ONCE: Final = 8  # of the requests that stand for a CreateEach
+_PARTS_AT_ONCE: Final = 8  # of the requests that stand for a CreateEach and its kin
+_OF_ONE: Final[dict[Method, Method]] = {
+    "CreateEach": "Create",
+    "UpdateEach": "Update",
+    "PatchEach": "Patch",
+}
 _METHODS: Final[dict[Method, str]] = {  # calls as the gRPC door and fault plans name them → HTTP
     "Get": "GET",
     "List": "GET",
     "Watch": "GET",
     "Create": "POST",
-    "CreateEach": "POST",
     "Update": "PUT",
     "Patch": "PATCH",
     "Delete": "DELETE",
@@ -160,14 +164,14 @@ class RestTransport:
             return await response.read()
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List or a DeleteCollection; of a CreateEach, for which HTTP has no word, those of its parts.
+        """Return the answer to a List or a DeleteCollection; of a CreateEach and its kin, for which HTTP has no word, those of the parts.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
         if request.each:
             slots = asyncio.Semaphore(_PARTS_AT_ONCE)
-            parts = (self._create(request, new, timeout_s, slots) for new in request.each)
+            parts = (self._part(request, one, timeout_s, slots) for one in request.each)
             found = await asyncio.gather(*parts)
             return Page(found, 0, "", sum(map(len, found)))
         page = objects.decode(await self.call(request, timeout_s), _Page)
@@ -175,15 +179,15 @@ class RestTransport:
         size_bytes, revision = sum(map(len, items)), read_revision(page.metadata.resourceVersion)
         return Page([request.read(item) for item in items], revision, page.metadata.continue_, size_bytes)
 
-    async def _create(
-        self, request: ApiRequest, new: New, timeout_s: float, slots: asyncio.Semaphore
-    ) -> bytes:
-        """Create one of several objects; return it, or the Status that says why it is not there."""
-        one = request._replace(method="Create", namespace=new.namespace, body=new.body, each=())
+    async def _part(self, request: ApiRequest, one: One, timeout_s: float, slots: asyncio.Semaphore) -> bytes:
+        """Write one of several objects; return it, or the Status that says why that was not done."""
+        part = request._replace(
+            method=_OF_ONE[request.method], namespace=one.namespace, name=one.name, body=one.body, each=()
+        )
         async with slots:
-            with acting(new.causes):  # in the task of this one alone
+            with acting(one.causes):  # in the task of this one alone
                 try:
-                    return await self.call(one, timeout_s)
+                    return await self.call(part, timeout_s)
                 except ApiError as error:
                     return msgspec.json.encode(error.to_status())
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from machinery.model.causes import CauseRef
-from machinery.model.errors import from_status
+from machinery.model.errors import ApiError, from_status
 from machinery.model.requests import DeleteOptions, EventType, Fence, PatchType, WatchEvent
 from machinery.model.resources import KubeObject, Resource
 from machinery.wire import objects
@@ -28,19 +28,22 @@ Method: TypeAlias = Literal[  # as the gRPC door and fault plans name them
     "Create",
     "CreateEach",
     "Update",
+    "UpdateEach",
     "Patch",
+    "PatchEach",
     "Delete",
     "DeleteCollection",
     "Discover",
 ]
 
 
-class New(NamedTuple):
-    """One of several objects that are created by one request."""
+class One(NamedTuple):
+    """One of several objects that are written by one request."""
 
     namespace: str
     body: bytes  # JSON
     causes: tuple[CauseRef, ...]
+    name: str = ""  # of an object that is there
 
 
 class ApiRequest(NamedTuple):
@@ -58,7 +61,7 @@ class ApiRequest(NamedTuple):
     resource_version: str = ""
     server_timeout_s: int = 0  # wall seconds after which the server ends a watch; 0: as long as it likes
     body: bytes = b""  # JSON
-    each: tuple[New, ...] = ()  # CreateEach only: the objects
+    each: tuple[One, ...] = ()  # CreateEach, UpdateEach and PatchEach only: the objects, or the patches
     patch_type: PatchType = PatchType.MERGE
     delete_options: DeleteOptions | None = None
     query: tuple[
@@ -85,7 +88,7 @@ class Page(NamedTuple):
 
 
 def _body(request: ApiRequest) -> bytes:
-    return b"[%b]" % b",".join(new.body for new in request.each) if request.each else request.body
+    return b"[%b]" % b",".join(one.body for one in request.each) if request.each else request.body
 
 
 def _measured(answer: bytes | Page) -> Measured:
@@ -119,9 +122,9 @@ class Transport(Protocol):
         ...
 
     async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-        """Return the answer to a List, what a DeleteCollection found, or what came of each object of a CreateEach.
+        """Return the answer to a List, what a DeleteCollection found, or what came of each object of a CreateEach and its kin.
 
-        Of an object that was not created, the item is the Status that says why.
+        Of an object that was not written, the item is the Status that says why.
 
         Raises:
             ApiError: it was refused, or it is not known whether it was carried out.
@@ -139,6 +142,17 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """End every call and the connection. Idempotent."""
         ...
+
+
+class _Kinded(msgspec.Struct):
+    kind: str = ""
+
+
+def refusal_in(item: bytes) -> ApiError | None:
+    """Return why one of several objects was not written: an item of the answer is the object, or the Status that refuses it."""
+    if objects.decode(item, _Kinded).kind == "Status":
+        return from_status(msgspec.json.decode(item))
+    return None
 
 
 def read_event(type_: EventType, revision: int, body: bytes, object_type: type[T]) -> WatchEvent[T]:

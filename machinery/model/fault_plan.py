@@ -7,7 +7,7 @@ A plan is JSON, and replays from its seed:
       {"fault": "cut", "from": "kubelet@*", "protocol": "cri"},
       {"fault": "drop", "method": "Watch", "probability": 0.1, "count": 3, "at": "server"}]}
 
-`from`, `to`, `protocol` and `method` are shell patterns (default: everything). A rule applies to a call with its
+`from`, `to`, `protocol` and `method` are shell patterns (default: everything); "Create" is about CreateEach, too. A rule applies to a call with its
 probability, after `skip` matching calls, at most `count` times (0: no limit); the first rule that applies
 decides. `at` says which end of the connection acts: the client (default) or the server.
 
@@ -42,6 +42,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from machinery.model.seam import Ends
+
+_OF_SEVERAL: Final = (
+    "Each"  # ends the name of a method that does for several objects what another does for one
+)
 
 
 class Fault(Enum):
@@ -81,7 +85,9 @@ class Rule:
             and fnmatchcase(ends.caller, self.caller)
             and fnmatchcase(ends.callee, self.callee)
             and fnmatchcase(ends.protocol, self.protocol)
-            and fnmatchcase(method, self.method)
+            and (
+                fnmatchcase(method, self.method) or fnmatchcase(method.removesuffix(_OF_SEVERAL), self.method)
+            )
         )
 
 

@@ -171,6 +171,29 @@ class UpdateRequest(_message.Message):
     field_manager: str
     def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., json: _Optional[bytes] = ..., dry_run: _Optional[bool] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ...) -> None: ...
 
+class UpdateEachRequest(_message.Message):
+    __slots__ = ("target", "items", "field_validation", "field_manager")
+    class Item(_message.Message):
+        __slots__ = ("namespace", "name", "json", "cause")
+        NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        JSON_FIELD_NUMBER: _ClassVar[int]
+        CAUSE_FIELD_NUMBER: _ClassVar[int]
+        namespace: str
+        name: str
+        json: bytes
+        cause: str
+        def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., json: _Optional[bytes] = ..., cause: _Optional[str] = ...) -> None: ...
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    FIELD_VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    FIELD_MANAGER_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    items: _containers.RepeatedCompositeFieldContainer[UpdateEachRequest.Item]
+    field_validation: str
+    field_manager: str
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., items: _Optional[_Iterable[_Union[UpdateEachRequest.Item, _Mapping]]] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ...) -> None: ...
+
 class PatchRequest(_message.Message):
     __slots__ = ("target", "type", "patch", "dry_run", "field_validation", "field_manager", "force")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -200,6 +223,31 @@ class PatchRequest(_message.Message):
     field_manager: str
     force: bool
     def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., type: _Optional[_Union[PatchRequest.Type, str]] = ..., patch: _Optional[bytes] = ..., dry_run: _Optional[bool] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
+
+class PatchEachRequest(_message.Message):
+    __slots__ = ("target", "type", "items", "field_validation", "field_manager")
+    class Item(_message.Message):
+        __slots__ = ("namespace", "name", "patch", "cause")
+        NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        PATCH_FIELD_NUMBER: _ClassVar[int]
+        CAUSE_FIELD_NUMBER: _ClassVar[int]
+        namespace: str
+        name: str
+        patch: bytes
+        cause: str
+        def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., patch: _Optional[bytes] = ..., cause: _Optional[str] = ...) -> None: ...
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    FIELD_VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    FIELD_MANAGER_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    type: PatchRequest.Type
+    items: _containers.RepeatedCompositeFieldContainer[PatchEachRequest.Item]
+    field_validation: str
+    field_manager: str
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., type: _Optional[_Union[PatchRequest.Type, str]] = ..., items: _Optional[_Iterable[_Union[PatchEachRequest.Item, _Mapping]]] = ..., field_validation: _Optional[str] = ..., field_manager: _Optional[str] = ...) -> None: ...
 
 class DeleteOptions(_message.Message):
     __slots__ = ("grace_period_seconds", "propagation_policy", "uid", "resource_version", "dry_run")

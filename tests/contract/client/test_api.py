@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from machinery.client.api import Api
+from machinery.client.transport import ApiRequest, One, refusal_in
 from machinery.model import resources as kinds
 from machinery.model.errors import (
     AlreadyExists,
@@ -25,6 +26,7 @@ from machinery.model.errors import (
 from machinery.model.k8s.core_v1 import Binding, ConfigMap, ObjectReference, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta, Status
 from machinery.model.requests import DeleteOptions, EventType, PatchType, Selection, WatchEvent
+from machinery.wire import objects
 from tests.support.apiserver import Served
 from tests.support.builders import changed
 from tests.support.client_doors import Door, config_map, revision, told, watching
@@ -111,6 +113,31 @@ async def test_several_are_created_and_each_is_answered_for_itself(door: Door) -
         "c",
         True,
     )
+
+
+async def test_several_are_changed_and_each_is_answered_for_itself(door: Door) -> None:
+    """As those that are created: in order, what was stored, or the Status that says why it was not."""
+    first = await door.api.create(kinds.CONFIG_MAPS, config_map("a", data={"k": "1"}))
+    await door.api.create(kinds.CONFIG_MAPS, config_map("b", data={"k": "1"}))
+    stale = {"metadata": {"name": "b", "namespace": "default", "resourceVersion": "1"}, "data": {"k": "2"}}
+    new = {"metadata": msgspec.to_builtins(first.metadata), "data": {"k": "2"}}
+    gone = {"metadata": {"name": "c", "namespace": "default"}}
+    updates = tuple(
+        One("default", msgspec.json.encode(body), (), name)
+        for name, body in (("b", stale), ("a", new), ("c", gone))
+    )
+    page = await door.api.transport.page(ApiRequest("UpdateEach", kinds.CONFIG_MAPS, each=updates), 5)
+    refused, done, missing = page.items
+    assert (type(refusal_in(refused)), refusal_in(done)) == (Conflict, None)
+    assert type(refusal_in(missing)) is NotFound
+    assert (await door.api.get(kinds.CONFIG_MAPS, "a", namespace="default")).data == {"k": "2"}
+
+    patches = tuple(One("default", b'{"data": {"k": "3"}}', (), name) for name in ("c", "b"))
+    page = await door.api.transport.page(ApiRequest("PatchEach", kinds.CONFIG_MAPS, each=patches), 5)
+    assert [type(refusal_in(each)) for each in page.items] == [NotFound, type(None)]
+    changed = await door.api.get(kinds.CONFIG_MAPS, "b", namespace="default")
+    assert changed.data == {"k": "3"}
+    assert objects.decode(page.items[1], ConfigMap) == changed
 
 
 async def test_lists_select_by_labels_and_fields(door: Door) -> None:

@@ -19,6 +19,7 @@ from apiserver.audit.log_file import AuditLogFile, Rotation
 from apiserver.audit.webhook import AuditWebhook, Batches
 from apiserver.remotes import RemoteServer
 from kubarium.identity.pki import Pki
+from machinery.client.transport import ApiRequest, One
 from machinery.model import resources as kinds
 from machinery.model.errors import AlreadyExists, ApiError, Forbidden, NotFound
 from machinery.model.k8s.core_v1 import ConfigMap, Secret
@@ -200,6 +201,23 @@ async def test_each_of_several_creates_is_told(pki: Pki, tmp_path: Path) -> None
     told = [(each["objectRef"]["name"], each["responseStatus"]["code"]) for each in complete]
     assert told == [("b", 201), ("a", 201), ("b", 409)]
     assert complete[1]["responseObject"]["data"] == {"key": "1"}
+
+
+async def test_each_of_several_changes_is_told(pki: Pki, tmp_path: Path) -> None:
+    """By the name of its object, with the patch."""
+    async with audited(pki, tmp_path) as (served, path):
+        api = served.connect("grpc")
+        await api.create(kinds.CONFIG_MAPS, config_map("a", key="1"))
+        patches = tuple(One("default", b'{"data": {"key": "2"}}', (), name) for name in ("gone", "a"))
+        await api.transport.page(ApiRequest("PatchEach", kinds.CONFIG_MAPS, each=patches), 5)
+        await api.aclose()
+    complete = [
+        each for each in events(path) if each["stage"] == "ResponseComplete" and each["verb"] == "patch"
+    ]
+    told = [(each["objectRef"]["name"], each["responseStatus"]["code"]) for each in complete]
+    assert told == [("gone", 404), ("a", 200)]
+    assert complete[1]["requestObject"] == {"data": {"key": "2"}}
+    assert complete[1]["responseObject"]["data"] == {"key": "2"}
 
 
 async def test_a_large_file_is_left_and_old_ones_go(tmp_path: Path) -> None:

@@ -6,16 +6,25 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
-from hollownodes.event_batches import EventBatches
 from hollownodes.link import Link
 from hollownodes.runtime_channel import RuntimeChannel
+from hollownodes.write_batches import WriteBatches, line_of
 from kubelet.runtime import Runtime
-from machinery.client.transport import ApiRequest, New, Page
-from machinery.model.errors import DeadlineExceeded, InternalError, NotFound, NotImplementedHere, Unavailable
+from machinery.client.transport import ApiRequest, One, Page
+from machinery.model.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InternalError,
+    NotFound,
+    NotImplementedHere,
+    Unavailable,
+)
 from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names, pod_range
-from machinery.model.resources import EVENTS
+from machinery.model.requests import Fence, PatchType
+from machinery.model.resources import EVENTS, LEASES, PODS
 from machinery.pb import cri_pb2 as cri
 from tests.support.virtual_clock import VirtualClock
 
@@ -120,14 +129,68 @@ class Server:
 
 
 def _request(*bodies: bytes) -> ApiRequest:
-    return ApiRequest("CreateEach", EVENTS, each=tuple(New("default", body, ()) for body in bodies))
+    return ApiRequest("CreateEach", EVENTS, each=tuple(One("default", body, ()) for body in bodies))
 
 
 async def _written(server: Server, requests: Sequence[ApiRequest]) -> list[Page | BaseException]:
     clock = VirtualClock()
     async with asyncio.TaskGroup() as tasks:
-        batches = EventBatches(server, tasks, clock)  # type: ignore[arg-type]
-        return await asyncio.gather(*(batches.write(each, 5) for each in requests), return_exceptions=True)
+        batches = WriteBatches(server, tasks, clock, gather_s=0.1)  # type: ignore[arg-type]
+        return await asyncio.gather(
+            *(batches.page(_line(each), each, 5) for each in requests), return_exceptions=True
+        )
+
+
+class Leases:
+    """Answers each write with what was sent, and refuses that of "b"."""
+
+    def __init__(self) -> None:
+        self.names: list[list[str]] = []
+
+    async def page(self, request: ApiRequest, _timeout_s: float) -> Page:
+        assert request.method == "UpdateEach"
+        self.names.append([one.name for one in request.each])
+        refused = msgspec.json.encode(Conflict("somebody else wrote").to_status())
+        return Page([refused if one.name == "b" else one.body for one in request.each], 0, "", 0)
+
+
+def _renewal(name: str) -> ApiRequest:
+    return ApiRequest(
+        "Update", LEASES, "kube-node-lease", name, body=b'{"kind":"Lease","n":"%b"}' % name.encode()
+    )
+
+
+async def test_renewals_of_a_moment_go_together_and_each_hears_of_its_own():
+    """What nobody waits for any more, as its node has no power, is not sent."""
+    server = Leases()
+    async with asyncio.TaskGroup() as tasks:
+        batches = WriteBatches(server, tasks, VirtualClock(), gather_s=0.2)  # type: ignore[arg-type]
+        a, b, c = (
+            asyncio.ensure_future(batches.call(_line(_renewal(name)), _renewal(name), 5)) for name in "abc"
+        )
+        await asyncio.sleep(0)
+        c.cancel()
+        found = await asyncio.gather(a, b, c, return_exceptions=True)
+    assert found[0] == _renewal("a").body
+    assert [type(each) for each in found[1:]] == [Conflict, asyncio.CancelledError]
+    assert server.names == [["a", "b"]]
+
+
+def test_only_what_many_nodes_write_goes_together():
+    """A lease that is created, or read, goes by itself; so does what carries a fence."""
+    assert line_of(_renewal("a")) == line_of(_renewal("b")) is not None
+    assert line_of(_renewal("a")._replace(method="Create")) is None
+    assert line_of(ApiRequest("Get", LEASES, "kube-node-lease", "a")) is None
+    status = ApiRequest("Patch", PODS, "default", "a", "status", patch_type=PatchType.STRATEGIC_MERGE)
+    assert line_of(status) is not None
+    assert line_of(status._replace(subresource="")) is None
+    assert line_of(_renewal("a")._replace(fence=Fence("kube-system", "l", "uid", "me", 1))) is None
+
+
+def _line(request: ApiRequest) -> Any:
+    line = line_of(request)
+    assert line is not None
+    return line
 
 
 async def test_events_of_a_moment_go_together_and_each_hears_of_its_own():

@@ -93,6 +93,19 @@ def test_a_rule_is_about_its_pair_its_method_and_its_side():
     assert decide(plan, {}, Ends("kubelet-1", "apiserver", "resources"), "Watch")[0] is not None
 
 
+def test_a_rule_about_a_method_is_about_that_for_several_objects_too():
+    """And not the other way round: who names CreateEach means that."""
+    ends = Ends("controllers", "apiserver", "resources")
+    for named, asked, applies in (
+        ("Create", "CreateEach", True),
+        ("Patch", "PatchEach", True),
+        ("CreateEach", "Create", False),
+        ("Create", "UpdateEach", False),
+    ):
+        plan = parse_plan(b'{"rules": [{"fault": "drop", "method": "%b"}]}' % named.encode())
+        assert (decide(plan, {}, ends, asked)[0] is not None) == applies
+
+
 def test_a_probability_is_drawn_from_the_seed():
     """About its share of calls, and the same ones every time."""
     plan = parse_plan(b'{"seed": 1, "rules": [{"fault": "delay", "delay_s": 1, "probability": 0.3}]}')

@@ -1,0 +1,134 @@
+"""Writes of many nodes, in as few requests as they fit into: leases, statuses of pods, Events.
+
+What all nodes write in the same moment goes together, by kind. What comes of one is told to its node alone; causes go with each.
+A renewal that comes alone is a request, a transaction and two wake-ups of every process on its way; a hundred that come together
+are a hundred transactions, and everything else once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from machinery.client.transport import ApiRequest, Method, One, Page, Transport, refusal_in
+from machinery.model.clock import Clock
+from machinery.model.errors import ApiError
+from machinery.model.requests import PatchType
+from machinery.model.resources import EVENTS, LEASES, PODS, Resource
+from machinery.wire.cause_headers import acting_on
+from machinery.wire.resources import EACH_LIMIT
+
+_TOGETHER: Final[dict[Method, Method]] = {"Update": "UpdateEach", "Patch": "PatchEach"}
+
+
+class _Line(NamedTuple):
+    """What waits for each other: requests that differ in nothing but their objects."""
+
+    method: Method  # as it is sent
+    resource: Resource[Any]
+    subresource: str
+    patch_type: PatchType
+
+
+class _Waiting(NamedTuple):
+    each: Sequence[One]
+    timeout_s: float
+    answer: asyncio.Future[Page]
+
+
+def line_of(request: ApiRequest) -> _Line | None:
+    """Return with which others a request may go; None where it goes by itself."""
+    resource, method = request.resource, request.method
+    is_alone = not (
+        (resource is EVENTS and method == "CreateEach")
+        or (resource is LEASES and method == "Update")
+        or (resource is PODS and method == "Patch" and request.subresource == "status")
+    )
+    if is_alone or request.fence is not None:
+        return None
+    return _Line(_TOGETHER.get(method, method), resource, request.subresource, request.patch_type)
+
+
+class WriteBatches:
+    """The requests that wait to be sent together."""
+
+    def __init__(
+        self, transport: Transport, tasks: asyncio.TaskGroup, clock: Clock, *, gather_s: float
+    ) -> None:
+        """A request waits so many wall seconds for others."""
+        self._transport = transport
+        self._tasks = tasks
+        self._clock = clock
+        self._gather_s = gather_s
+        self._waiting: dict[_Line, list[_Waiting]] = {}
+
+    async def call(self, line: _Line, request: ApiRequest, timeout_s: float) -> bytes:
+        """Return the answer to the write of one object, which may be sent with others.
+
+        Raises:
+            ApiError: it was refused, or it is not known whether it was carried out.
+        """
+        one = One(request.namespace, request.body, acting_on.get(), request.name)
+        page = await self._sent(line, (one,), timeout_s)
+        answer: bytes = page.items[0]
+        if (refusal := refusal_in(answer)) is not None:
+            raise refusal
+        return answer
+
+    async def page(self, line: _Line, request: ApiRequest, timeout_s: float) -> Page:
+        """Return the answer to the write of several, which may be sent with others.
+
+        Raises:
+            ApiError: nobody knows of any of them, or the request as a whole was refused.
+        """
+        return await self._sent(line, request.each, timeout_s)
+
+    async def _sent(self, line: _Line, each: Sequence[One], timeout_s: float) -> Page:
+        waiting = _Waiting(each, timeout_s, asyncio.get_running_loop().create_future())
+        together = self._waiting.setdefault(line, [])
+        together.append(waiting)
+        if len(together) == 1:
+            self._tasks.create_task(self._send_soon(line), name="written-together")
+        return await waiting.answer
+
+    async def _send_soon(self, line: _Line) -> None:
+        await self._clock.sleep_wall(self._gather_s)
+        waiting = [
+            each for each in self._waiting.pop(line) if not each.answer.done()
+        ]  # its node may have ended
+        async with asyncio.TaskGroup() as sending:
+            for together in _portions(waiting):
+                sending.create_task(self._send(line, together), name="written-together")
+
+    async def _send(self, line: _Line, together: Sequence[_Waiting]) -> None:
+        each = tuple(one for waiting in together for one in waiting.each)
+        request = ApiRequest(
+            line.method, line.resource, subresource=line.subresource, patch_type=line.patch_type, each=each
+        )
+        try:
+            page = await self._transport.page(request, min(waiting.timeout_s for waiting in together))
+        except ApiError as error:
+            for waiting in together:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        place = 0
+        for waiting in together:
+            items = page.items[place : place + len(waiting.each)]
+            place += len(waiting.each)
+            if not waiting.answer.done():
+                waiting.answer.set_result(Page(items, page.revision, "", sum(map(len, items))))
+
+
+def _portions(waiting: Sequence[_Waiting]) -> list[list[_Waiting]]:
+    """Divide requests into portions that one request can carry."""
+    portions: list[list[_Waiting]] = []
+    size = EACH_LIMIT
+    for one in waiting:
+        if size + len(one.each) > EACH_LIMIT:
+            portions.append([])
+            size = 0
+        portions[-1].append(one)
+        size += len(one.each)
+    return portions
