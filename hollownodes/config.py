@@ -35,7 +35,7 @@ class HollowNodesConfig(ComponentConfig):
     )
     pod_ranges: str = setting(
         "",
-        help="range of which each node takes a /24 when it registers, by its number; empty: a controller gives ranges",
+        help="IPv4 range of which each node takes a /24 when it registers, by its number; empty: a controller gives ranges",
     )
     cluster_domain: str = setting("cluster.local", help="domain of the cluster's names; none if empty")
     pull_time_s: float = setting(0.0, help="how long pulling an image takes", unit="cluster seconds")
@@ -78,6 +78,9 @@ class HollowNodesConfig(ComponentConfig):
         self._validate_amounts()
         if len(self.serving_certs) != len(self.serving_keys):
             raise ConfigError("serving_certs", "goes together with --serving-keys, one for each")
+        if ":" in self.pod_ranges:
+            why = "has to be one IPv4 range; leave it empty, and a controller gives each node ranges of both families"
+            raise ConfigError("pod_ranges", why)
         try:
             if self.pod_ranges:
                 pod_range(self.pod_ranges, max(1, self.nodes))

@@ -25,7 +25,7 @@ from kubarium.core.addresses import Addresses
 from kubarium.core.layout import Layout
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, SpecError, is_node_name
+from kubarium.core.spec import HOLLOW_NODES, ClusterSpec, SpecError, is_node_name
 from kubarium.ending import end, halt
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_kubelet_args
@@ -40,6 +40,7 @@ from kubarium.starting import (
     start,
     start_joined,
 )
+from kubarium.supervisor.hollow_nodes import powers
 from kubarium.supervisor.protocol import call
 from machinery.process.clock import WALL
 from machinery.process.trees import remove_tree
@@ -359,6 +360,17 @@ class Cluster:
             KubariumError: it is not running, or its supervisor does not answer.
         """
         return [ProcessInfo(**row) for row in self._call("ps")]
+
+    def hollow_nodes(self) -> dict[str, str]:
+        """Return what each hollow node is at present: on, off, paused, cut; all are off where their process does not run.
+
+        Raises:
+            KubariumError: the cluster is not running, or the process of the hollow nodes does not answer.
+        """
+        names = self.spec.hollow_names
+        if not any(each.name == HOLLOW_NODES and each.pid for each in self.ps()):
+            return dict.fromkeys(names, "off")
+        return powers(str(self.layout.health(HOLLOW_NODES)))
 
     def kill(self, component: str, *, restart: bool = False) -> list[str]:
         """Kill a component with SIGKILL, or a whole node as a machine that lost power.

@@ -26,7 +26,7 @@ from kubarium.core.components import components
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
 from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec
+from kubarium.core.spec import HOLLOW_NODES, PLANE_FLAGS, ZONE, ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.host.usage import usage
 from kubarium.identity.kubeconfigs import merge, user_file
@@ -350,10 +350,15 @@ def node_ls(options: argparse.Namespace) -> int:
         }
         for node in spec.nodes
     ]
+    values += [
+        {"name": name, "address": "", "cpu": spec.hollow_cpu, "memory": spec.hollow_memory}
+        | {"processes": {HOLLOW_NODES: power}}
+        for name, power in (cluster.hollow_nodes() if spec.hollow_nodes else {}).items()
+    ]
     rows = [
         (
             each["name"],
-            each["address"],
+            each["address"] or "-",
             each["cpu"] or "machine's",
             each["memory"] or "machine's",
             ", ".join(f"{name} {state}" for name, state in each["processes"].items()),

@@ -16,6 +16,7 @@ from kubarium.core.options import DeclaredNode, Options
 from kubarium.core.spec import (
     KUBELET_FLAGS,
     MAX_NODES,
+    NO_TAINT,
     PLANE_FLAGS,
     ZONE,
     ClusterSpec,
@@ -105,6 +106,8 @@ def read_document(document: Written) -> ClusterFile:
         publish=read.get("publish"),
         load_balancer_pool=read.get("loadBalancerPool"),
         declared=read.get("nodes"),
+        **{f"hollow_{name}": value for name, value in read.get("hollowNodes", {}).items() if name != "count"},
+        hollow_nodes=read.get("hollowNodes", {}).get("count"),
     )
     if options.time_scale is not None:  # how large it may be depends on the profile
         with _placed(_value(document, "timeScale"), "timeScale"):
@@ -318,6 +321,13 @@ _PLANE: Final[Mapping[str, _Reader]] = {
     **{name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")},
     **{f"{program}ExtraArgs": _flags(known) for program, known in PLANE_FLAGS.items()},
 }
+_HOLLOW: Final[Mapping[str, _Reader]] = {
+    "count": _option("hollow_nodes", _whole),
+    "cpu": _option("hollow_cpu", _quantity),
+    "memory": _option("hollow_memory", _quantity),
+    "pods": _option("hollow_pods", _whole),
+    "taints": lambda written, path: _taints(written, path) or (NO_TAINT,),
+}
 _KUBELET: Final[Mapping[str, _Reader]] = dict.fromkeys(KUBELET_FLAGS, _quantity)
 _NODE: Final[Mapping[str, _Reader]] = {
     "name": _of_node("name", _text),
@@ -350,6 +360,7 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "accessLog": _truth,
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,
+    "hollowNodes": lambda written, path: _read(written, path, _HOLLOW),
 }
 
 
@@ -357,4 +368,5 @@ def field_names() -> list[str]:
     """List every field of the document, as its documentation names them."""
     plane = [f"controlPlane.{name}" for name in _PLANE]
     nodes = [f"nodes[].{name}" for name in _NODE]
-    return [*_TOP, *plane, *nodes]
+    hollow = [f"hollowNodes.{name}" for name in _HOLLOW]
+    return [*_TOP, *plane, *nodes, *hollow]

@@ -1,10 +1,12 @@
-"""Orders to the process that hosts the hollow nodes, over its control socket."""
+"""Orders to the process that hosts the hollow nodes, and what it says of them, over its control socket."""
 
 from __future__ import annotations
 
 import json
 import socket
 from typing import Final
+
+import msgspec
 
 from kubarium.errors import KubariumError
 
@@ -27,6 +29,19 @@ def order(control: str, node: str, do: str) -> None:
         ) from error
     if status != 200:
         raise KubariumError(f"{said}; `kubarium restart {node}` switches it on" if status == 404 else said)
+
+
+def powers(control: str) -> dict[str, str]:
+    """Return what each hollow node is at present: on, off, paused or cut.
+
+    Raises:
+        KubariumError: their process does not say.
+    """
+    try:
+        _, said = _asked(control, b"GET /nodes HTTP/1.1\r\nHost: nodes\r\n\r\n")
+        return msgspec.json.decode(said, type=dict[str, str])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise KubariumError(f"the process of the hollow nodes does not answer ({error})") from error
 
 
 def _asked(control: str, request: bytes) -> tuple[int, str]:

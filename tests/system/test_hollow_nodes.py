@@ -66,6 +66,9 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
     cluster.cut("node-1")
     failed = {"hollow-0007", "hollow-0008", "hollow-0009", "node-1"}
     eventually(lambda: _not_ready(kubectl) == failed, timeout_s=20, what="four nodes that are not Ready")
+    powers = cluster.hollow_nodes()
+    assert len(powers) == COUNT
+    assert [powers[f"hollow-{number:04}"] for number in range(6, 10)] == ["on", "off", "paused", "cut"]
     with pytest.raises(KubariumError, match="switched off"):
         cluster.resume("hollow-0007")
     with pytest.raises(KubariumError, match="no component"):

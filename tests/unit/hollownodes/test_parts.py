@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hollownodes.config import HollowNodesConfig
 from hollownodes.link import Link
 from hollownodes.runtime_channel import RuntimeChannel
 from hollownodes.write_batches import WriteBatches, line_of
@@ -26,6 +27,7 @@ from machinery.model.hollow_nodes import certificate_of, names_by_certificate, n
 from machinery.model.requests import Fence, PatchType
 from machinery.model.resources import EVENTS, LEASES, PODS
 from machinery.pb import cri_pb2 as cri
+from machinery.process.config import ConfigError
 from tests.support.virtual_clock import VirtualClock
 
 
@@ -43,6 +45,14 @@ def test_each_node_has_a_range_of_its_own():
     assert (found[0], found[256], len(set(found))) == ("10.129.0.0/24", "10.130.0.0/24", 10_000)
     with pytest.raises(ValueError, match="no range"):
         pod_range("10.244.0.0/16", 1)
+
+
+@pytest.mark.parametrize("ranges", ["fd00:10:128::/48", "10.128.0.0/10,fd00:10:128::/48"])
+def test_a_range_by_ipv6_is_refused_with_what_to_do(ranges: str):
+    """A node takes a range itself by IPv4 alone."""
+    config = HollowNodesConfig(name="hollownodes", server="localhost:1", nodes=3, pod_ranges=ranges)
+    with pytest.raises(ConfigError, match=r"pod.ranges.*one IPv4 range; leave it empty"):
+        config.validate()
 
 
 async def test_a_link_that_is_held_lets_pass_later_what_is_patient():

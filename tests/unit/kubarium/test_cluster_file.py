@@ -10,7 +10,7 @@ import pytest
 from kubarium.cluster_file import read_cluster_text
 from kubarium.core.cluster_file import ClusterFile, FileError, field_names
 from kubarium.core.options import Options
-from kubarium.core.spec import ZONE
+from kubarium.core.spec import ZONE, ClusterSpec
 
 ROOT = Path(__file__).parents[3]
 HEAD = "apiVersion: kubarium.dev/v1alpha1\nkind: Cluster\n"
@@ -109,6 +109,12 @@ def test_json_is_yaml():
         ("controlPlane:\n  etcd: 2", "4: controlPlane.etcd: has to be 1 or 3 members"),
         ("controlPlane:\n  apiservers: 10", "4: controlPlane.apiservers: has to be from 1 to 9"),
         ("controlPlane: 3", "3: controlPlane: has to be fields with values, not 3"),
+        ("hollowNodes: 3", "3: hollowNodes: has to be fields with values, not 3"),
+        ("hollowNodes:\n  count: 10001", "4: hollowNodes.count: has to be from 0 to 10000, not 10001"),
+        ("hollowNodes:\n  cpu: 0", "4: hollowNodes.cpu: has to be above 0"),
+        ("hollowNodes:\n  pods: 251", "4: hollowNodes.pods: has to be from 1 to 250, not 251"),
+        ("hollowNodes:\n  taints:\n  - a", "5: hollowNodes.taints[0]: "),
+        ("hollowNodes:\n  zone: a", "4: hollowNodes.zone: there is no such field (it has: count, "),
         ("nodes: 3", "3: nodes: has to be a list, not 3"),
         ("nodes:\n- node-1", '4: nodes[0]: has to be fields with values, not "node-1"'),
         ("nodes:\n- cpu: 2\n- memory: lots", '5: nodes[1].memory: "lots" is no quantity'),
@@ -197,6 +203,19 @@ def test_a_cluster_that_there_is_gets_the_nodes_that_the_file_has():
         "--memory 1Gi (a does not have it)",
         "--nodes 2 (it has c besides); `kubarium node rm` removes one",
     ]
+
+
+def test_hollow_nodes_are_as_the_options_have_them():
+    """What is left out has the options' defaults; an empty list of taints is none."""
+    full = read(
+        "hollowNodes: {count: 7, cpu: 8, memory: 16Gi, pods: 30, taints: [a=b:NoSchedule]}\n"
+    ).options.new_spec("t")
+    found = (full.hollow_nodes, full.hollow_cpu, full.hollow_memory, full.hollow_pods, full.hollow_taints)
+    assert found == (7, "8", "16Gi", 30, ("a=b:NoSchedule",))
+    some = read("nodes: [{}]\nhollowNodes: {count: 7, taints: []}\n").options.new_spec("t", "docker")
+    assert (some.hollow_cpu, some.taints_of_hollow_nodes) == (ClusterSpec().hollow_cpu, ())
+    untold = read("nodes: [{}]\nhollowNodes: {count: 7}\n").options.new_spec("t", "docker")
+    assert untold.taints_of_hollow_nodes == ("kubarium.dev/runtime=hollow:NoSchedule",)
 
 
 def test_every_field_is_documented():
