@@ -68,7 +68,7 @@ _VERBS: Final[dict[type[Write], str]] = {
     DeleteCollection: "delete",
 }
 _AT_ONCE: Final = 64  # requests of one controller in flight
-_PORTIONS_AT_ONCE: Final = 4  # requests with several new objects each
+_PORTIONS_AT_ONCE: Final = 2  # requests with several new objects each: the apiserver always has the next one
 _NO_NEWS: Final = (Conflict, AlreadyExists, Deposed, Unavailable, DeadlineExceeded)
 
 

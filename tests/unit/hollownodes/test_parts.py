@@ -25,7 +25,7 @@ from machinery.model.errors import (
 )
 from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names, pod_range
 from machinery.model.requests import Fence, PatchType
-from machinery.model.resources import EVENTS, LEASES, PODS
+from machinery.model.resources import EVENTS, LEASES, NODES, PODS
 from machinery.pb import cri_pb2 as cri
 from machinery.process.config import ConfigError
 from tests.support.virtual_clock import VirtualClock
@@ -193,6 +193,7 @@ def test_only_what_many_nodes_write_goes_together():
     assert line_of(ApiRequest("Get", LEASES, "kube-node-lease", "a")) is None
     status = ApiRequest("Patch", PODS, "default", "a", "status", patch_type=PatchType.STRATEGIC_MERGE)
     assert line_of(status) is not None
+    assert line_of(status._replace(resource=NODES, namespace="")) is not None
     assert line_of(status._replace(subresource="")) is None
     assert line_of(_renewal("a")._replace(fence=Fence("kube-system", "l", "uid", "me", 1))) is None
 
