@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from machinery.client.transport import ApiRequest, Method, One, Page, Transport, refusal_in
 from machinery.model.clock import Clock
-from machinery.model.errors import ApiError
 from machinery.model.requests import PatchType
 from machinery.model.resources import EVENTS, LEASES, NODES, PODS, Resource
 from machinery.wire.cause_headers import acting_on
@@ -111,7 +110,7 @@ class WriteBatches:
         )
         try:
             page = await self._transport.page(request, min(waiting.timeout_s for waiting in together))
-        except ApiError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs who wait, and not the other nodes'
             for waiting in together:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)

@@ -186,6 +186,22 @@ async def test_renewals_of_a_moment_go_together_and_each_hears_of_its_own():
     assert server.names == [["a", "b"]]
 
 
+async def test_what_cannot_be_sent_is_theirs_who_sent_it():
+    """And the next ones go on."""
+
+    class Failing(Leases):
+        async def page(self, request: ApiRequest, timeout_s: float) -> Page:
+            if "a" in {one.name for one in request.each}:
+                raise ValueError("cannot be written")
+            return await super().page(request, timeout_s)
+
+    async with asyncio.TaskGroup() as tasks:
+        batches = WriteBatches(Failing(), tasks, VirtualClock(), gather_s=0.2)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="cannot be written"):
+            await batches.call(_line(_renewal("a")), _renewal("a"), 5)
+        assert await batches.call(_line(_renewal("c")), _renewal("c"), 5) == _renewal("c").body
+
+
 def test_only_what_many_nodes_write_goes_together():
     """A lease that is created, or read, goes by itself; so does what carries a fence."""
     assert line_of(_renewal("a")) == line_of(_renewal("b")) is not None
