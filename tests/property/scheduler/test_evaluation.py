@@ -10,6 +10,7 @@ from machinery.model.k8s.core_v1 import (
     ContainerImage,
     ContainerPort,
     NodeAffinity,
+    NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
     PreferredSchedulingTerm,
@@ -46,8 +47,33 @@ def prefers(key, value):
     return Affinity(nodeAffinity=NodeAffinity(preferredDuringSchedulingIgnoredDuringExecution=[preferred]))
 
 
+def needs(key, operator, *values, field=False):
+    expression = NodeSelectorRequirement(key=key, operator=operator, values=list(values))
+    term = NodeSelectorTerm(**{"matchFields" if field else "matchExpressions": [expression]})
+    return Affinity(
+        nodeAffinity=NodeAffinity(
+            requiredDuringSchedulingIgnoredDuringExecution=NodeSelector(nodeSelectorTerms=[term])
+        )
+    )
+
+
 KINDS = [
     pod,
+    lambda name: pod(name, affinity=needs("disk", "NotIn", "ssd")),
+    lambda name: pod(name, affinity=needs("zone", "Exists")),
+    lambda name: pod(name, affinity=needs("rank", "Gt", "1")),
+    lambda name: pod(name, affinity=needs("metadata.name", "In", "node-1", "node-2", field=True)),
+    lambda name: pod(
+        name,
+        containers=[
+            container("one", requests={"cpu": "300m"}),
+            container("two", requests={"memory": "512Mi"}),
+        ],
+    ),
+    lambda name: pod(
+        name,
+        containers=[container(ports=[ContainerPort(containerPort=80, hostPort=80, hostIP="127.0.0.1")])],
+    ),
     lambda name: pod(name, requests={"cpu": "700m", "memory": "256Mi"}, owners=[owner_reference(WEB)]),
     lambda name: pod(name, requests={"cpu": "1", "example.com/gpu": "1"}, tolerations=[toleration("gpu")]),
     lambda name: pod(name, requests={"memory": "1Gi"}, nodeSelector={"disk": "ssd"}),
@@ -72,26 +98,27 @@ KINDS = [
 NAMES = [f"node-{number}" for number in range(5)]
 
 nodes = st.builds(
-    lambda name, cpu, zone, disk, taints, images, extra, **fields: changed(
+    lambda name, cpu, room, zone, disk, taints, images, extra, **fields: changed(
         node(
             name,
             cpu=cpu,
             memory="4Gi",
-            pods="6",
+            pods=room,
             labels={**({"zone": zone} if zone else {}), **({"disk": disk} if disk else {}), **extra},
             taints=taints,
             **fields,
         ),
         status__images=images,
-        status__allocatable={"cpu": cpu, "memory": "4Gi", "pods": "6", "example.com/gpu": "1"},
+        status__allocatable={"cpu": cpu, "memory": "4Gi", "pods": room, "example.com/gpu": "1"},
     ),
     name=st.sampled_from(NAMES),
     cpu=st.sampled_from(["1", "2", "4"]),
+    room=st.sampled_from(["1", "3", "6"]),
     zone=st.sampled_from(["", "a", "b", "c"]),
     disk=st.sampled_from(["", "ssd", "hdd"]),
     taints=st.sampled_from([[], [], [taint("gpu")], [taint("slow", "PreferNoSchedule")]]),
     images=st.sampled_from([[], [ContainerImage(names=["app:1"], sizeBytes=500 * MIB)]]),
-    extra=st.sampled_from([{}, {}, {"kubernetes.io/hostname": "shared"}]),
+    extra=st.sampled_from([{}, {"rank": "1"}, {"rank": "2"}, {"kubernetes.io/hostname": "shared"}]),
     unschedulable=st.sampled_from([None, None, None, True]),
 )
 pods = st.builds(
