@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, HTTPRoute
+from ingress.core.gateway.objects import GATEWAY_CLASSES, GATEWAYS, GRPC_ROUTES, HTTP_ROUTES, Route
 from ingress.core.gateway.planning import GatewayPlan
 from ingress.core.gateway.services import plan_services, service_name
 from ingress.core.gateway.status import class_status, gateway_status, route_status
@@ -78,11 +78,16 @@ class GatewayReporter:
             if (gateway := self._now(self._watched.gateways, judged.gateway)) is not None:
                 status = gateway_status(judged._replace(gateway=gateway), service, now_text)
                 yield self._say(GATEWAYS, gateway, status)
+        kinds: dict[str, tuple[Resource[Any], Store[Any]]] = {
+            HTTP_ROUTES.kind: (HTTP_ROUTES, self._watched.routes),
+            GRPC_ROUTES.kind: (GRPC_ROUTES, self._watched.grpc_routes),
+        }
         for route, parents in (*plan.routes, *self._forsaken(plan)):
-            if (now := self._now(self._watched.routes, route)) is not None:
-                yield self._say(HTTP_ROUTES, now, route_status(now, parents, self._controller, now_text))
+            resource, store = kinds[route.kind]
+            if (now := self._now(store, route)) is not None:
+                yield self._say(resource, now, route_status(now, parents, self._controller, now_text))
 
-    def _forsaken(self, plan: GatewayPlan) -> Iterator[tuple[HTTPRoute, tuple[()]]]:
+    def _forsaken(self, plan: GatewayPlan) -> Iterator[tuple[Route, tuple[()]]]:
         """Go through the routes that say something of a Gateway of ours and name none.
 
         What was said last may be seen only after the plan without the Gateway was made, and a status leads to no other plan.
@@ -90,7 +95,8 @@ class GatewayReporter:
         if not plan.is_known:
             return
         planned = {route.metadata.uid for route, _ in plan.routes}
-        for route in self._watched.routes:
+        every: list[Route] = [*self._watched.routes, *self._watched.grpc_routes]
+        for route in every:
             says = any(each.controllerName == self._controller for each in route.status.parents)
             if says and route.metadata.uid not in planned:
                 yield route, ()

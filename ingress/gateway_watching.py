@@ -13,10 +13,12 @@ from ingress.core.gateway.objects import (
     GATEWAY_CLASSES,
     GATEWAYS,
     GROUP,
+    GRPC_ROUTES,
     HTTP_ROUTES,
     REFERENCE_GRANTS,
     Gateway,
     GatewayClass,
+    GRPCRoute,
     HTTPRoute,
     ReferenceGrant,
 )
@@ -45,6 +47,7 @@ class WatchedGateways:
         self.classes: Store[GatewayClass] = Store()
         self.gateways: Store[Gateway] = Store()
         self.routes: Store[HTTPRoute] = Store()
+        self.grpc_routes: Store[GRPCRoute] = Store()
         self.grants: Store[ReferenceGrant] = Store()
         self.namespaces: Store[Namespace] = Store()
         self._api = api
@@ -54,6 +57,7 @@ class WatchedGateways:
             (GATEWAY_CLASSES, self.classes, _FIELDS),
             (GATEWAYS, self.gateways, _FIELDS),
             (HTTP_ROUTES, self.routes, _FIELDS),
+            (GRPC_ROUTES, self.grpc_routes, _FIELDS),
             (REFERENCE_GRANTS, self.grants, ("metadata.generation", "spec")),
         ]
         self._informers: list[Informer[Any]] = []
@@ -66,6 +70,7 @@ class WatchedGateways:
             self.classes,
             self.gateways,
             self.routes,
+            self.grpc_routes,
             self.grants,
             self._labels_of,
             secrets.get,
@@ -156,7 +161,9 @@ class WatchedGateways:
 
     def _is_known(self) -> bool:
         missing = {resource.plural for resource, _, _ in self._missing}
-        return missing <= {REFERENCE_GRANTS.plural} and all(each.revision for each in self._informers)
+        return missing <= {REFERENCE_GRANTS.plural, GRPC_ROUTES.plural} and all(
+            each.revision for each in self._informers
+        )
 
     def _labels_of(self, namespace: str) -> dict[str, str]:
         found = self.namespaces.get("", namespace)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ingress.core.backends import BackendKey
 from ingress.core.certificates import TYPE, Certificate, CertificateError, read_secret
 from ingress.core.classes import class_of, is_ours
-from ingress.core.gateway.objects import HTTP_ROUTES
+from ingress.core.gateway.objects import GRPC_ROUTES, HTTP_ROUTES
 from ingress.core.gateway.planning import GatewayPlan, GatewayView, plan_gateways
 from ingress.core.ingresses import Wanted, owner_of, read_ingress
 from ingress.core.rendering import Content
@@ -67,7 +67,7 @@ def plan(view: View, controller: str, default_certificate: bytes, refused: Mappi
     problems += [
         Problem(owner, "Rejected", f"the proxy refuses it: {said}")
         for owner, said in refused.items()
-        if owner.kind != HTTP_ROUTES.kind  # a route says so in its status
+        if owner.kind not in {HTTP_ROUTES.kind, GRPC_ROUTES.kind}  # a route says so in its status
     ]
     followed = {owner: each for owner, each in wanted.items() if owner not in refused}
     tables, conflicts = compile_rules(rule for each in followed.values() for rule in each.rules)

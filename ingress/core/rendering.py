@@ -27,7 +27,7 @@ from ingress.core.gateway.planning import Site
 from ingress.core.gateway.rendering import render_site
 from ingress.core.lines import Line, bind_lines, certificate_file, certificate_list, fixed, joined, map_file
 from ingress.core.routing import EVERY_OTHER, Tables
-from ingress.core.rules import Owner, PathKind, Rule
+from ingress.core.rules import Options, Owner, PathKind, Rule
 from ingress.core.servers import Places, Server
 from ingress.core.steps import step_lines
 
@@ -129,7 +129,7 @@ def render(content: Content, places: Mapping[str, Places], settings: Settings) -
     version = _digest(joined([*_global(settings, "", programs), *middle, *backends]), files, places)
     lines = [*_global(settings, version, programs), *middle]
     for key, owner in _in_order(content.backends):
-        lines += [*_backend(key, owner, settings), *_servers(places[key.name], owner)]
+        lines += [*_backend(key, owner, settings), *_servers(places[key.name], owner, key.options)]
     files[MAIN] = joined(lines)
     owners = {name: Owner("Secret", each.namespace, each.secret) for name, each in certificates.items()}
     return Configuration(version, files, dict(places), [line.owner for line in lines], owners)
@@ -269,10 +269,11 @@ def _backend(key: BackendKey, owner: Owner, settings: Settings) -> Iterator[Line
         yield Line(f"  {line}", owner)
 
 
-def _servers(places: Places, owner: Owner) -> Iterator[Line]:
+def _servers(places: Places, owner: Owner, options: Options) -> Iterator[Line]:
+    protocol = " proto h2" if options.by_http2 else ""
     for index, server in enumerate(places):
         state = " disabled" if server is None else ""
-        yield Line(f"  server {server_name(index)} {address_of(server)}{state}", owner)
+        yield Line(f"  server {server_name(index)} {address_of(server)}{protocol}{state}", owner)
 
 
 def _in_order(backends: Mapping[BackendKey, Owner]) -> list[tuple[BackendKey, Owner]]:

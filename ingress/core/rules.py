@@ -99,6 +99,7 @@ class Options:
         host: what the Host header is to be, "" for what it is.
         answer_within_ms: how long whoever is asked may be silent; 0 for as long as the proxy's settings say.
         tries_once: whether no other endpoint is asked where one cannot be connected to.
+        by_http2: whether endpoints are asked by HTTP/2, in the clear, without being asked first whether they know it.
     """
 
     redirects_to_tls: bool = False
@@ -110,6 +111,7 @@ class Options:
     response_headers: tuple[Headers, ...] = ()
     answer_within_ms: int = 0
     tries_once: bool = False
+    by_http2: bool = False
 
 
 NO_OPTIONS = Options()

@@ -13,6 +13,7 @@ from ingress.core.classes import CONTROLLER
 from ingress.core.gateway.objects import (
     Gateway,
     GatewayClass,
+    GRPCRoute,
     HTTPRoute,
     ReferenceGrant,
 )
@@ -76,6 +77,28 @@ def route(
     return _made(HTTPRoute, name, namespace, spec, age)
 
 
+def call(service: str = "", method: str = "", kind: str = "Exact", **more: Any) -> dict[str, Any]:
+    """Return a match of a call of gRPC."""
+    return {"method": {"type": kind, "service": service, "method": method}, **more}
+
+
+def grpc_route(
+    *rules: dict[str, Any],
+    name: str = "c",
+    namespace: str = "shop",
+    hostnames: Sequence[str] = (),
+    parents: Sequence[dict[str, Any]] = ({"name": "g"},),
+    age: int = 0,
+) -> GRPCRoute:
+    """Return a route for calls, by default of the Gateway `g`; the larger its `age`, the younger it is."""
+    spec = {
+        "rules": list(rules) or [{"backendRefs": [to()]}],
+        "hostnames": list(hostnames),
+        "parentRefs": list(parents),
+    }
+    return _made(GRPCRoute, name, namespace, spec, age)
+
+
 def grant(
     namespace: str, of_kind: str, of_namespace: str, to_kind: str, to_name: str = "", name: str = "grant"
 ) -> ReferenceGrant:
@@ -101,6 +124,7 @@ class GatewayWorld:
 
     gateways: list[Gateway] = field(default_factory=lambda: [gateway()])
     routes: list[HTTPRoute] = field(default_factory=lambda: [route()])
+    grpc_routes: list[GRPCRoute] = field(default_factory=list)
     grants: list[ReferenceGrant] = field(default_factory=list)
     classes: list[GatewayClass] = field(default_factory=lambda: [gateway_class()])
     services: list[Service] = field(default_factory=lambda: [service()])
@@ -124,6 +148,7 @@ class GatewayWorld:
             self.classes,
             self.gateways,
             self.routes,
+            self.grpc_routes,
             self.grants,
             labels_of,
             lambda namespace, name: find(self.secrets, namespace, name),

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ingress.core.gateway.hostnames import ANY, intersection
-from ingress.core.gateway.listeners import HTTP_ROUTE, Door
-from ingress.core.gateway.objects import GROUP, Gateway, HTTPRoute, ParentRef, RouteNamespaces
+from ingress.core.gateway.listeners import Door
+from ingress.core.gateway.objects import GROUP, Gateway, ParentRef, Route, RouteKind, RouteNamespaces
 from ingress.core.gateway.verdicts import ACCEPTED, Verdict, bad, good
 from machinery.model.selectors import from_selector
 
@@ -30,7 +30,7 @@ def is_gateway(parent: ParentRef) -> bool:
 
 
 def attach(
-    route: HTTPRoute, parent: ParentRef, gateway: Gateway, doors: Sequence[Door], labels_of: LabelsOf
+    route: Route, parent: ParentRef, gateway: Gateway, doors: Sequence[Door], labels_of: LabelsOf
 ) -> tuple[tuple[Attached, ...], Verdict]:
     """Return what a route goes with at one of its parents, and whether it is accepted there."""
     namespaces = route.metadata.namespace, gateway.metadata.namespace
@@ -39,10 +39,11 @@ def attach(
         section = f" named {parent.sectionName}" if parent.sectionName else ""
         port = f" with port {parent.port}" if parent.port else ""
         return (), bad(ACCEPTED, "NoMatchingParent", f"the Gateway has no listener{section}{port}")
-    allowing = [each for each in named if _allows(each, *namespaces, labels_of)]
+    kind = RouteKind(group=GROUP, kind=route.kind)
+    allowing = [each for each in named if _allows(each, kind, *namespaces, labels_of)]
     if not allowing:
         names = ", ".join(each.listener.name for each in named)
-        text = f"no HTTPRoute of the namespace {namespaces[0]} may go with {names}"
+        text = f"no {route.kind} of the namespace {namespaces[0]} may go with {names}"
         return (), bad(ACCEPTED, "NotAllowedByListeners", text)
     found = [Attached(each, _hosts(each, route.spec.hostnames)) for each in allowing]
     found = [each for each in found if each.hosts]
@@ -52,13 +53,46 @@ def attach(
     return tuple(found), good(ACCEPTED)
 
 
+class Neighbours:
+    """The routes that go with the doors of one Gateway. Where hosts are the same, routes are of one kind: the older one's."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[tuple[Route, tuple[str, ...]]]] = {}  # by the name of the listener
+
+    def add(self, route: Route, attached: Attached) -> bool:
+        """Note that a route goes with a door; return whether that is new."""
+        here = self._found.setdefault(attached.door.listener.name, [])
+        if any(each is route for each, _ in here):
+            return False
+        here.append((route, attached.hosts))
+        return True
+
+    def count(self, door: Door) -> int:
+        """Return how many routes go with a door."""
+        return len(self._found.get(door.listener.name, ()))
+
+    def conflict(self, route: Route, every: Iterable[Attached]) -> Verdict | None:
+        """Return why a route cannot go with these doors: routes of another kind, which are older, have its hosts there."""
+        for attached in every:
+            for other, hosts in self._found.get(attached.door.listener.name, ()):
+                if other.kind != route.kind and _meet(hosts, attached.hosts):
+                    where = f"{other.kind} {other.metadata.namespace}/{other.metadata.name}"
+                    text = f"{where} is older and has the same hosts at the listener {attached.door.listener.name}"
+                    return bad(ACCEPTED, "HostnameConflict", text)
+        return None
+
+
+def _meet(some: Iterable[str], others: Sequence[str]) -> bool:
+    return any(intersection(one, other) is not None for one in some for other in others)
+
+
 def _is_meant(door: Door, parent: ParentRef) -> bool:
     listener = door.listener
     return parent.sectionName in {"", listener.name} and parent.port in {0, listener.port}
 
 
-def _allows(door: Door, namespace: str, own: str, labels_of: LabelsOf) -> bool:
-    if not door.is_accepted or HTTP_ROUTE not in door.kinds:
+def _allows(door: Door, kind: RouteKind, namespace: str, own: str, labels_of: LabelsOf) -> bool:
+    if not door.is_accepted or kind not in door.kinds:
         return False
     return _is_from(door.listener.allowedRoutes.namespaces, namespace, own, labels_of)
 

@@ -18,7 +18,7 @@ from machinery.model.k8s.core_v1 import Secret
 
 HTTP: Final = "HTTP"
 HTTPS: Final = "HTTPS"
-HTTP_ROUTE: Final = RouteKind(group=GROUP, kind="HTTPRoute")
+KINDS: Final = tuple(RouteKind(group=GROUP, kind=kind) for kind in ("HTTPRoute", "GRPCRoute"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ _NO_CONFLICT: Final = bad(CONFLICTED, "NoConflicts", "")
 def _kinds(listener: Listener) -> tuple[tuple[RouteKind, ...], Verdict | None]:
     wanted = listener.allowedRoutes.kinds
     if not wanted:
-        return (HTTP_ROUTE,), None
-    others = [each.kind for each in wanted if each != HTTP_ROUTE]
-    text = f"no routes of the kind {', '.join(others)} are served, only HTTPRoutes are"
+        return KINDS, None
+    others = [each.kind for each in wanted if each not in KINDS]
+    text = f"no routes of the kind {', '.join(others)} are served, only HTTPRoutes and GRPCRoutes are"
     return (
-        (HTTP_ROUTE,) if HTTP_ROUTE in wanted else (),
+        tuple(each for each in KINDS if each in wanted),
         bad(RESOLVED_REFS, "InvalidRouteKinds", text) if others else None,
     )
 

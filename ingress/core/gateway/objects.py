@@ -5,7 +5,7 @@ https://gateway-api.sigs.k8s.io/reference/spec/
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -293,6 +293,51 @@ class HTTPRoute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     status: RouteStatus = RouteStatus()
 
 
+class CallMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A condition about what is called: a service, a method, "" for every one."""
+
+    type: str = "Exact"
+    service: str = ""
+    method: str = ""
+
+
+class GRPCMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Conditions that have to be met all."""
+
+    method: CallMatch = CallMatch()
+    headers: list[ValueMatch] = []
+
+
+class GRPCRouteRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What calls a rule is about, and what becomes of them."""
+
+    matches: list[GRPCMatch] = []
+    filters: list[Filter] = []
+    backendRefs: list[BackendRef] = []
+    sessionPersistence: dict[str, Any] | None = None
+
+
+class GRPCRouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a route wants."""
+
+    parentRefs: list[ParentRef] = []
+    hostnames: list[str] = []
+    rules: list[GRPCRouteRule] = []
+
+
+class GRPCRoute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Rules for calls of gRPC."""
+
+    apiVersion: str = msgspec.field(default_factory=lambda: f"{GROUP}/{VERSION}")
+    kind: str = msgspec.field(default_factory=lambda: "GRPCRoute")
+    metadata: ObjectMeta = ObjectMeta()
+    spec: GRPCRouteSpec = GRPCRouteSpec()
+    status: RouteStatus = RouteStatus()
+
+
+Route: TypeAlias = HTTPRoute | GRPCRoute
+
+
 class GrantFrom(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who may refer."""
 
@@ -328,4 +373,5 @@ class ReferenceGrant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 GATEWAY_CLASSES = Resource(GROUP, VERSION, "gatewayclasses", "GatewayClass", False, GatewayClass)  # noqa: FBT003
 GATEWAYS = Resource(GROUP, VERSION, "gateways", "Gateway", True, Gateway)  # noqa: FBT003
 HTTP_ROUTES = Resource(GROUP, VERSION, "httproutes", "HTTPRoute", True, HTTPRoute)  # noqa: FBT003
+GRPC_ROUTES = Resource(GROUP, VERSION, "grpcroutes", "GRPCRoute", True, GRPCRoute)  # noqa: FBT003
 REFERENCE_GRANTS = Resource(GROUP, "v1beta1", "referencegrants", "ReferenceGrant", True, ReferenceGrant)  # noqa: FBT003

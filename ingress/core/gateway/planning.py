@@ -11,10 +11,18 @@ from typing import NamedTuple
 
 from ingress.core.backends import BackendKey
 from ingress.core.certificates import Certificate
-from ingress.core.gateway.attaching import Attached, LabelsOf, attach, is_gateway
+from ingress.core.gateway.attaching import Attached, LabelsOf, Neighbours, attach, is_gateway
 from ingress.core.gateway.filters import sent_at
 from ingress.core.gateway.listeners import HTTPS, Door, Secrets, judge_listeners
-from ingress.core.gateway.objects import Gateway, GatewayClass, HTTPRoute, ParentRef, ReferenceGrant
+from ingress.core.gateway.objects import (
+    Gateway,
+    GatewayClass,
+    GRPCRoute,
+    HTTPRoute,
+    ParentRef,
+    ReferenceGrant,
+    Route,
+)
 from ingress.core.gateway.precedence import Action, Answer, Entry, Opened, Tables, compile_doors
 from ingress.core.gateway.rules import Read, Rule, Surroundings, read_route
 from ingress.core.gateway.services import Wish, own_ports, service_name, wanted_ports
@@ -35,6 +43,7 @@ class GatewayView:
     classes: Iterable[GatewayClass] = ()
     gateways: Iterable[Gateway] = ()
     routes: Iterable[HTTPRoute] = ()
+    grpc_routes: Iterable[GRPCRoute] = ()
     grants: Iterable[ReferenceGrant] = ()
     labels_of: LabelsOf = lambda _namespace: {}
     find_secret: Callable[[str, str], Secret | None] = lambda _namespace, _name: None
@@ -95,7 +104,7 @@ class GatewayPlan:
     backends: Mapping[BackendKey, Owner] = field(default_factory=dict)
     classes: tuple[tuple[GatewayClass, Verdict], ...] = ()
     gateways: tuple[JudgedGateway, ...] = ()
-    routes: tuple[tuple[HTTPRoute, tuple[JudgedParent, ...]], ...] = ()
+    routes: tuple[tuple[Route, tuple[JudgedParent, ...]], ...] = ()
     secrets: frozenset[tuple[str, str]] = frozenset()
     services: frozenset[tuple[str, str]] = frozenset()
     is_known: bool = False
@@ -108,7 +117,7 @@ class GatewayPlan:
         )
 
 
-def owner_of(obj: Gateway | HTTPRoute) -> Owner:
+def owner_of(obj: Gateway | Route) -> Owner:
     """Return who an object is."""
     meta = obj.metadata
     return Owner(obj.kind, meta.namespace, meta.name, meta.creationTimestamp or "")
@@ -146,13 +155,14 @@ class _Planning:
         }
         self._doors = {place: judge_listeners(each, self._secrets) for place, each in self._gateways.items()}
         self._entries: dict[tuple[tuple[str, str], str], list[tuple[str, Entry]]] = {}
-        self._attached: dict[tuple[tuple[str, str], str], set[Owner]] = {}
-        self._routes: list[tuple[HTTPRoute, tuple[JudgedParent, ...]]] = []
+        self._neighbours = {place: Neighbours() for place in self._gateways}
+        self._routes: list[tuple[Route, tuple[JudgedParent, ...]]] = []
         self._services: set[tuple[str, str]] = set()
 
     def look(self) -> None:
-        """Go through the routes."""
-        for route in sorted(self._view.routes, key=_age):
+        """Go through the routes, the oldest first."""
+        every: list[Route] = [*self._view.routes, *self._view.grpc_routes]
+        for route in sorted(every, key=_age):
             parents = [(each, place) for each in route.spec.parentRefs if (place := self._place(route, each))]
             said = any(each.controllerName == self._controller for each in route.status.parents)
             if not parents and not said:
@@ -164,17 +174,18 @@ class _Planning:
             )
             self._routes.append((route, judged))
 
-    def _place(self, route: HTTPRoute, parent: ParentRef) -> tuple[str, str] | None:
+    def _place(self, route: Route, parent: ParentRef) -> tuple[str, str] | None:
         place = parent.namespace or route.metadata.namespace, parent.name
         return place if is_gateway(parent) and place in self._gateways else None
 
     def _judge(
-        self, route: HTTPRoute, parent: ParentRef, place: tuple[str, str], read: Read
+        self, route: Route, parent: ParentRef, place: tuple[str, str], read: Read
     ) -> tuple[Verdict, ...]:
         attached, accepted = attach(
             route, parent, self._gateways[place], self._doors[place], self._view.labels_of
         )
         owner = owner_of(route)
+        accepted = self._neighbours[place].conflict(route, attached) or accepted
         if not accepted.status:
             return accepted, read.resolved
         if said := self._refused.get(owner):
@@ -183,21 +194,18 @@ class _Planning:
         if not read.rules and read.dropped:
             return bad(ACCEPTED, "UnsupportedValue", dropped), read.resolved
         for each in attached:
-            self._go_with(place, each, owner, read.rules)
+            self._go_with(place, each, route, read.rules)
         partly = Verdict(PARTIALLY_INVALID, True, "UnsupportedValue", f"Dropped Rule: {dropped}")  # noqa: FBT003
         return (accepted, read.resolved, partly) if read.dropped else (accepted, read.resolved)
 
     def _go_with(
-        self, place: tuple[str, str], attached: Attached, owner: Owner, rules: Sequence[Rule]
+        self, place: tuple[str, str], attached: Attached, route: Route, rules: Sequence[Rule]
     ) -> None:
         door = attached.door
-        key = place, door.listener.name
-        seen = self._attached.setdefault(key, set())
-        if owner in seen:
+        if not self._neighbours[place].add(route, attached):
             return
-        seen.add(owner)
-        entries = list(_entries(owner, rules, door))
-        self._entries.setdefault(key, []).extend(
+        entries = list(_entries(owner_of(route), rules, door))
+        self._entries.setdefault((place, door.listener.name), []).extend(
             (host, entry) for host in attached.hosts for entry in entries
         )
 
@@ -221,7 +229,7 @@ class _Planning:
 
     def _judged(self, place: tuple[str, str], gateway: Gateway) -> JudgedGateway:
         doors = self._doors[place]
-        counts = tuple(len(self._attached.get((place, each.listener.name), ())) for each in doors)
+        counts = tuple(self._neighbours[place].count(each) for each in doors)
         return JudgedGateway(gateway, judge_gateway(gateway, doors), doors, counts)
 
     def _open(self) -> tuple[list[Opened], tuple[Port, ...]]:
@@ -301,5 +309,5 @@ def _secrets(gateways: Iterable[Gateway]) -> Iterator[tuple[str, str]]:
                 yield each.namespace or gateway.metadata.namespace, each.name
 
 
-def _age(obj: Gateway | HTTPRoute) -> tuple[str, str, str]:
+def _age(obj: Gateway | Route) -> tuple[str, str, str]:
     return owner_of(obj).age

@@ -1,14 +1,15 @@
 """Which rule a request follows: rules as tables, two look-ups and the few conditions that no look-up can answer.
 
 A request comes in at a port, where its host decides on one door: the one whose host is the most exact. Among the routes of that
-door whose hosts cover the request's, the more exact host goes first; then an exact path, the longest path (of a regular expression
+door whose hosts cover the request's, the more exact host goes first; then, of HTTPRoutes, an exact path, the longest path (of a regular expression
 its text counts), a condition about the method, more conditions about headers, more about the query; then the older route, its name, and
-the order in the route. The first whose conditions are all met is followed.
+the order in the route. Of GRPCRoutes the longest service, the longest method and more conditions about headers go first. The first whose conditions are
+all met is followed.
 
 So every host that a route or a door names has a list of rules in that order, and every path in it, once and for all, its
 candidates: up to the first that fits whatever the request has.
 
-https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
+https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule, #grpcrouterule
 """
 
 from __future__ import annotations
@@ -137,12 +138,13 @@ def _ordered(pattern: str, entries: ByHost) -> Candidates:
 def rank(entry: Entry) -> tuple[object, ...]:
     """Return what the match that goes first has least of, among those of one host."""
     conditions = entry.conditions
-    path = conditions.path
+    path, called = conditions.path, conditions.called
+    if called is not None:
+        first: tuple[int, ...] = (-called.service, -called.method)
+    else:
+        first = (path.kind is not PathKind.EXACT, -len(path.value), path.kind, not conditions.method)
     return (
-        path.kind is not PathKind.EXACT,
-        -len(path.value),
-        path.kind,
-        not conditions.method,
+        *first,
         -len(conditions.headers),
         -len(conditions.parameters),
         entry.owner.age,

@@ -33,7 +33,12 @@ EXACT: Final = "gateway-exact.map"
 PREFIX: Final = "gateway-prefix.map"
 FRONTEND: Final = "gateway"
 FAULT: Final = "answer.fault"
+UNAVAILABLE: Final = "answer.unavailable"  # likewise, for calls of gRPC
 _FAULT_TEXT: Final = "the rule for this request has no backend that can be had\\n"
+_UNAVAILABLE: Final = (
+    "http-request return status 200 hdr Content-Type application/grpc hdr grpc-status 14"
+    " hdr grpc-message 'the rule for this call has no backend that can be had'"
+)
 
 
 class Rendered(NamedTuple):
@@ -116,7 +121,7 @@ class _Outcomes:
 
     def __init__(self) -> None:
         self._candidates: dict[Candidates, str] = {}
-        self._splits: dict[Backends, tuple[str, Owner]] = {}
+        self._splits: dict[tuple[Backends, str], tuple[str, Owner]] = {}
         self._answers: dict[str, tuple[Answer, Owner | None]] = {}
         self._tests: dict[str, str] = {}
 
@@ -133,12 +138,12 @@ class _Outcomes:
         for candidates, name in self._candidates.items():
             for entry in candidates:
                 yield from self._trying(name, entry)
-        for backends, (name, owner) in self._splits.items():
+        for (backends, fault), (name, owner) in self._splits.items():
             here = f"{{ var(txn.route) -m str {name} }}"
             ends = list(accumulate(each.weight for each in backends))
             yield Line(f"  http-request set-var(txn.share) rand({ends[-1]}) if {here}", owner)
             for part, end in zip(backends, ends, strict=True):
-                to = part.backend.name if part.backend is not None else self._fault()
+                to = part.backend.name if part.backend is not None else self._fault(fault)
                 below = f"{{ var(txn.share) -m int lt {end} }}"
                 yield Line(f"  http-request set-var(txn.route) str({to}) if {here} {below}", owner)
 
@@ -146,27 +151,28 @@ class _Outcomes:
         """Yield the backends that nobody stands behind."""
         for name, (answer, owner) in self._answers.items():
             yield Line(f"backend {name}", owner)
-            for line in _answering(answer):
+            for line in (_UNAVAILABLE,) if name == UNAVAILABLE else _answering(answer):
                 yield Line(f"  {line}", owner)
 
     def _of_entry(self, entry: Entry) -> str:
         return self._of_action(entry.action, entry.owner)
 
     def _of_action(self, action: Action, owner: Owner) -> str:
+        fault = UNAVAILABLE if owner.kind == "GRPCRoute" else FAULT
         if isinstance(action, Answer):
-            if action == Answer():
-                return self._fault()
+            if action.sent is None and (fault is UNAVAILABLE or not action.response_headers):
+                return self._fault(fault)
             name = f"answer.{digest(action)}"
             self._answers.setdefault(name, (action, owner))
             return name
         if len(action) > 1:
-            return self._splits.setdefault(action, (f"shares:{len(self._splits) + 1}", owner))[0]
+            return self._splits.setdefault((action, fault), (f"shares:{len(self._splits) + 1}", owner))[0]
         [part] = action
-        return part.backend.name if part.backend is not None else self._fault()
+        return part.backend.name if part.backend is not None else self._fault(fault)
 
-    def _fault(self) -> str:
-        self._answers.setdefault(FAULT, (Answer(), None))
-        return FAULT
+    def _fault(self, name: str) -> str:
+        self._answers.setdefault(name, (Answer(), None))
+        return name
 
     def _trying(self, name: str, entry: Entry) -> Iterator[Line]:
         words = [f"{{ var(txn.route) -m str {name} }}"]

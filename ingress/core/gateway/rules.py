@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from ingress.core import text
@@ -25,11 +25,14 @@ from ingress.core.gateway.filters import (
 from ingress.core.gateway.grants import Reference, is_permitted
 from ingress.core.gateway.objects import (
     BackendRef,
-    HTTPRoute,
+    GRPCMatch,
+    GRPCRouteRule,
     Match,
     PathMatch,
     ReferenceGrant,
+    Route,
     RouteRule,
+    Timeouts,
     ValueMatch,
 )
 from ingress.core.gateway.verdicts import RESOLVED_REFS, Verdict, bad, good
@@ -41,7 +44,12 @@ _KINDS: Final = {"Exact": PathKind.EXACT, "PathPrefix": PathKind.PREFIX, "Regula
 _PARAMETER: Final = re.compile(
     r"[A-Za-z0-9!#$%&*+.^_`|~-]+"
 )  # a quote would begin a quotation of the proxy's
-_OTHER_PROTOCOLS: Final = frozenset({"kubernetes.io/h2c", "kubernetes.io/wss", "https"})
+_CALLED: Final = re.compile(r"[A-Za-z0-9_.]*")
+_HTTP2: Final = "kubernetes.io/h2c"
+_OTHER_PROTOCOLS: Final = {
+    "HTTPRoute": frozenset({"kubernetes.io/wss", "https"}),
+    "GRPCRoute": frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "https"}),
+}
 
 
 class Value(NamedTuple):
@@ -52,13 +60,21 @@ class Value(NamedTuple):
     value: str
 
 
+class Called(NamedTuple):
+    """How much a match says of what gRPC calls, in characters: more goes first."""
+
+    service: int
+    method: int
+
+
 class Conditions(NamedTuple):
-    """What a request has to meet, all of it."""
+    """What a request has to meet, all of it; `called` says how it stands among others of a GRPCRoute."""
 
     path: Path
     method: str = ""
     headers: tuple[Value, ...] = ()
     parameters: tuple[Value, ...] = ()
+    called: Called | None = None
 
     @property
     def is_only_path(self) -> bool:
@@ -115,7 +131,7 @@ class Surroundings:
     grants: Sequence[ReferenceGrant]
 
 
-def read_route(route: HTTPRoute, around: Surroundings) -> Read:
+def read_route(route: Route, around: Surroundings) -> Read:
     """Return a route's rules, and what is wrong with them."""
     reader = _Reader(route, around)
     rules = tuple(reader.rules())
@@ -124,7 +140,7 @@ def read_route(route: HTTPRoute, around: Surroundings) -> Read:
 
 
 class _Reader:
-    def __init__(self, route: HTTPRoute, around: Surroundings) -> None:
+    def __init__(self, route: Route, around: Surroundings) -> None:
         self._route = route
         self._around = around
         self.dropped: list[tuple[int, str]] = []
@@ -132,23 +148,24 @@ class _Reader:
         self.services: set[tuple[str, str]] = set()
 
     def rules(self) -> Iterator[Rule]:
-        for number, rule in enumerate(self._route.spec.rules):
+        every: Sequence[RouteRule | GRPCRouteRule] = self._route.spec.rules
+        for number, rule in enumerate(every):
             try:
                 yield self._rule(number, rule)
             except UnsupportedError as error:
                 self.dropped.append((number, str(error)))
 
-    def _rule(self, number: int, rule: RouteRule) -> Rule:
-        if rule.retry is not None or rule.sessionPersistence is not None:
+    def _rule(self, number: int, rule: RouteRule | GRPCRouteRule) -> Rule:
+        if rule.sessionPersistence is not None or getattr(rule, "retry", None) is not None:
             raise UnsupportedError("retry and sessionPersistence are not supported")
-        matches = tuple(_conditions(each) for each in rule.matches or [Match()])
+        matches, timeouts = _matches(rule)
         prefix = next((each.path.value for each in matches if each.path.kind is PathKind.PREFIX), "")
         try:
             steps = read_filters(rule.filters, prefix)
         except UnknownKindError as error:
             self.wrong.append(bad(RESOLVED_REFS, "InvalidKind", f"rule {number}: {error}"))
             return Rule(number, matches, Steps(), ())
-        options = with_timeouts(steps.options, rule.timeouts)
+        options = with_timeouts(steps.options, timeouts)
         parts = tuple(self._part(number, each, prefix, options) for each in rule.backendRefs)
         return Rule(number, matches, steps, tuple(each for each in parts if each.weight))
 
@@ -164,7 +181,9 @@ class _Reader:
         if wrong is not None:
             self.wrong.append(wrong._replace(message=f"rule {number}: {wrong.message}"))
             return Part(ref.weight, None)
-        return Part(ref.weight, BackendKey(self._target(ref), steps.options))
+        target = self._target(ref)
+        by_http2 = self._route.kind == "GRPCRoute" or self._protocol(target) == _HTTP2
+        return Part(ref.weight, BackendKey(target, replace(steps.options, by_http2=by_http2)))
 
     def _target(self, ref: BackendRef) -> Target:
         return Target(ref.namespace or self._route.metadata.namespace, ref.name, str(ref.port))
@@ -175,24 +194,70 @@ class _Reader:
             text_ = f"a backend of the kind {ref.kind} is not known, only Services are"
             return bad(RESOLVED_REFS, "InvalidKind", text_)
         target, own = self._target(ref), self._route.metadata.namespace
-        reference = Reference("HTTPRoute", own, "Service", target.namespace, target.service)
+        kind = self._route.kind
+        reference = Reference(kind, own, "Service", target.namespace, target.service)
         if not is_permitted(reference, self._around.grants):
-            text_ = f"no ReferenceGrant of {target.namespace} lets HTTPRoutes of {own} use Service {target.service}"
+            text_ = (
+                f"no ReferenceGrant of {target.namespace} lets {kind}s of {own} use Service {target.service}"
+            )
             return bad(RESOLVED_REFS, "RefNotPermitted", text_)
         self.services.add((target.namespace, target.service))
         service = self._around.find_service(target.namespace, target.service)
         if why := why_not(target, service):
             return bad(RESOLVED_REFS, "BackendNotFound", why)
-        return _protocol_problem(target, service)
+        if (protocol := self._protocol(target)) not in _OTHER_PROTOCOLS[kind]:
+            return None
+        where = f"Service {target.namespace}/{target.service}"
+        text_ = (
+            f"{where} speaks {protocol} at port {target.port}, which is not spoken to endpoints of {kind}s"
+        )
+        return bad(RESOLVED_REFS, "UnsupportedProtocol", text_)
+
+    def _protocol(self, target: Target) -> str:
+        """Return what is spoken at a Service's port, "" where it does not say."""
+        service = self._around.find_service(target.namespace, target.service)
+        port = find_port(service, target.port) if service is not None else None
+        return port.appProtocol if port is not None else ""
 
 
-def _protocol_problem(target: Target, service: Service | None) -> Verdict | None:
-    port = find_port(service, target.port) if service is not None else None
-    protocol = port.appProtocol if port is not None else ""
-    if protocol not in _OTHER_PROTOCOLS:
-        return None
-    text_ = f"Service {target.namespace}/{target.service} speaks {protocol} at port {target.port}, the proxy HTTP/1.1"
-    return bad(RESOLVED_REFS, "UnsupportedProtocol", text_)
+def _matches(rule: RouteRule | GRPCRouteRule) -> tuple[tuple[Conditions, ...], Timeouts]:
+    if isinstance(rule, GRPCRouteRule):
+        return tuple(_of_call(each) for each in rule.matches or [GRPCMatch()]), Timeouts()
+    return tuple(_conditions(each) for each in rule.matches or [Match()]), rule.timeouts
+
+
+def _of_call(match: GRPCMatch) -> Conditions:
+    """Return what a call has to meet: its service and its method are the two elements of a request's path."""
+    service, method = match.method.service, match.method.method
+    called = Called(len(service), len(method))
+    return Conditions(
+        _path_of_call(match.method.type, service, method),
+        headers=_values(match.headers, str.lower),
+        called=called,
+    )
+
+
+def _path_of_call(type_: str, service: str, method: str) -> Path:
+    if not service and not method:
+        return Path(PathKind.PREFIX, "")
+    if type_ == "RegularExpression":
+        if not text.is_printable(service + method):
+            raise UnsupportedError(
+                f"{service[:80]!r}, {method[:80]!r} are not of ASCII's printable characters"
+            )
+        return Path(PathKind.REGEX, f"/(?:{service or _ANY})/(?:{method or _ANY})")
+    if type_ != "Exact":
+        raise UnsupportedError(f"{type_} is no type of a method")
+    if not _CALLED.fullmatch(service + method):
+        raise UnsupportedError(f"{service[:80]!r}, {method[:80]!r} are no service and method")
+    if service:
+        return (
+            Path(PathKind.EXACT, f"/{service}/{method}") if method else Path(PathKind.PREFIX, f"/{service}")
+        )
+    return Path(PathKind.REGEX, f"/{_ANY}/{method}")
+
+
+_ANY: Final = "[^/]+"  # element of a path
 
 
 def _conditions(match: Match) -> Conditions:

@@ -15,8 +15,8 @@ from ingress.core.gateway.objects import (
     ClassStatus,
     GatewayClass,
     GatewayStatus,
-    HTTPRoute,
     ListenerStatus,
+    Route,
     RouteParentStatus,
     RouteStatus,
 )
@@ -101,9 +101,7 @@ def _listener_status(
     )
 
 
-def route_status(
-    route: HTTPRoute, judged: Sequence[JudgedParent], controller: str, now_text: str
-) -> RouteStatus:
+def route_status(route: Route, judged: Sequence[JudgedParent], controller: str, now_text: str) -> RouteStatus:
     """Return what a route says: what others have said of it stays, what was said of parents that it names no more goes."""
     generation = route.metadata.generation or 0
     before = {each.parentRef: each for each in route.status.parents if each.controllerName == controller}

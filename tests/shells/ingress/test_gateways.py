@@ -12,35 +12,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 
 from ingress import gateway_watching
 from ingress.core.gateway.objects import (
     GATEWAY_CLASSES,
     GATEWAYS,
+    GRPC_ROUTES,
     HTTP_ROUTES,
     REFERENCE_GRANTS,
     HTTPRoute,
 )
 from ingress.core.gateway.services import own_ports, service_name
 from machinery.model.conditions import find
-from machinery.model.resources import INGRESSES, SECRETS, SERVICES
+from machinery.model.resources import ENDPOINT_SLICES, INGRESSES, SECRETS, SERVICES
 from tests.support.builders import changed
 from tests.support.gateway import (
     HTTP,
     HTTPS,
     Asked,
+    call,
     follow_slowly,
     gateway,
     gateway_class,
     grant,
+    grpc_route,
     route,
     rule,
     to,
 )
 from tests.support.gateway_kinds import define
+from tests.support.grpc_peer import SERVICE, serving
 from tests.support.ingress import certificate, ingress, path, service, tls_secret
-from tests.support.ingress_controller import Running, running
+from tests.support.ingress_controller import Running, own_address, running
 from tests.support.requirements import need
 from tests.support.waiting import until
 
@@ -64,7 +70,8 @@ class Edge:
 
     async def apply(self, *objects: Any) -> None:
         """Store objects, and wait until the proxy and their statuses follow."""
-        kinds = {each.kind: each for each in (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS)}
+        every = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, GRPC_ROUTES, REFERENCE_GRANTS)
+        kinds = {each.kind: each for each in every}
         for each in objects:
             await self.here.registry.given(kinds[each.kind], each)
         await self.settled()
@@ -76,6 +83,7 @@ class Edge:
         async def is_known() -> bool:
             stores = (
                 (HTTP_ROUTES, watched.routes),
+                (GRPC_ROUTES, watched.grpc_routes),
                 (GATEWAYS, watched.gateways),
                 (REFERENCE_GRANTS, watched.grants),
             )
@@ -207,6 +215,56 @@ async def test_what_clients_get(tmp_path: Path) -> None:
             "https",
             "443",
         )
+
+
+async def test_calls_of_grpc(tmp_path: Path) -> None:
+    """With gRPC's own library: answers, streams both ways, errors, metadata; in the clear and by TLS; who answers nothing is unavailable."""
+    async with edge(tmp_path) as here, serving(f"{own_address()}:0") as (_, port):
+        await here.here.registry.given(SECRETS, tls_secret(PAIR))
+        await here.here.registry.given(SERVICES, changed(service("echo", "shop"), spec__clusterIP=""))
+        await here.here.registry.given(ENDPOINT_SLICES, here.here.slice_of("echo", port, "0"))
+        changes = _modifier("RequestHeaderModifier", set=[{"name": "x-set", "value": "1"}])
+        await here.apply(
+            gateway(HTTP, HTTPS),
+            grpc_route(
+                {"matches": [call(SERVICE)], "filters": [changes], "backendRefs": [to("echo")]},
+                {"matches": [call(SERVICE, "Nobody")], "backendRefs": [to("none")]},
+                hostnames=["a.com"],
+            ),
+        )
+        plain, secure = await here.port(), await here.port(443)
+        trusting = grpc.ssl_channel_credentials(PAIR[0])
+        by_name = [("grpc.default_authority", "a.com"), ("grpc.ssl_target_name_override", "a.com")]
+        channels = [
+            grpc.aio.insecure_channel(f"127.0.0.1:{plain}", by_name),
+            grpc.aio.secure_channel(f"127.0.0.1:{secure}", trusting, by_name),
+        ]
+        for channel in channels:
+            async with channel:
+                ask = channel.unary_unary(f"/{SERVICE}/Ask")
+                assert await ask(b"hello", timeout=10) == b"hello"
+                assert b"('x-set', '1')" in await ask(b"metadata", timeout=10)
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await ask(b"fail NOT_FOUND it is gone", timeout=10)
+                assert (refused.value.code(), refused.value.details()) == (
+                    grpc.StatusCode.NOT_FOUND,
+                    "it is gone",
+                )
+                answers = channel.unary_stream(f"/{SERVICE}/Answers")(b"20 100000", timeout=10)
+                assert [len(each) async for each in answers] == [100_000] * 20
+                talk = channel.stream_stream(f"/{SERVICE}/Talk")(timeout=10)
+                for said in (b"one", b"two"):
+                    await talk.write(said)
+                    assert await talk.read() == said
+                await talk.done_writing()
+                assert await talk.read() is grpc.aio.EOF
+                for method, code in (
+                    (f"/{SERVICE}/Nobody", grpc.StatusCode.UNAVAILABLE),
+                    ("/other.Service/Ask", grpc.StatusCode.UNIMPLEMENTED),
+                ):
+                    with pytest.raises(grpc.aio.AioRpcError) as refused:
+                        await channel.unary_unary(method)(b"", timeout=10)
+                    assert refused.value.code() == code, method
 
 
 async def test_paths_and_redirections(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.support.scripted_api import local_registry
 CLASSES = of_kind("gatewayclasses", "GatewayClass", namespaced=False)
 GATEWAYS = of_kind("gateways", "Gateway")
 ROUTES = of_kind("httproutes", "HTTPRoute")
+CALLS = of_kind("grpcroutes", "GRPCRoute")
 GRANTS = of_kind("referencegrants", "ReferenceGrant", "v1beta1")
 HTTP: dict[str, Any] = {"name": "http", "port": 80, "protocol": "HTTP"}
 HTTPS: dict[str, Any] = {"name": "https", "port": 443, "protocol": "HTTPS"}
@@ -32,6 +33,16 @@ def route(*rules: dict[str, Any], **spec: Any) -> Custom:
     return written(
         "HTTPRoute", "r", {"parentRefs": [{"name": "g"}], "rules": list(rules), **spec}, namespace="default"
     )
+
+
+def calls(*rules: dict[str, Any]) -> Custom:
+    return written(
+        "GRPCRoute", "c", {"parentRefs": [{"name": "g"}], "rules": list(rules)}, namespace="default"
+    )
+
+
+def called(**method: Any) -> dict[str, Any]:
+    return {"matches": [{"method": method}]}
 
 
 def at(path: str, kind: str = "PathPrefix", **rule: Any) -> dict[str, Any]:
@@ -109,6 +120,19 @@ REFUSED: list[tuple[Any, Custom, str]] = [
         "sectionName must be specified",
     ),
     (ROUTES, route(parentRefs=[{"name": "g", "sectionName": "a"}] * 2), "sectionName must be unique"),
+    (CALLS, calls(called()), "One or both of 'service' or 'method' must be specified"),
+    (CALLS, calls(called(service="a/b")), "service must only contain valid characters"),
+    (CALLS, calls(called(service="a", method="B.C")), "method must only contain valid characters"),
+    (CALLS, calls(called(service="a", type="Prefix")), "spec.rules[0].matches[0].method.type"),
+    (
+        CALLS,
+        calls(filters("RequestRedirect", "requestRedirect", scheme="https")),
+        "spec.rules[0].filters[0].type",
+    ),
+    (CALLS, calls({"filters": [{"type": "RequestMirror"}]}), "filter.requestMirror must be specified"),
+    (CALLS, calls({"backendRefs": [{"name": "s"}]}), "Must have port for Service reference"),
+    (CALLS, calls(*[{"matches": [{}] * 40}] * 4), "the total number of matches"),
+    (CALLS, calls({"name": "x"}, {"name": "x"}), "Rule name must be unique"),
     (GRANTS, written("ReferenceGrant", "g", {"from": []}, version="v1beta1", namespace="default"), "spec.to"),
 ]
 
@@ -136,6 +160,11 @@ def test_what_is_filled_in() -> None:
         backend = {"group": "", "kind": "Service", "name": "s", "port": 80, "weight": 1}
         found = await api.create(ROUTES, route({"backendRefs": [{"name": "s", "port": 80}]}))
         assert found.spec["rules"] == [{**every, "backendRefs": [backend]}]
+        call = await api.create(
+            CALLS, calls({**called(service="s"), "backendRefs": [{"name": "s", "port": 80}]})
+        )
+        match = {"method": {"type": "Exact", "service": "s"}}
+        assert call.spec["rules"] == [{"matches": [match], "backendRefs": [backend]}]
         assert found.spec["parentRefs"] == [
             {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "g"}
         ]

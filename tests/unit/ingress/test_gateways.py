@@ -69,7 +69,7 @@ def test_a_gateway_and_a_route() -> None:
     assert [(each.type, each.value) for each in said.addresses] == [("IPAddress", "10.96.0.9")]
     [listener] = said.listeners
     assert (listener.name, listener.attachedRoutes) == ("http", 1)
-    assert [each.kind for each in listener.supportedKinds] == ["HTTPRoute"]
+    assert [each.kind for each in listener.supportedKinds] == ["HTTPRoute", "GRPCRoute"]
     assert _short(listener.conditions) == {
         "Accepted": "Accepted",
         "Programmed": "Programmed",
@@ -128,7 +128,7 @@ def test_other_controllers_objects_are_left_alone() -> None:
         ),
         ([HTTP, {**HTTP, "name": "two", "hostname": "a.com"}], {"Accepted": "Accepted"}),
         (
-            [{**HTTP, "allowedRoutes": {"kinds": [{"kind": "GRPCRoute"}, {"kind": "HTTPRoute"}]}}],
+            [{**HTTP, "allowedRoutes": {"kinds": [{"kind": "TLSRoute"}, {"kind": "HTTPRoute"}]}}],
             {"ResolvedRefs": "not InvalidRouteKinds", "Programmed": "Programmed"},
         ),
         ([HTTPS], {"Programmed": "Programmed", "ResolvedRefs": "ResolvedRefs"}),
