@@ -76,7 +76,7 @@ class Addresses:
     @property
     def host_ips(self) -> list[str]:
         """This machine's own addresses as its nodes see them, one of each family that the cluster has."""
-        return [self.host, *self._also(1)]
+        return [self.host, *self._also(self.host.rpartition(".")[2])]
 
     @property
     def service_cidr(self) -> str:
@@ -96,7 +96,7 @@ class Addresses:
         is_wide = self.spec.hollow_nodes > MANY_HOLLOW_NODES
         return WIDE_CLUSTER_CIDR if is_wide and not self.spec.is_dual_stack else ""
 
-    def _also(self, host: int) -> list[str]:
+    def _also(self, host: int | str) -> list[str]:
         """Return an address on the backbone by IPv6, where there is such."""
         has_it = self.spec.isolated and self.spec.is_dual_stack
         return [str(IPv6Address(f"fd00:10:77:{self.spec.slot}::{host}"))] if has_it else []

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import APISERVER, MAX_MACHINES, ClusterSpec, first_index
+from kubarium.core.spec import APISERVER, MAX_MACHINES, ClusterSpec, IpFamilies, first_index
 
 NAMESPACE: Final = "kubarium-machines"
 DESCRIPTION: Final = "cluster"  # the ConfigMap with `Invitation`
@@ -41,6 +41,7 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     api_port: int
     apiservers: int
     mtu: int
+    ip_families: IpFamilies
     process_memory: str
     door: str
     machines: int  # at most, the first one included
@@ -62,6 +63,7 @@ def invitation(spec: ClusterSpec, *, door: str = "", machines: int = MAX_MACHINE
         api_port=spec.base_port,
         apiservers=spec.apiservers,
         mtu=spec.link_mtu,
+        ip_families=spec.ip_families,
         process_memory=spec.process_memory,
         door=door or Addresses(spec).apiserver(spec.instances(APISERVER)[0]),
         machines=min(machines, MAX_MACHINES, 10 - spec.apiservers),  # further apiservers' addresses are taken

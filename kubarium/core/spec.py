@@ -354,8 +354,6 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
 def _check_network(spec: ClusterSpec) -> None:
     if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
         raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
-    if spec.listen and spec.is_dual_stack:
-        raise SpecError("several machines with IPv6 are not built: leave --listen out", "--ip-families")
     if spec.listen and not _is_address(spec.listen):
         raise SpecError(f'has to be an IPv4 address of this machine, not "{spec.listen}"', "--listen")
 

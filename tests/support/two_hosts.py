@@ -20,6 +20,7 @@ apiVersion: v1
 kind: Service
 metadata: {{name: {name}}}
 spec:
+  ipFamilyPolicy: PreferDualStack
   selector: {{app: {name}}}
   ports: [{{port: 8081, targetPort: 8080}}]
 ---

@@ -52,7 +52,7 @@ def machines(images: None) -> Iterator[Machines]:
     try:
         with two_hosts(folder) as (first, second), contextlib.ExitStack() as downs:
             downs.callback(first.kubarium, "down", "--all")
-            listen = ["--listen", first.address]
+            listen = ["--listen", first.address, "--ip-families", "ipv4,ipv6"]
             first.kubarium("up", "--name", FIRST, "--nodes", "1", "--runtime", "docker", *listen)
             invitation = first.kubarium("token", "create", "--name", FIRST).strip()
             made = Machines(first, second, invitation)
@@ -64,16 +64,14 @@ def machines(images: None) -> Iterator[Machines]:
 
 
 @pytest.fixture(scope="module")
-def pods(machines: Machines) -> dict[str, str]:
-    """A web server with a Service on each; return their addresses by name."""
+def pods(machines: Machines) -> dict[str, list[str]]:
+    """A web server with a Service on each; return their addresses of both families by name."""
     manifest = machines.first.home / "web.yaml"
     manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
     machines.kubectl("apply", "-f", str(manifest))
     machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
-    return {
-        name: machines.kubectl("get", "pod", name, "-o", "jsonpath={.status.podIP}")
-        for name in NODES.values()
-    }
+    shown = "jsonpath={.status.podIPs[*].ip}"
+    return {name: machines.kubectl("get", "pod", name, "-o", shown).split() for name in NODES.values()}
 
 
 def test_a_machine_that_is_not_meant_is_not_joined(machines: Machines) -> None:
@@ -103,21 +101,39 @@ def test_nodes_of_both_machines_are_ready(machines: Machines) -> None:
     machines.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=20s")
 
 
+def test_either_machine_reaches_all_nodes_by_both_families(machines: Machines) -> None:
+    """From an address of its own on the backbone."""
+    shown = "jsonpath={.items[*].status.addresses[?(@.type=='InternalIP')].address}"
+    addresses = machines.kubectl("get", "nodes", "-o", shown).split()
+    assert sorted(":" in each for each in addresses) == [False, False, True, True]
+    for host in (machines.first, machines.second):
+        for address in addresses:
+            host.run("busybox", "ping", "-c", "1", "-W", "5", address)
+
+
 @pytest.mark.parametrize(("whence", "whither"), [("web-1", "web-2"), ("web-2", "web-1")])
 def test_pods_reach_each_other_across_machines(
-    machines: Machines, pods: dict[str, str], whence: str, whither: str
+    machines: Machines, pods: dict[str, list[str]], whence: str, whither: str
 ) -> None:
-    """By address, by ClusterIP, by name; and with packets as large as they come."""
-    cluster_ip = machines.kubectl("get", "service", whither, "-o", "jsonpath={.spec.clusterIP}")
-    for url in (f"{pods[whither]}:8080", f"{cluster_ip}:8081", f"{whither}:8081"):
-        fetch = ["exec", whence, "--", "wget", "-qO-", f"http://{url}/index.html"]
-        assert machines.kubectl(*fetch) == f"{whither}\n", url
-    count = ["exec", whence, "--", "sh", "-c", f"wget -qO- http://{pods[whither]}:8080/big | wc -c"]
-    assert machines.kubectl(*count).strip() == str(2 << 20)
-    machines.kubectl("exec", whence, "--", "ping", "-c", "1", "-W", "5", pods[whither])
+    """By address, by ClusterIP, by name; and with packets as large as they come; by either family."""
+    shown = "jsonpath={.spec.clusterIPs[*]}"
+    cluster_ips = machines.kubectl("get", "service", whither, "-o", shown).split()
+    assert (len(pods[whither]), len(cluster_ips)) == (2, 2)
+    doors = [*((each, 8080) for each in pods[whither]), *((each, 8081) for each in (*cluster_ips, whither))]
+    for host, port in doors:
+        url = f"http://{_in_url(host)}:{port}/index.html"
+        assert machines.kubectl("exec", whence, "--", "wget", "-qO-", url) == f"{whither}\n", url
+    for address in pods[whither]:
+        count = f"wget -qO- http://{_in_url(address)}:8080/big | wc -c"
+        assert machines.kubectl("exec", whence, "--", "sh", "-c", count).strip() == str(2 << 20)
+        machines.kubectl("exec", whence, "--", "ping", "-c", "1", "-W", "5", address)
 
 
-def test_logs_come_from_the_other_machine(machines: Machines, pods: dict[str, str]) -> None:
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def test_logs_come_from_the_other_machine(machines: Machines, pods: dict[str, list[str]]) -> None:
     """The apiserver trusts the certificate that the kubelet there asked for."""
     assert pods
     assert "serving" in machines.kubectl("logs", "web-2")
@@ -144,7 +160,7 @@ def test_a_node_is_added_and_taken_out_on_the_machine_that_joined(machines: Mach
     assert machines.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1", "node/node-2-1"]
 
 
-def test_a_machine_that_was_off_comes_back(machines: Machines, pods: dict[str, str]) -> None:
+def test_a_machine_that_was_off_comes_back(machines: Machines, pods: dict[str, list[str]]) -> None:
     """With its nodes and their certificates, and with what runs on them; so does the process that keeps its peers."""
     machines.second.kubarium("stop", "--name", SECOND)
     machines.second.kubarium("start", "--name", SECOND)

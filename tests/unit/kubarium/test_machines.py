@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,10 +33,10 @@ TOKEN = "abcdef.0123456789abcdef"
 CONTENT = "a kubeconfig"
 
 
-def joined(machine: int = 2, name: str = "") -> ClusterSpec:
+def joined(machine: int = 2, name: str = "", to: ClusterSpec = FIRST) -> ClusterSpec:
     """Return the spec of a machine that joined, with a node."""
     spec = joined_spec(
-        read_invitation(invitation(FIRST)),
+        read_invitation(invitation(to)),
         name=name,
         machine=machine,
         listen=f"192.0.2.{machine}",
@@ -76,19 +77,21 @@ def test_who_joins_dials_the_apiserver_where_it_is() -> None:
 
 
 def test_no_two_machines_use_one_address() -> None:
-    """Neither for themselves nor for their nodes, each with as many as it may have."""
-    specs = [FIRST, *(joined(number) for number in range(2, MAX_MACHINES + 1))]
+    """Neither for themselves nor for their nodes, each with as many as it may have; of either family."""
+    first = msgspec.structs.replace(FIRST, ip_families="ipv4,ipv6")
+    specs = [first, *(joined(number, to=first) for number in range(2, MAX_MACHINES + 1))]
     used: list[str] = []
     for spec in specs:
         while len(spec.nodes) < MACHINE_NODES:
             spec = spec.with_node()  # noqa: PLW2901 - the same one, with one more
         addresses = Addresses(spec)
-        used += [addresses.host, *(addresses.node(node) for node in spec.nodes)]
+        used += [*addresses.host_ips, *(each for node in spec.nodes for each in addresses.node_ips(node))]
         with pytest.raises(SpecError, match="has at most 25 nodes in its life"):
             spec.with_node()
-    assert len(used) == len(set(used)) == MAX_MACHINES * (MACHINE_NODES + 1)
+    assert len(used) == len(set(used)) == 2 * MAX_MACHINES * (MACHINE_NODES + 1)
     pool = Addresses(FIRST).balancer_pool.partition("-")[0]
-    assert not {int(each.rpartition(".")[2]) for each in used} & set(range(int(pool.rpartition(".")[2]), 255))
+    places = {int(re.split("[.:]", each)[-1]) for each in used}  # the same digits in both families
+    assert not places & set(range(int(pool.rpartition(".")[2]), 255))
 
 
 def test_node_names_say_on_which_machine_they_are() -> None:

@@ -63,7 +63,6 @@ def test_an_unknown_node_is_named_with_those_that_exist():
         ({"api_port": 65530}, "--api-port"),
         ({"mtu": 575}, "--mtu"),
         ({"mtu": 9217}, "--mtu"),
-        ({"ip_families": "ipv4,ipv6", "listen": "192.0.2.1"}, "--ip-families"),
         ({"process_memory": "128Mi"}, "--process-memory"),
         ({"process_memory": "much"}, "--process-memory"),
         ({"hollow_nodes": 10_001}, "--hollow-nodes"),
