@@ -170,12 +170,13 @@ def _configurations(folder: Path) -> list[Path]:
 async def _under_load(
     here: Running, disturb: Callable[[], Awaitable[None]], host: str = "a.com"
 ) -> tuple[int, list[str]]:
-    """Ask all the time over kept connections, in the clear and over TLS, while something is done; return how often, and failures."""
+    """Ask all the time over kept connections and new ones, in the clear and over TLS, while something is done; return how often, and failures."""
     count, failures, ended = 0, [], asyncio.Event()
 
-    async def ask(*, tls: bool) -> None:
+    async def ask(*, tls: bool, keeps: bool) -> None:
         nonlocal count
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        connector = aiohttp.TCPConnector(limit=1) if keeps else aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
             here_too = Running(here.registry, here.controller, here.process, here.config, session, here.log)
             while not ended.is_set():
                 try:
@@ -189,7 +190,7 @@ async def _under_load(
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(6):
-            tasks.create_task(ask(tls=number % 2 == 0))
+            tasks.create_task(ask(tls=number % 2 == 0, keeps=number < 4))
         await disturb()
         ended.set()
     return count, failures
