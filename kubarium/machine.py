@@ -40,6 +40,7 @@ from kubarium.joining.compose_hosts import (
     admission_text,
     join,
     lay_tunnel,
+    leave,
     node_of_service,
     read_joined,
     ready_link,
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "service",
         help="setup, etcd, apiserver, scheduler, controllers, dns, publish, or a node's name; with a second host tunnel,"
-        " token and join; file, first-host-file and joined-host-file print compose files",
+        " token, join and leave; file, first-host-file and joined-host-file print compose files",
     )
     service = parser.parse_args(argv).service
     try:
@@ -93,6 +94,8 @@ def run(service: str) -> None:
         write_credentials(places)
     elif service == "token":
         print(admission_text(places))
+    elif service == "leave":
+        print(f"kubarium: {leave(places)}")
     else:
         if service == TUNNEL:
             lay_tunnel(places)
@@ -216,6 +219,7 @@ def run_parts(places: Places, node: NodeSpec) -> None:
     operations = Operations(daemon, places.spec, places.layout, lambda _: places)
     daemon.on_terminate = operations.stop_parts
     daemon.processes.fall_with_us = True
+    daemon.processes.has_logs = False  # `compose logs` has them
     parts = node_parts(node, places)
     daemon.processes.add(parts)
     try:

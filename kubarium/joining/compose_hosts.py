@@ -1,4 +1,4 @@
-"""What compose services do where a cluster has two hosts: admit the other one, join, lay the tunnel, take a node's address.
+"""What compose services do where a cluster has two hosts: admit the other one, join, lay the tunnel, take a node's address, leave.
 
 `docker-compose.hosts.yml` is what the first host has besides; `docker-compose.join.yml` is the second one, whose spec and
 credentials its service `setup` writes when it was let in.
@@ -22,10 +22,12 @@ from kubarium.core.network import backbone_namespace
 from kubarium.core.places import ComposePlaces, Places
 from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
 from kubarium.errors import KubariumError
+from kubarium.host.machine_lock import MachineLock
 from kubarium.host.network import NAMESPACES, ip_says, run_all
 from kubarium.identity.pki import Pki, ensure_certificates
 
 _DAY_S = 24 * 3600.0
+_LEAVE_S = 60.0  # wall seconds for each node
 
 
 def admission_text(places: Places) -> str:
@@ -82,6 +84,26 @@ def join(environment: Mapping[str, str], layout: Layout[Path]) -> str:
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(spec)))
     draft.replace(layout.spec)
     return f"joined {spec.joined} as machine {spec.machine}: {', '.join(node.name for node in spec.nodes)}"
+
+
+def leave(places: Places) -> str:
+    """Remove this host's nodes, which are off, from the cluster; return what was done. Its volume stays.
+
+    Raises:
+        KubariumError: it joined no cluster, one of its nodes is on, or the cluster does not answer.
+    """
+    from kubarium.waiting import delete_node
+
+    spec, layout = places.spec, places.layout
+    if not spec.joined:
+        raise KubariumError("this host joined no other one's cluster: `down` ends its own")
+    with MachineLock(layout.home / "machines") as held:
+        if not held.leave():
+            names = " ".join(f"node-{number}" for number in range(1, len(spec.nodes) + 1))
+            raise KubariumError(f"its nodes are on, and would come again: `stop {names}` first")
+        for node in spec.nodes:
+            delete_node(spec, layout, node.name, timeout_s=_LEAVE_S)
+    return f"{', '.join(node.name for node in spec.nodes)} left {spec.joined}; `down -v` removes what is here"
 
 
 def read_joined(layout: Layout[Path]) -> ClusterSpec:

@@ -21,11 +21,16 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl.h
 
 
 def launch(
-    component: Component, *, cluster: str, log: Path, inherited: list[int], falls_with_us: bool = False
+    component: Component,
+    *,
+    cluster: str,
+    log: Path | None,
+    inherited: list[int],
+    falls_with_us: bool = False,
 ) -> int:
     """Start a component and return its pid.
 
-    Its output goes to the end of `log`. The descriptors in `inherited` are closed in it. Where it falls with us, the
+    Its output goes to the end of `log`, without one to where ours goes. The descriptors in `inherited` are closed in it. Where it falls with us, the
     kernel kills it in the moment in which this process ends.
 
     Raises:
@@ -33,7 +38,8 @@ def launch(
     """
     for folder in component.folders:
         Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
     with suppress(OSError):  # the disk of the log may be full
         sys.stdout.flush()
         sys.stderr.flush()
@@ -71,7 +77,7 @@ def _fall_with(parent: int) -> None:
         os._exit(0)
 
 
-def _settle(component: Component, cluster: str, log: Path, inherited: list[int]) -> None:
+def _settle(component: Component, cluster: str, log: Path | None, inherited: list[int]) -> None:
     os.setsid()
     for number in (*_OURS, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -79,11 +85,14 @@ def _settle(component: Component, cluster: str, log: Path, inherited: list[int])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
     for descriptor in inherited:
         os.close(descriptor)
-    output, nothing = _opened(log), os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.close(output)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
     os.close(nothing)
+    if log is not None:
+        output = _opened(log)
+        for target in (1, 2):
+            os.dup2(output, target)
+        os.close(output)
     ctypes.CDLL(None).prctl(_PR_SET_NAME, component.name.encode()[:15], 0, 0, 0)
     if component.node:
         enter(node_namespace(cluster, component.node))

@@ -51,6 +51,7 @@ class Processes:
         self.fall_with_us = (
             False  # whether the kernel kills them when the supervisor ends: a machine without power
         )
+        self.has_logs = True  # whether each has a log of its own; else what they say goes where ours goes
         self._cluster = cluster
         self._layout = layout
         self._selector = selector
@@ -88,7 +89,7 @@ class Processes:
         """Start what is to be started now, or so many of it; return how many were tried."""
         ready = [each for each in due(self.table, WALL.monotonic_wall()) if self._is_loaded(each)][:most]
         for process in ready:
-            log = self._layout.log(process.name)
+            log = self._layout.log(process.name) if self.has_logs else None
             component = with_notify(process.component, self._notify_socket)
             try:
                 pid = launch(

@@ -10,6 +10,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -23,8 +24,15 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Both(NamedTuple):
+    """A cluster on both hosts, and the second of them."""
+
+    kubectl: Kubectl
+    second: Project
+
+
 @pytest.fixture(scope="module")
-def kubectl(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+def both(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """A cluster on both hosts."""
     need("docker", "cni", "kubectl", "compose")
     subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
@@ -59,7 +67,13 @@ def kubectl(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
         kubectl("apply", "-f", str(manifest))
         kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70)
-        yield kubectl
+        yield Both(kubectl, second)
+
+
+@pytest.fixture
+def kubectl(both: Both) -> Kubectl:
+    """Kubectl of the first host."""
+    return both.kubectl
 
 
 def ready(kubectl: Kubectl) -> int:
@@ -96,3 +110,15 @@ def test_pods_reach_each_other_across_hosts(kubectl: Kubectl, whence: str, whith
 def test_logs_come_from_the_other_host(kubectl: Kubectl) -> None:
     """The apiserver trusts the certificate that the kubelet there asked for."""
     assert "serving" in kubectl("logs", "web-2")
+
+
+def test_the_second_host_leaves(both: Both) -> None:
+    """With its nodes, once they are off; while they are on they would come again, and it says what to do."""
+    leave = ("exec", "-T", "tunnel", "/opt/kubarium/bin/python", "-m", "kubarium.machine", "leave")
+    with pytest.raises(AssertionError, match="`stop node-1 node-2` first"):
+        both.second.run(*leave)
+    both.second.run("stop", "node-1", "node-2")
+    assert "node-2-1, node-2-2 left" in both.second.run(*leave)
+    assert both.second.run(*leave)  # what is done stays done
+    names = both.kubectl("get", "nodes", "-o", "name").split()
+    assert names == ["node/node-1", "node/node-2", "node/node-3"]

@@ -42,3 +42,20 @@ def test_a_component_that_is_told_to_end_before_it_has_settled_ends(tmp_path: Pa
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "log")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.split(), done.stderr) == (["-15", "0", "1"], "")
+
+
+SAYING = """
+import os
+from kubarium.core.components import Component
+from kubarium.supervisor import child
+
+part = Component("part", "echo", {}, external=True, words=("said",))
+os.waitpid(child.launch(part, cluster="c", log=None, inherited=[]), 0)
+"""
+
+
+def test_a_component_without_a_log_speaks_where_its_supervisor_does():
+    """As the parts of a compose service's node, so that `compose logs` has them."""
+    command = [sys.executable, "-c", SAYING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("said\n", "")
