@@ -45,7 +45,7 @@ def test_a_kubelet_has_the_flags_that_its_node_declares():
 
 
 def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_leaves_alone():
-    """A new flag of the kubelet is one that the cluster sets, or that the user may set."""
+    """A new flag of the kubelet is one that the cluster sets, or that the user may set; of few the cluster has a default."""
     known = {flag(each.name).removeprefix("--") for each in dataclasses.fields(KubeletConfig)}
     spec = ClusterSpec(check_invariants=True).with_node().with_node(bootstrap=True)
     parts = described(spec)
@@ -58,7 +58,8 @@ def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_
         "in-cluster",
         "kubeconfig",
     }  # how it is started and comes in
-    assert set(KUBELET_FLAGS) == known - set_here - others
+    by_default = {"eviction-hard"}  # which the cluster sets where the user does not
+    assert set(KUBELET_FLAGS) == (known - set_here - others) | by_default
 
 
 def test_a_node_that_bootstraps_is_given_no_certificate_to_come_with():
