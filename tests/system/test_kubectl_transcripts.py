@@ -20,7 +20,7 @@ from tests.support.requirements import need
 from tests.support.transcript_run import Transcripts
 from tests.support.transcripts import Command, parse
 
-pytestmark = [pytest.mark.cluster, pytest.mark.etcd]
+pytestmark = [pytest.mark.cluster, pytest.mark.etcd, pytest.mark.timeout(900)]
 
 PAGES = Path(__file__).parent / "kubectl"
 HOLLOW = sorted((PAGES / "hollow").glob("*.md"))
