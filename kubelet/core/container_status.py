@@ -135,7 +135,7 @@ def _ended_status(
     waiting = inputs.waiting.get(container.name)
     if run.state is State.CREATED:
         waiting = waiting or Waiting(_START_FAILED)
-    elif inputs.trigger is not None:
+    elif inputs.trigger is not None or run.id in inputs.restarted:  # the API takes no end back
         waiting = waiting or _initial_waiting(inputs)
     if waiting is not None and not inputs.is_ending:
         state, last = _waiting(waiting), end if run.state is State.EXITED else None

@@ -214,6 +214,19 @@ async def test_a_job_like_pod_succeeds_and_stays(node: Rig):
     assert not is_ready(await node.pod("job"))
 
 
+@pytest.mark.parametrize("policy", ["OnFailure", "Never"])
+async def test_a_new_image_is_run_by_a_pod_that_restarts_for_nothing(node: Rig, policy: str):
+    """Whose API takes back no container of which it was told that it has ended."""
+    await node.create(pod("job", restartPolicy=policy))
+    await node.until("job", is_ready)
+    await node.api.patch(
+        PODS, "job", {"spec": {"containers": [{"name": "main", "image": "new:1"}]}}, namespace="default"
+    )
+    found = await node.until("job", lambda p: p.status.containerStatuses[0].restartCount == 1 and is_ready(p))
+    assert found.status.containerStatuses[0].image == "new:1"
+    assert found.status.containerStatuses[0].lastState.terminated
+
+
 async def test_init_containers_come_one_after_the_other(node: Rig):
     """The second init container starts after the first has ended, the main one after both."""
     inits = [container("first"), container("second")]

@@ -130,7 +130,7 @@ class Rig:
         """Read a pod."""
         return await self.api.get(PODS, name, namespace="default")
 
-    async def until(self, name: str, holds: Callable[[Pod], Any], *, limit_s: float = 10.0) -> Pod:
+    async def until(self, name: str, holds: Callable[[Pod], Any], *, limit_s: float = 60.0) -> Pod:
         """Wait (wall seconds) until a pod is as it should be."""
         try:
             async with asyncio.timeout(limit_s):
@@ -156,7 +156,7 @@ class Rig:
             PODS, name, {"spec": {"containers": wanted}}, namespace="default", subresource="resize"
         )
 
-    async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 10.0) -> None:
+    async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 60.0) -> None:
         """Wait (wall seconds) until something holds."""
         async with asyncio.timeout(limit_s):
             while not holds():

@@ -62,9 +62,14 @@ def test_a_new_image_runs_whatever_the_pod_restarts_for(policy):
     it._end("main-0", 0)
     it.feed(ActionEnded(next(iter(it.life.actions)), it.observed()))
     assert list(it.pending) == ["start/main"]
+    assert it.pod.status.containerStatuses[0].state.waiting.reason == "ContainerCreating"
     it.settle()
     assert "main" in it.running()
     assert {each.phase for each in it.statuses[told:]} == {"Running"}
+    # The API takes no container back that has ended, where none is restarted: it is told of no end.
+    states = [each.containerStatuses[0].state for each in it.statuses[told:]]
+    assert not [each for each in states if each.terminated]
+    assert it.pod.status.containerStatuses[0].lastState.terminated.exitCode == 0
     assert {each.type for status in it.statuses for each in status.conditions}.isdisjoint(
         {"PodResizeInProgress", "PodResizePending"}
     )
