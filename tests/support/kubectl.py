@@ -39,7 +39,7 @@ class Kubectl:
     namespace: str = "default"
     program: str = ""
 
-    def run(self, *arguments: str, stdin: str = "", timeout_s: float = 60) -> Outcome:
+    def run(self, *arguments: str, stdin: str = "", timeout_s: float = 200) -> Outcome:
         """Run it, whatever comes of it."""
         done = subprocess.run(
             self.command(*arguments),
@@ -56,7 +56,7 @@ class Kubectl:
         program = self.program or find_kubectl() or "kubectl"
         return [program, f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
 
-    def __call__(self, *arguments: str, stdin: str = "", timeout_s: float = 60) -> str:
+    def __call__(self, *arguments: str, stdin: str = "", timeout_s: float = 200) -> str:
         """Run it; it has to succeed. Return what it printed."""
         outcome = self.run(*arguments, stdin=stdin, timeout_s=timeout_s)
         assert outcome.code == 0, f"kubectl {' '.join(arguments)}: {outcome.err}{outcome.out}"
@@ -97,7 +97,7 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
-def eventually(probe: Callable[[], T], *, timeout_s: float = 60, every_s: float = 0.2, what: str = "") -> T:
+def eventually(probe: Callable[[], T], *, timeout_s: float = 150, every_s: float = 0.2, what: str = "") -> T:
     """Return the first true answer of `probe`; fail when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while not (answer := probe()):

@@ -16,7 +16,7 @@ T = TypeVar("T")
 Probe = Callable[[], T | Awaitable[T]]
 
 
-async def until(probe: Probe[T], *, within_s: float = 15.0, every_s: float = 0.01, what: str = "") -> T:
+async def until(probe: Probe[T], *, within_s: float = 60.0, every_s: float = 0.01, what: str = "") -> T:
     """Return the first true answer of a probe, plain or awaited.
 
     Raises:

@@ -25,7 +25,7 @@ from tests.support.ingress_controller import Running, names_of, own_address, run
 from tests.support.requirements import need
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 PAIRS = {host: certificate(host) for host in ("a.com", "b.com")}
 
 

@@ -31,7 +31,7 @@ from tests.support.ingress import service
 from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(180)
 
 
 class Leader:

@@ -50,7 +50,7 @@ from tests.support.ingress_controller import Running, own_address, running
 from tests.support.requirements import need
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(180)
 PAIR = certificate("a.com")
 
 
