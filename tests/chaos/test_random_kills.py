@@ -35,12 +35,12 @@ def test_any_process_may_die_at_any_time(start_cluster: StartCluster):
     kubectl = Kubectl(cluster.kubeconfig)
     eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
     kubectl.apply(deployment(3))
-    kubectl("rollout", "status", "deployment/sleeper", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=180s", timeout_s=200)
 
     acknowledged = break_things(cluster, kubectl, rng)
 
-    eventually(lambda: scale(kubectl, REPLICAS), timeout_s=60, what="a last scaling that is acknowledged")
-    pods = eventually(lambda: settled(kubectl), timeout_s=90, what=f"{REPLICAS} replicas (seed {SEED})")
+    eventually(lambda: scale(kubectl, REPLICAS), timeout_s=120, what="a last scaling that is acknowledged")
+    pods = eventually(lambda: settled(kubectl), timeout_s=120, what=f"{REPLICAS} replicas (seed {SEED})")
     check_kept(acknowledged, names_of_configmaps(kubectl))
     eventually(
         lambda: is_clean(pods, uids_of_containers(cluster)), what="the containers of the pods, no others"

@@ -43,14 +43,14 @@ def test_a_dask_cluster_scales_adapts_and_goes(user: User):
         eventually(
             lambda: _replicas(kubectl) == 2, every_s=1, what="the autoscaler sees that the work is done"
         )
-        kubectl("delete", "daskautoscaler", "numbers", "--timeout=70s", timeout_s=80)
+        kubectl("delete", "daskautoscaler", "numbers", "--timeout=180s", timeout_s=200)
         eventually(lambda: _workers(kubectl) == 2, what="the third worker goes")
         kubectl("delete", "daskcluster", "numbers", "--wait=false")
         user.cluster.kill("apiserver", restart=True)
         eventually(
             lambda: _nothing_is_left(kubectl), timeout_s=90, what="the end of all that was the cluster's"
         )
-    kubectl("delete", "-f", str(_definitions(project)), "--timeout=30s", timeout_s=40)
+    kubectl("delete", "-f", str(_definitions(project)), "--timeout=180s", timeout_s=200)
 
 
 def _definitions(project: Project) -> Path:

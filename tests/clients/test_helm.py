@@ -68,7 +68,7 @@ def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(user: User)
     assert len([each for each in cluster_wide if each.endswith(f"/{kubectl.namespace}-shop")]) == 3
     assert _phase(kubectl, "shop-pre-install") == _phase(kubectl, "shop-post-install") == "Succeeded"
     assert kubectl.get("order", "shop")["spec"] == {"item": "book", "count": 1}
-    kubectl("rollout", "status", "deployment/shop", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/shop", "--timeout=180s", timeout_s=200)
     said = helm.tried("test", "shop")
     assert "Phase:          Succeeded" in said, kubectl.run("logs", "shop-answers")
 
@@ -80,7 +80,7 @@ def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(user: User)
 
     helm("rollback", "shop", "1")
     assert kubectl.get("configmap", "shop")["data"] == {"GREETING": "hello"}
-    kubectl("rollout", "status", "deployment/shop", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/shop", "--timeout=180s", timeout_s=200)
     assert len([pod for pod in kubectl.pods("app.kubernetes.io/instance=shop") if is_ready(pod)]) == 2
     assert "deployed" in helm("status", "shop")
 

@@ -61,7 +61,7 @@ def test_an_operator_works_through_the_apiservers_death_and_its_own(user: User):
     """Children, fields, timers, daemons, status and finalizers, as kopf promises them."""
     python, kubectl = python_project("python"), user.kubectl
     kubectl.apply(BACKUPS)
-    kubectl("wait", "--for=condition=Established", "crd/backups.example.com", "--timeout=20s")
+    kubectl("wait", "--for=condition=Established", "crd/backups.example.com", "--timeout=180s")
     command = [
         python.tool("kopf"),
         "run",
@@ -90,8 +90,8 @@ def test_an_operator_works_through_the_apiservers_death_and_its_own(user: User):
         eventually(
             lambda: kubectl.run("get", "configmap", "backup-one").code != 0, what="the child goes, too"
         )
-        kubectl("delete", "backup", "two", "--timeout=30s", timeout_s=40)
-    kubectl("delete", "crd", "backups.example.com", "--timeout=30s", timeout_s=40)
+        kubectl("delete", "backup", "two", "--timeout=180s", timeout_s=200)
+    kubectl("delete", "crd", "backups.example.com", "--timeout=180s", timeout_s=200)
 
 
 def _source(kubectl: Kubectl, name: str) -> str:

@@ -40,7 +40,7 @@ def start_sleepers(cluster: Cluster) -> Kubectl:
     """Run three sleepers on three nodes."""
     kubectl = Kubectl(cluster.kubeconfig)
     kubectl.apply(deployment(3))
-    kubectl("rollout", "status", "deployment/sleeper", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=180s", timeout_s=200)
     assert {pod["spec"]["nodeName"] for pod in kubectl.pods()} == {"node-1", "node-2", "node-3"}
     return kubectl
 
@@ -76,11 +76,11 @@ def assert_recovery(kubectl: Kubectl, fail: Callable[[], None], mend: Callable[[
 
 def spread_again(kubectl: Kubectl) -> None:
     """Run the sleepers on all nodes once more."""
-    kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     kubectl("scale", "deployment/sleeper", "--replicas=0")
     eventually(lambda: kubectl.pods() == [], what="no sleeper left")
     kubectl("scale", "deployment/sleeper", "--replicas=3")
-    kubectl("rollout", "status", "deployment/sleeper", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=180s", timeout_s=200)
 
 
 def _elsewhere(kubectl: Kubectl, dead: str) -> int:

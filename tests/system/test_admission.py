@@ -120,7 +120,7 @@ def test_webhooks_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path:
                 "spec": {"selector": {"app": "webhook"}, "ports": [{"port": 443, "targetPort": 8443}]},
             },
         )
-        kubectl("wait", "pod/relay", "--for=condition=Ready", "--timeout=60s")
+        kubectl("wait", "pod/relay", "--for=condition=Ready", "--timeout=180s")
         rule = {
             "apiGroups": [""],
             "apiVersions": ["v1"],
@@ -167,7 +167,7 @@ def test_webhooks_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path:
                 return "Warning: a webhook was here" in outcome.err
 
             try:
-                eventually(made, timeout_s=20)
+                eventually(made, timeout_s=120)
             except AssertionError:
                 pytest.fail(f"kubectl says {said[-1]}")
             labels = kubectl.get("configmap", "made")["metadata"]["labels"]
@@ -181,7 +181,7 @@ def test_webhooks_behind_a_service(cluster: Cluster, kubectl: Kubectl, tmp_path:
                     in said[-1]
                 )
 
-            eventually(refused, timeout_s=20, what="the refusal")
+            eventually(refused, timeout_s=120, what="the refusal")
         finally:
             kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", namespace)
             kubectl("delete", "csr", f"webhook-{namespace}")

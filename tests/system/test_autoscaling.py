@@ -105,7 +105,7 @@ def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
     kubectl = Kubectl(scaling.kubeconfig, "production")
     for name in ("web-app.yaml", "web-app-autoscaler.yaml"):
         kubectl("apply", "-f", str(EXAMPLES / name))
-    kubectl("rollout", "status", "deployment/web-app", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/web-app", "--timeout=180s", timeout_s=200)
 
     def conditions() -> dict[str, str]:
         status = kubectl.get("hpa", "web-app-hpa").get("status", {})
@@ -211,10 +211,10 @@ def test_an_autoscaler_has_the_say_over_replicas(lesson: Kubectl):
     """Without load it goes below the manifest's `replicas`, to its own least; with load above it; never below its least."""
     kubectl = lesson
     kubectl("apply", "-f", "-", stdin=MY_APP)
-    kubectl("rollout", "status", "deployment/my-app", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/my-app", "--timeout=180s", timeout_s=200)
     assert replicas(kubectl, "my-app") == 3
     kubectl("apply", "-f", "-", stdin=MY_APP_AUTOSCALER)
-    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=90, what="scaled down to the least")
+    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=120, what="scaled down to the least")
     name, reference, _, target, least, most, *_ = kubectl("get", "hpa", "--no-headers").split()
     assert (name, reference, least, most) == ("my-app-hpa", "Deployment/my-app", "2", "10")
     assert target.endswith("%/70%")
@@ -222,7 +222,7 @@ def test_an_autoscaler_has_the_say_over_replicas(lesson: Kubectl):
     for pod in kubectl.pods("app=my-app"):
         if "deletionTimestamp" not in pod["metadata"]:
             start(kubectl, pod["metadata"]["name"], BUSY)
-    eventually(lambda: replicas(kubectl, "my-app") > 2, timeout_s=90, what="scaled up")
+    eventually(lambda: replicas(kubectl, "my-app") > 2, timeout_s=120, what="scaled up")
     kubectl("delete", "deployment", "my-app")
     kubectl(
         "apply",
@@ -230,7 +230,7 @@ def test_an_autoscaler_has_the_say_over_replicas(lesson: Kubectl):
         "-",
         stdin=MY_APP.replace("  replicas: 3 ", "  # replicas: 3  ← HPA가 관리하므로 생략 가능!"),
     )
-    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=60, what="scaled up to the least")
+    eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=120, what="scaled up to the least")
 
 
 # What an interpreter needs, as it is on this machine: no image with Python has to be there.
@@ -295,9 +295,9 @@ def test_what_pods_say_of_themselves_scales_them(adapter: Kubectl, mail: Kubectl
     kubectl.apply(
         deployment("queue", container, metadata={"labels": {"app": "queue"}, "annotations": annotations})
     )
-    kubectl("rollout", "status", "deployment/queue", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/queue", "--timeout=180s", timeout_s=200)
     for service in ("v1beta2.custom.metrics.k8s.io", "v1beta1.external.metrics.k8s.io"):
-        adapter("wait", f"apiservice/{service}", "--for=condition=Available", "--timeout=60s", timeout_s=70)
+        adapter("wait", f"apiservice/{service}", "--for=condition=Available", "--timeout=180s", timeout_s=200)
 
     custom = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/mail/pods/*/queue_length"
     found = json.loads(kubectl("get", "--raw", f"{custom}?labelSelector=app%3Dqueue"))
@@ -316,7 +316,7 @@ def test_what_pods_say_of_themselves_scales_them(adapter: Kubectl, mail: Kubectl
         "external": {"metric": mail, "target": {"type": "AverageValue", "averageValue": "30"}},
     }
     kubectl.apply(autoscaler("queue", [per_pod, outside], 3))
-    eventually(lambda: replicas(kubectl, "queue") == 3, timeout_s=60, what="scaled up")
+    eventually(lambda: replicas(kubectl, "queue") == 3, timeout_s=120, what="scaled up")
     shown = kubectl("get", "hpa", "queue-hpa", "--no-headers")
     assert "20/10" in shown
     assert "/30 (avg)" in shown

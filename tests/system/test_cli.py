@@ -284,7 +284,7 @@ def test_several_components_in_one_command(shell: Shell):
     shell("restart", "scheduler", "controllers")
     assert 'no component "nobody"' in shell.fails("stop", "scheduler", "nobody")
     eventually(
-        lambda: {shell.states()[name] for name in ("scheduler", "controllers")} == {"ready"}, timeout_s=20
+        lambda: {shell.states()[name] for name in ("scheduler", "controllers")} == {"ready"}, timeout_s=120
     )
 
 
@@ -363,7 +363,7 @@ def test_without_an_apiserver_a_node_is_neither_added_nor_removed(shell: Shell):
                 assert "nothing was changed" in refused
         finally:
             shell(back, "apiserver")
-    eventually(lambda: shell.states()["apiserver"] == "ready", timeout_s=20)
+    eventually(lambda: shell.states()["apiserver"] == "ready", timeout_s=120)
     assert shell("node", "ls") == before
     assert shell("node", "rm", "three").strip() == "three is gone"
 
@@ -403,7 +403,7 @@ def test_a_component_is_killed_and_brought_back(shell: Shell):
     assert shell.states()["controllers"] == "stopped"
     assert "kubarium restart controllers" in shell.fails("pause", "controllers")
     assert shell("restart", "controllers").strip() == "controllers restarted"
-    eventually(lambda: shell.states()["controllers"] == "ready", timeout_s=20)
+    eventually(lambda: shell.states()["controllers"] == "ready", timeout_s=120)
     before = json.loads(shell("ps", "--json"))
     shell("kill", "--restart", "controllers")
 
@@ -412,10 +412,10 @@ def test_a_component_is_killed_and_brought_back(shell: Shell):
         old = next(row for row in before if row["name"] == "controllers")
         return row["state"] == "ready" and row["restarts"] == old["restarts"] + 1
 
-    eventually(back, timeout_s=20, what="controllers back")
+    eventually(back, timeout_s=120, what="controllers back")
     assert shell("stop", "scheduler").strip() == "scheduler stopped"
     shell("restart", "scheduler")
-    eventually(lambda: shell.states()["scheduler"] == "ready", timeout_s=20)
+    eventually(lambda: shell.states()["scheduler"] == "ready", timeout_s=120)
 
 
 def test_a_component_is_paused_and_resumed(shell: Shell):

@@ -65,7 +65,7 @@ def kubectl(cluster: Cluster) -> Kubectl:
     """A kubectl of a cluster with a web server and a client."""
     made = Kubectl(cluster.kubeconfig)
     made("apply", "-f", "-", stdin=MANIFEST)
-    made("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+    made("wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s")
     return made
 
 
@@ -104,7 +104,7 @@ def test_a_pod_whose_network_broke_gets_a_new_one(cluster: Cluster, kubectl: Kub
         return kubectl("get", "pod", "client", "-o", "jsonpath={.status.podIP}") not in {"", before}
 
     eventually(is_new)
-    kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=180s")
     about = ("-o", "name", "--field-selector=reason=SandboxChanged,involvedObject.name=client")
     eventually(lambda: kubectl("get", "events", *about), what="the event")
     assert "here" in kubectl("exec", "client", "--", "wget", "-qO-", "http://web/index.html")
@@ -154,7 +154,7 @@ def test_a_scheduler_and_controllers_work_by_a_kubeconfig(cluster: Cluster, kube
                 program(sys.executable, "-m", name, f"--kubeconfig={cluster.kubeconfig}", "--profile=fast")
             )
         kubectl("create", "deployment", "by-file", "--image=busybox:1.36", "--", "sleep", "3600")
-        kubectl("wait", "--for=condition=Available", "deployment/by-file", "--timeout=60s")
+        kubectl("wait", "--for=condition=Available", "deployment/by-file", "--timeout=180s")
     for name in names:
         cluster.restart(name)
 

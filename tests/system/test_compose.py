@@ -54,7 +54,7 @@ def composed(command: list[str], built: None) -> Iterator[tuple[list[str], Kubec
         eventually(
             lambda: kubectl.run("get", "nodes", "-o", "name").out.count("node/") == 3, what="three nodes"
         )
-        kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+        kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
         yield command, kubectl
     finally:
         run(command, "down", "--volumes", "--timeout", "30")
@@ -75,7 +75,7 @@ def test_a_killed_node_service_is_a_dead_machine(composed: tuple[list[str], Kube
     command, kubectl = composed
     eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
     kubectl.apply(deployment(3))
-    kubectl("rollout", "status", "deployment/sleeper", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=180s", timeout_s=200)
     assert running_on("node-2") != []
     assert_recovery(kubectl, lambda: run(command, "kill", "node-2"), lambda: run(command, "start", "node-2"))
     assert running_on("node-2") == []
@@ -87,7 +87,7 @@ def test_a_load_balancer_is_seen_from_the_machine(composed: tuple[list[str], Kub
     eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
     kubectl("create", "deployment", "web", "--image=myregistry/web-app:v1.0.0")
     kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=LoadBalancer")
-    kubectl("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
     pod = kubectl.pods("app=web")[0]["metadata"]["name"]
     eventually(lambda: pod in _seen(), what=f"http://{HTTP}")
     kubectl("delete", "deployment,service", "web")
@@ -112,12 +112,12 @@ def test_an_ingress_is_seen_from_the_machine(composed: tuple[list[str], Kubectl]
     kubectl("expose", "deployment", "shop", "--port=80", "--target-port=8080")
     kubectl("create", "ingress", "shop", "--class=kubarium", "--rule=shop.example/*=shop:80")
     for client, name in ((kubectl, "shop"), (edge, "ingress")):
-        client("rollout", "status", f"deployment/{name}", "--timeout=60s", timeout_s=70)
+        client("rollout", "status", f"deployment/{name}", "--timeout=180s", timeout_s=200)
     pod = kubectl.pods("app=shop")[0]["metadata"]["name"]
     eventually(lambda: pod in _seen("shop.example"), what=f"http://{HTTP} of shop.example")
     assert pod not in _seen("other.example")
     kubectl("delete", "ingress,deployment,service", "shop")
-    edge("delete", "-f", example, "--timeout=60s", timeout_s=70)
+    edge("delete", "-f", example, "--timeout=180s", timeout_s=200)
 
 
 def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):
@@ -125,20 +125,20 @@ def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubec
     command, kubectl = composed
     kubectl.apply(_claim())
     kubectl.apply(_writer())
-    kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     kubectl("scale", "deployment/sleeper", "--replicas=9")
     run(command, "kill", "node-3")
     run(command, "down", "--timeout", "30")
     assert containers("kubarium.cluster=compose", stopped=True) == []
     assert volumes() == [f"{PROJECT}_state"]
     run(command, "up", "-d")
-    eventually(lambda: kubectl.run("get", "deployment", "sleeper").code == 0, timeout_s=60, what="the API")
+    eventually(lambda: kubectl.run("get", "deployment", "sleeper").code == 0, timeout_s=120, what="the API")
     eventually(
         lambda: kubectl.run("logs", "writer").out.split() == ["4"],
         timeout_s=60,
         what="the writer's second start",
     )
-    kubectl("rollout", "status", "deployment/sleeper", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/sleeper", "--timeout=180s", timeout_s=200)
 
 
 def _claim() -> dict[str, Any]:

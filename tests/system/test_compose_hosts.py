@@ -66,7 +66,7 @@ def both(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
         manifest = tmp_path_factory.mktemp("web") / "web.yaml"
         manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
         kubectl("apply", "-f", str(manifest))
-        kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70)
+        kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s", timeout_s=200)
         yield Both(kubectl, second)
 
 

@@ -34,7 +34,7 @@ def broken(images: None) -> Iterator[Cluster]:
         cluster = start("crashes", nodes=3, runtime="docker", time_scale=4)
         kubectl = Kubectl(cluster.kubeconfig, "production")
         kubectl("apply", "-f", str(MANIFEST))
-        kubectl("rollout", "status", "deployment/web-app", "--timeout=90s", timeout_s=100)
+        kubectl("rollout", "status", "deployment/web-app", "--timeout=180s", timeout_s=200)
         yield cluster
 
 
@@ -42,7 +42,7 @@ def broken(images: None) -> Iterator[Cluster]:
 def test_a_killed_part_comes_back_and_nobody_notices(broken: Cluster, part: str):
     """SIGKILL while scaling: replicas converge; containers that ran keep their ids and start times."""
     kubectl = Kubectl(broken.kubeconfig, "production")
-    eventually(lambda: len(_ready(kubectl)) == 3, timeout_s=90, what="three replicas before")
+    eventually(lambda: len(_ready(kubectl)) == 3, timeout_s=120, what="three replicas before")
     before = {pod["metadata"]["uid"]: _containers(pod) for pod in _ready(kubectl)}
     restarts = {process.name: process.restarts for process in broken.ps()}
 

@@ -76,7 +76,7 @@ def test_a_definition_is_applied_used_and_deleted(kubectl: Kubectl) -> None:
     named = f"crd/crontabs.{GROUP}"
     try:
         kubectl("apply", "-f", "-", stdin=yaml.safe_dump(DEFINITION))
-        kubectl("wait", "--for=condition=Established", named, "--timeout=20s")
+        kubectl("wait", "--for=condition=Established", named, "--timeout=180s")
         assert "crontab.stable.example.com/mine created" in kubectl(
             "apply", "-f", "-", stdin=crontab(cronSpec="* * * * 5", replicas=2)
         )
@@ -110,7 +110,7 @@ def test_a_definition_is_applied_used_and_deleted(kubectl: Kubectl) -> None:
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=crontab(replicas=1))
         assert kubectl("get", "ct", "mine", "-o", "jsonpath={.spec.replicas}") == "1"
     finally:
-        kubectl("delete", named, "--timeout=30s")
+        kubectl("delete", named, "--timeout=180s")
     assert "crontabs" not in kubectl.run("api-resources", f"--api-group={GROUP}").out
 
 
@@ -181,7 +181,7 @@ def test_a_large_definition_is_applied_explained_and_obeyed(
     }
     try:
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(definition))
-        kubectl("wait", "--for=condition=Established", named, "--timeout=20s")
+        kubectl("wait", "--for=condition=Established", named, "--timeout=180s")
         kubectl("apply", "-f", "-", stdin=json.dumps(obj))
         assert kubectl("get", plural, "mine", "-o", f"jsonpath={path}") == defaults
         assert f"FIELD: {explained.rpartition('.')[2]} <" in kubectl("explain", f"{plural}.spec.{explained}")
@@ -190,4 +190,4 @@ def test_a_large_definition_is_applied_explained_and_obeyed(
         unknown = kubectl.run("apply", "-f", "-", stdin=json.dumps(obj | {"spec": {**spec, "odd": 1}}))
         assert 'unknown field "spec.odd"' in unknown.err
     finally:
-        kubectl("delete", named, "--timeout=30s")
+        kubectl("delete", named, "--timeout=180s")

@@ -101,7 +101,7 @@ def test_names_inside_of_pods(kubectl: Kubectl, cluster: Cluster) -> None:
     """Short and full, of Services and of a StatefulSet's pods, ports, aliases, addresses; and when the server was killed."""
     namespace = kubectl.namespace
     kubectl.apply(*_objects(namespace))
-    kubectl("wait", "--for=condition=Ready", "pod/db-0", "pod/db-1", "pod/plain", "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", "pod/db-0", "pod/db-1", "pod/plain", "--timeout=180s")
     domain = f"{namespace}.svc.cluster.local"
     resolv = kubectl("exec", "db-0", "--", "cat", "/etc/resolv.conf")
     assert "nameserver 10.96.0.10\n" in resolv
@@ -150,7 +150,7 @@ def test_a_policy_that_allows_dns_allows_it(kubectl: Kubectl, cluster: Cluster) 
         },
         _egress("deny"),
     )
-    kubectl("wait", "--for=condition=Ready", "pod/asker", "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", "pod/asker", "--timeout=180s")
     name = "kubernetes.default.svc.cluster.local"
 
     def resolves() -> bool:

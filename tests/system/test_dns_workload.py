@@ -27,11 +27,11 @@ def test_dns_is_a_workload(built: None, start_cluster: StartCluster):
     cluster = start_cluster("kt-dns", nodes=2, runtime="docker", dns="auto")
     assert "dns" not in {each.name for each in cluster.ps()}
     system, kubectl = Kubectl(cluster.kubeconfig, "kube-system"), Kubectl(cluster.kubeconfig)
-    system("rollout", "status", "deployment/kubarium-dns", "--timeout=60s", timeout_s=70)
+    system("rollout", "status", "deployment/kubarium-dns", "--timeout=180s", timeout_s=200)
     pods = system.pods("k8s-app=kube-dns")
     assert {each["spec"]["nodeName"] for each in pods} == {"node-1", "node-2"}
     kubectl("run", "asker", f"--image={BUSYBOX}", "--command", "--", "sleep", "3600")
-    kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
 
     def told(name: str) -> str:
         done = kubectl.run("exec", "asker", "--", "timeout", "5", "nslookup", name)
@@ -47,5 +47,5 @@ def test_dns_is_a_workload(built: None, start_cluster: StartCluster):
         lambda: len([each for each in system.pods("k8s-app=kube-dns") if each["metadata"]["name"] not in names]) == 2,
         what="new pods",
     )  # fmt: skip
-    system("rollout", "status", "deployment/kubarium-dns", "--timeout=60s", timeout_s=70)
+    system("rollout", "status", "deployment/kubarium-dns", "--timeout=180s", timeout_s=200)
     eventually(lambda: "10.96.0.1" in told("kubernetes.default.svc.cluster.local"), what="healed")

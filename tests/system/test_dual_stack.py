@@ -90,7 +90,7 @@ def _curl(address: str, port: int, *entering: str) -> str:
 
 def _ready(kubectl: Kubectl, *objects: Json) -> None:
     kubectl.apply(*objects)
-    kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s", timeout_s=200)
 
 
 def _addresses(kubectl: Kubectl, pod: str) -> list[str]:
@@ -216,7 +216,7 @@ def test_an_ingress_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
     try:
         _ready(kubectl, _pod("web", "node-1"), _service("web", ipFamilyPolicy="SingleStack"))
         kubectl("create", "ingress", "web", "--class=kubarium", "--rule=/*=web:80")
-        edge("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
+        edge("rollout", "status", "deployment/ingress", "--timeout=180s", timeout_s=200)
 
         def addresses() -> list[str]:
             status = kubectl.get("ingress", "web")["status"]["loadBalancer"]
@@ -226,7 +226,7 @@ def test_an_ingress_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
         for address in addresses():
             eventually(lambda address=address: _curl(address, 80) == "web", what=address)  # type: ignore[misc]
     finally:
-        edge("delete", "-f", "-", "--timeout=60s", stdin=ingress_manifest(), timeout_s=70)
+        edge("delete", "-f", "-", "--timeout=180s", stdin=ingress_manifest(), timeout_s=200)
 
 
 def test_a_service_changes_its_families_while_it_is_used(kubectl: Kubectl) -> None:

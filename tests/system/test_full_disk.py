@@ -41,14 +41,14 @@ def test_a_full_disk_of_logs_ends_nothing(home: Path):
         filler = _fill(cluster.layout.logs)
         for component in ("scheduler", "controllers", "kubelet@node-1", "apiserver"):
             cluster.kill(component, restart=True)
-        eventually(lambda: {each.state for each in cluster.ps()} == {"ready"}, timeout_s=30)
+        eventually(lambda: {each.state for each in cluster.ps()} == {"ready"}, timeout_s=120)
         kubectl = Kubectl(cluster.kubeconfig, "default")
-        eventually(lambda: kubectl.run("create", "deployment", "web", "--image=x").code == 0, timeout_s=20)
-        kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
+        eventually(lambda: kubectl.run("create", "deployment", "web", "--image=x").code == 0, timeout_s=120)
+        kubectl("rollout", "status", "deployment", "web", "--timeout=180s")
         filler.unlink()
         kubectl("get", "pods")
         told = cluster.layout.log("apiserver")
-        eventually(lambda: "event=log_lines_lost" in told.read_text(), timeout_s=20)
+        eventually(lambda: "event=log_lines_lost" in told.read_text(), timeout_s=120)
         assert {each.restarts for each in cluster.ps()} <= {0, 1}
 
 

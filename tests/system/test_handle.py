@@ -85,7 +85,7 @@ def test_a_node_that_comes_gets_its_daemon_which_goes_with_it(small: Cluster):
         eventually(lambda: ready_on() == {"node-1", name}, what="a daemon on the new node")
         small.remove_node(name)
         eventually(lambda: len(kubectl.pods()) == 1, what="only the first daemon")
-        kubectl("rollout", "status", "daemonset/agent", "--timeout=60s", timeout_s=70)
+        kubectl("rollout", "status", "daemonset/agent", "--timeout=180s", timeout_s=200)
         kubectl("delete", "daemonset", "agent")
 
 
@@ -121,6 +121,6 @@ def test_a_paused_node_agent_is_noticed(start_cluster: StartCluster):
     kubectl = Kubectl(cluster.kubeconfig)
     ready = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
     cluster.pause("kubelet@node-1")
-    eventually(lambda: kubectl("get", "node", "node-1", ready) == "Unknown", timeout_s=15, what="NotReady")
+    eventually(lambda: kubectl("get", "node", "node-1", ready) == "Unknown", timeout_s=120, what="NotReady")
     cluster.resume("kubelet@node-1")
-    eventually(lambda: kubectl("get", "node", "node-1", ready) == "True", timeout_s=15, what="Ready again")
+    eventually(lambda: kubectl("get", "node", "node-1", ready) == "True", timeout_s=120, what="Ready again")

@@ -52,8 +52,10 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
     }
     kubectl.apply(_deployment("real", 2))
     kubectl.apply(_deployment("simulated", COUNT, **there))
-    eventually(lambda: len(_nodes_of(kubectl, "real")) == 2, timeout_s=60, what="the real pods")
-    eventually(lambda: len(_nodes_of(kubectl, "simulated")) == COUNT, timeout_s=60, what="the simulated pods")
+    eventually(lambda: len(_nodes_of(kubectl, "real")) == 2, timeout_s=120, what="the real pods")
+    eventually(
+        lambda: len(_nodes_of(kubectl, "simulated")) == COUNT, timeout_s=120, what="the simulated pods"
+    )
     assert set(_nodes_of(kubectl, "real")) == {"node-1"}
     assert "node-1" not in _nodes_of(kubectl, "simulated")
     name = kubectl.get("pods", "-l", "app=simulated")[0]["metadata"]["name"]
@@ -65,7 +67,7 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
     cluster.cut("hollow-0009")
     cluster.cut("node-1")
     failed = {"hollow-0007", "hollow-0008", "hollow-0009", "node-1"}
-    eventually(lambda: _not_ready(kubectl) == failed, timeout_s=20, what="four nodes that are not Ready")
+    eventually(lambda: _not_ready(kubectl) == failed, timeout_s=120, what="four nodes that are not Ready")
     powers = cluster.hollow_nodes()
     assert len(powers) == COUNT
     assert [powers[f"hollow-{number:04}"] for number in range(6, 10)] == ["on", "off", "paused", "cut"]
@@ -76,6 +78,6 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
     cluster.restart("hollow-0007")
     for node in ("hollow-0008", "hollow-0009", "node-1"):
         cluster.resume(node)
-    eventually(lambda: _not_ready(kubectl) == set(), timeout_s=30, what="all nodes Ready again")
+    eventually(lambda: _not_ready(kubectl) == set(), timeout_s=120, what="all nodes Ready again")
     assert kubectl.get("node", "hollow-0007")["status"]["nodeInfo"]["bootID"] != before
     assert not any(each.restarts for each in cluster.ps())

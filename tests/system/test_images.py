@@ -65,7 +65,7 @@ def test_a_loaded_image_is_pulled_by_pods_that_always_pull(registered: Registere
     eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
     kubectl("run", "loaded", f"--image={target}", "--restart=Never", "--", "sleep", "1000")
     assert kubectl.get("pod", "loaded")["spec"]["containers"][0]["imagePullPolicy"] == "Always"
-    kubectl("wait", "pod/loaded", "--for=condition=Ready", "--timeout=60s")
+    kubectl("wait", "pod/loaded", "--for=condition=Ready", "--timeout=180s")
     kubectl("delete", "pod", "loaded", "--wait=true", "--grace-period=1")
 
 
@@ -105,4 +105,4 @@ def test_without_the_registry_nothing_is_claimed(registered: Registered):
             registered.cluster.load([IMAGE])
     finally:
         registered.cluster.restart("registry")
-    eventually(lambda: registered.cluster.load([IMAGE])[0].digest != "", timeout_s=20)
+    eventually(lambda: registered.cluster.load([IMAGE])[0].digest != "", timeout_s=120)

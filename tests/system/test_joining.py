@@ -69,7 +69,7 @@ def pods(machines: Machines) -> dict[str, list[str]]:
     manifest = machines.first.home / "web.yaml"
     manifest.write_text("".join(MANIFEST.format(name=name, node=node) for node, name in NODES.items()))
     machines.kubectl("apply", "-f", str(manifest))
-    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s")
     shown = "jsonpath={.status.podIPs[*].ip}"
     return {name: machines.kubectl("get", "pod", name, "-o", shown).split() for name in NODES.values()}
 
@@ -98,7 +98,7 @@ def test_nodes_of_both_machines_are_ready(machines: Machines) -> None:
         "node-2-1": machines.second.address,
     }
     assert len(set(words[2::3])) == 2
-    machines.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=20s")
+    machines.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=180s")
 
 
 def test_either_machine_reaches_all_nodes_by_both_families(machines: Machines) -> None:
@@ -165,7 +165,7 @@ def test_a_machine_that_was_off_comes_back(machines: Machines, pods: dict[str, l
     machines.second.kubarium("stop", "--name", SECOND)
     machines.second.kubarium("start", "--name", SECOND)
     machines.second.kubarium("kill", "--restart", "--name", SECOND, "tunnel")
-    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+    machines.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s")
 
     def answers() -> bool:
         fetch = ["exec", "web-1", "--", "wget", "-qO-", "http://web-2:8081/index.html"]

@@ -19,7 +19,7 @@ SLEEPER = "trap 'exit 0' TERM; echo started; while :; do sleep 0.2; done"
 def web(kubectl: Kubectl) -> Kubectl:
     """A Deployment `web` with two replicas, rolled out."""
     kubectl("create", "deployment", "web", "--image=busybox:1.36", "--replicas=2", "--", "sh", "-c", SLEEPER)
-    kubectl("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
     return kubectl
 
 
@@ -43,14 +43,14 @@ def test_scale_set_image_history_and_undo(web: Kubectl):
     """A Deployment is scaled, updated, looked at and taken back."""
     web("scale", "deployment/web", "--replicas=3")
     web("set", "image", "deployment/web", "busybox=busybox:1.37")
-    web("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    web("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
     assert {pod["spec"]["containers"][0]["image"] for pod in web.pods() if is_ready(pod)} == {"busybox:1.37"}
     revisions = [
         line.split()[0] for line in web("rollout", "history", "deployment/web").splitlines()[2:] if line
     ]
     assert revisions == ["1", "2"]
     web("rollout", "undo", "deployment/web")
-    web("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    web("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
     eventually(
         lambda: (
             {pod["spec"]["containers"][0]["image"] for pod in web.pods() if is_ready(pod)} == {"busybox:1.36"}
@@ -65,7 +65,7 @@ def test_logs_are_followed_and_kept_of_the_previous_container(kubectl: Kubectl):
     eventually(lambda: _status(kubectl, "talker").get("restartCount", 0) >= 1, what="a restart")
     assert kubectl("logs", "talker", "--previous").split() == ["run", "end"]
     eventually(
-        lambda: "running" in _status(kubectl, "talker").get("state", {}), what="running again", timeout_s=40
+        lambda: "running" in _status(kubectl, "talker").get("state", {}), what="running again", timeout_s=200
     )
     assert kubectl("logs", "-f", "talker").split() == ["run", "end"]
 

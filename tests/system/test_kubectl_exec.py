@@ -105,7 +105,7 @@ def terminal(command: list[str]) -> Iterator[Terminal]:
 def pod(kubectl: Kubectl) -> Kubectl:
     """A Ready pod called `host`."""
     kubectl("run", "host", "--image=busybox:1.36", "--", "sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait")
-    kubectl("wait", "pod/host", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/host", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     return kubectl
 
 

@@ -59,7 +59,7 @@ def test_a_joined_node_renews_its_certificate_and_goes_on(hollow: Cluster) -> No
     assert (f"system:node:{NODE}", "Approved,Issued") in renewed
     hollow.wait_ready(nodes=[NODE])
     kubectl("run", "pause", "--image=registry.k8s.io/pause:3.10")
-    kubectl("wait", "--for=condition=Ready", "pod/pause", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/pause", "--timeout=180s")
 
 
 def test_a_node_with_a_wrong_token_is_refused(hollow: Cluster) -> None:

@@ -41,16 +41,16 @@ def test_a_machine_is_paused_and_starts_again_as_a_whole(start_cluster: StartClu
     cluster = start_cluster("machines", nodes=1, runtime="docker", profile="fast")
     kubectl = Kubectl(cluster.kubeconfig)
     kubectl.apply(_pod())
-    kubectl("wait", "pod/clock", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/clock", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
 
     cluster.pause("node-1")
     assert {item.state for item in cluster.ps() if item.name.endswith("@node-1")} == {"paused"}
     frozen = _volume(cluster, kubectl, "disk/now")
-    eventually(lambda: _ready(kubectl) == "Unknown", timeout_s=15, what="NotReady")
+    eventually(lambda: _ready(kubectl) == "Unknown", timeout_s=120, what="NotReady")
     assert _volume(cluster, kubectl, "disk/now") == frozen
     cluster.resume("node-1")
     eventually(lambda: _volume(cluster, kubectl, "disk/now") != frozen, what="the container going on")
-    eventually(lambda: _ready(kubectl) == "True", timeout_s=15, what="Ready again")
+    eventually(lambda: _ready(kubectl) == "True", timeout_s=120, what="Ready again")
     before = kubectl.get("node", "node-1")["status"]["nodeInfo"]
 
     cluster.restart("kubelet@node-1")
@@ -58,7 +58,7 @@ def test_a_machine_is_paused_and_starts_again_as_a_whole(start_cluster: StartClu
     assert _starts(cluster, kubectl) == (1, 1)
     cluster.kill("node-1")
     cluster.restart("node-1")
-    eventually(lambda: _starts(cluster, kubectl) == (2, 1), timeout_s=30, what="the container again")
+    eventually(lambda: _starts(cluster, kubectl) == (2, 1), timeout_s=120, what="the container again")
     eventually(lambda: is_ready(kubectl.get("pod", "clock")), what="the pod Ready again")
     eventually(
         lambda: kubectl.get("node", "node-1")["status"]["nodeInfo"]["bootID"] != before["bootID"],

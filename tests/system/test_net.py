@@ -63,7 +63,7 @@ def test_what_is_said_of_a_way_is_what_becomes_of_packets(cluster: Cluster, kube
             "spec": {"selector": {"app": "web"}, "ports": [{"port": 8080}]},
         },
     )
-    kubectl("wait", "pod", "web", "asker", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod", "web", "asker", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     asked = ("service/web", "--from", "pod/asker", "-n", kubectl.namespace)
 
     def answered() -> str:

@@ -94,10 +94,10 @@ def web(cluster: Cluster) -> Kubectl:
     kubectl, edge = Kubectl(cluster.kubeconfig), Kubectl(cluster.kubeconfig, EDGE)
     edge("apply", "-f", "-", stdin=ingress_manifest())
     kubectl.apply(DEPLOYMENT, SERVICE, INGRESS)
-    kubectl("rollout", "status", "deployment/web", "--timeout=90s", timeout_s=100)
-    edge("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
+    edge("rollout", "status", "deployment/ingress", "--timeout=180s", timeout_s=200)
     for what in ("service/web", "ingress/web"):
-        kubectl("wait", what, HAS_ADDRESS, "--timeout=30s", timeout_s=40)
+        kubectl("wait", what, HAS_ADDRESS, "--timeout=180s", timeout_s=200)
     return kubectl
 
 
@@ -154,7 +154,7 @@ def test_a_rolling_update_loses_no_request(cluster: Cluster, web: Kubectl, doors
 
     def update(_: Load) -> None:
         web("set", "image", "deployment/web", "web=myregistry/web-app:v1.1.0")
-        web("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+        web("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
         eventually(lambda: len(web.pods("app=web")) == 3, what="the end of the old pods")
 
     load = under_load(cluster, doors, update)
@@ -206,7 +206,7 @@ def test_a_killed_ingress_proxy_loses_requests_for_seconds_only(
     assert all(
         load.marks[0] - PATIENCE_S < each.sent_s < load.marks[0] + DEAD_EDGE_S for each in load.failures
     ), str(load)
-    edge("rollout", "status", "deployment/ingress", "--timeout=60s", timeout_s=70)
+    edge("rollout", "status", "deployment/ingress", "--timeout=180s", timeout_s=200)
     again = [each["status"]["containerStatuses"][0]["restartCount"] for each in edge.pods("app=ingress")]
     assert sum(again) == 1
 

@@ -63,7 +63,7 @@ def test_a_pod_mounts_an_image_and_is_debugged_in_its_own_processes(kubectl: Kub
     ]
     volume = {"name": "data", "image": {"reference": data}}
     kubectl.apply(sleeper("web", container={"volumeMounts": mounts}, volumes=[volume]))
-    kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=180s")
     assert kubectl("exec", "web", "--", "cat", "/data/top", "/models/small") == "of the image1 2 3"
     assert "Read-only" in kubectl.run("exec", "web", "--", "touch", "/data/new").err
     script = "cat /proc/1/cmdline; ls /proc/1/root/data"
@@ -107,7 +107,7 @@ def test_the_overhead_of_a_runtime_class_counts(kubectl: Kubectl) -> None:
     limits = {"resources": {"limits": {"memory": "32Mi", "cpu": "100m"}}}
     kubectl.apply(handler, sleeper("heavy", container=limits, runtimeClassName="heavy"))
     try:
-        kubectl("wait", "--for=condition=Ready", "pod/heavy", "--timeout=30s")
+        kubectl("wait", "--for=condition=Ready", "pod/heavy", "--timeout=180s")
         found = kubectl.get("pod", "heavy")
         node = f"/api/v1/nodes/{found['spec']['nodeName']}/proxy"
         assert memory_limits(found) == {(32 + 64) * 2**20}

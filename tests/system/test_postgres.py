@@ -35,7 +35,7 @@ def database(images: None, kubectl: Kubectl) -> Kubectl:
     build_debian_image(POSTGRES)
     kubectl("apply", "-f", str(MANIFEST))
     kubectl.apply(load())
-    kubectl("rollout", "status", "statefulset/postgres", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "statefulset/postgres", "--timeout=180s", timeout_s=200)
     return kubectl
 
 
@@ -70,7 +70,7 @@ def test_a_rolling_restart_loses_no_transaction(database: Kubectl):
     identities = {database.get("pod", "postgres-0")["metadata"]["uid"]}
     for _ in range(2):
         database("rollout", "restart", "statefulset/postgres")
-        database("rollout", "status", "statefulset/postgres", "--timeout=60s", timeout_s=70)
+        database("rollout", "status", "statefulset/postgres", "--timeout=180s", timeout_s=200)
         identities.add(database.get("pod", "postgres-0")["metadata"]["uid"])
         await_more(database)
         assert "database system was shut down" in database(

@@ -82,7 +82,7 @@ def replica_set(name: str, of: str, replicas: int, amount: int) -> dict[str, Any
 
 
 def started(kubectl: Kubectl, *names: str) -> None:
-    kubectl("wait", "--for=condition=Ready", *(f"pod/{name}" for name in names), "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", *(f"pod/{name}" for name in names), "--timeout=180s")
 
 
 def message(kubectl: Kubectl, name: str) -> str:
@@ -120,7 +120,7 @@ def test_a_victim_is_told_and_ends_in_its_own_time(kubectl: Kubectl):
         each["reason"] == "PreemptionByScheduler" for each in held["status"]["conditions"] if "reason" in each
     )
     kubectl("patch", "pod", "low", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-    kubectl("wait", "--for=delete", "pod/low", "--timeout=30s")
+    kubectl("wait", "--for=delete", "pod/low", "--timeout=180s")
 
 
 def test_who_preempts_whom(kubectl: Kubectl):
@@ -141,7 +141,7 @@ def test_who_preempts_whom(kubectl: Kubectl):
     never = "preemption: not eligible due to preemptionPolicy=Never."
     eventually(lambda: message(kubectl, "patient").endswith(never))
     kubectl.apply(pod("high", "p3", 500))
-    kubectl("wait", "--for=delete", "pod/other", "--timeout=30s")
+    kubectl("wait", "--for=delete", "pod/other", "--timeout=180s")
     kubectl("delete", "pod", "patient")
     started(kubectl, "high")
     kubectl.apply(pod("critical", "system-cluster-critical", 1000))

@@ -43,7 +43,7 @@ def expose(kubectl: Kubectl, name: str, type_: str) -> str:
     """Run a pod behind a Service of its name with port 80; return the pod's name, by which it answers."""
     kubectl("create", "deployment", name, f"--image={IMAGE}")
     kubectl("expose", "deployment", name, "--port=80", "--target-port=8080", f"--type={type_}")
-    kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s", timeout_s=200)
     return str(kubectl.pods(f"app={name}")[0]["metadata"]["name"])
 
 
@@ -63,7 +63,7 @@ def test_published_ports_lead_to_services_for_as_long_as_the_cluster_runs(start_
         eventually(lambda port=port, pod=pod: pod in seen_at(port), what=f"port {port}")  # type: ignore[misc]
     asyncio.run(asyncio.wait_for(until_it_answers(partial(connected, "127.0.0.1", names)), 10))
     cluster.kill("publish", restart=True)
-    eventually(lambda: outer in seen_at(by_port), timeout_s=10, what="after a kill")
+    eventually(lambda: outer in seen_at(by_port), timeout_s=60, what="after a kill")
 
 
 def test_a_tunnel_is_open_until_it_is_ended(cluster: Cluster, kubectl: Kubectl):

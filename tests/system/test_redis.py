@@ -56,7 +56,7 @@ def writer(node: str) -> dict[str, Any]:
 def start_redis(kubectl: Kubectl) -> str:
     """Start the example, and a writer on another node than the first server's, which is returned."""
     kubectl("apply", "-f", str(MANIFEST))
-    kubectl("rollout", "status", "statefulset/redis", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "statefulset/redis", "--timeout=180s", timeout_s=200)
     claims = {each["metadata"]["name"]: each["status"]["phase"] for each in kubectl.get("pvc")}
     assert claims == {f"data-redis-{ordinal}": "Bound" for ordinal in range(3)}
     node = str(kubectl.get("pod", "redis-0")["spec"]["nodeName"])
@@ -108,7 +108,7 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     assert waiting["status"]["phase"] == "Pending"
 
     cluster.restart(node)
-    kubectl("wait", "pod/redis-0", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/redis-0", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     assert kubectl.get("pod", "redis-0")["spec"]["nodeName"] == node
     eventually(lambda: len(acknowledged(kubectl)) > len(before) + 50, what="further writes")
     after = acknowledged(kubectl)
@@ -118,7 +118,7 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     kubectl("delete", "pod", "writer")
     kept = written(kubectl)
     stop_and_start(cluster)
-    eventually(lambda: is_restarted(kubectl), timeout_s=60, what="the server's next start")
+    eventually(lambda: is_restarted(kubectl), timeout_s=120, what="the server's next start")
     assert kept <= written(kubectl)
 
 

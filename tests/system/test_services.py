@@ -41,15 +41,15 @@ def from_pod(kubectl: Kubectl, pod: str, url: str) -> str:
 def test_a_deployment_is_exposed_in_every_way(cluster: Cluster, kubectl: Kubectl):
     """A load balancer answers machine, nodes and pods; so do node ports; clients may be remembered; types follow each other."""
     kubectl("create", "deployment", "web", "--image=myregistry/web-app:v1.0.0", "--replicas=2")
-    kubectl("rollout", "status", "deployment/web", "--timeout=60s", timeout_s=70)
+    kubectl("rollout", "status", "deployment/web", "--timeout=180s", timeout_s=200)
     names = {pod["metadata"]["name"] for pod in kubectl.pods("app=web")}
     kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=LoadBalancer")
     kubectl(
         "wait",
         "service/web",
         "--for=jsonpath={.status.loadBalancer.ingress[0].ip}",
-        "--timeout=30s",
-        timeout_s=40,
+        "--timeout=180s",
+        timeout_s=200,
     )
     service = kubectl.get("service", "web")
     [ingress], spec = service["status"]["loadBalancer"]["ingress"], service["spec"]
@@ -68,7 +68,7 @@ def test_a_deployment_is_exposed_in_every_way(cluster: Cluster, kubectl: Kubectl
     for ask in askers:
         for url in urls:
             eventually(
-                lambda ask=ask, url=url: any(name in ask(url) for name in names), timeout_s=15, what=url
+                lambda ask=ask, url=url: any(name in ask(url) for name in names), timeout_s=120, what=url
             )  # type: ignore[misc]
 
     kubectl("patch", "service", "web", "-p", '{"spec": {"sessionAffinity": "ClientIP"}}')

@@ -47,7 +47,7 @@ def claim() -> dict[str, Any]:
 def started(kubectl: Kubectl, name: str) -> list[str]:
     """Start a pod; return where it runs, and how often one has been started there."""
     kubectl.apply(counter(name))
-    kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=40s", timeout_s=50)
+    kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     node = kubectl("get", "pod", name, "-o=jsonpath={.spec.nodeName}")
     eventually(lambda: kubectl("logs", name).strip() != "")
     return [node, kubectl("logs", name).strip()]
@@ -99,7 +99,7 @@ def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
     with driver(cluster, "node-2", tmp_path):
         kubectl("apply", "-f", str(EXAMPLE / "volume.yaml"))
         try:
-            kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=40s", timeout_s=50)
+            kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
             assert (
                 kubectl("get", "csinode", "node-2", "-o=jsonpath={.spec.drivers[*].name}")
                 == "folders.example.com"
@@ -109,15 +109,15 @@ def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
             assert (tmp_path / "shared" / "starts").stat().st_gid == 2000
             assert len(list(tmp_path.iterdir())) == 3  # with the pod's own, and its mark
             cluster.kill("kubelet@node-2", restart=True)
-            kubectl("delete", "pod", "writer", "--timeout=40s", timeout_s=50)
+            kubectl("delete", "pod", "writer", "--timeout=180s", timeout_s=200)
         finally:
             kubectl(
                 "delete",
                 "-f",
                 str(EXAMPLE / "volume.yaml"),
                 "--ignore-not-found",
-                "--timeout=40s",
-                timeout_s=50,
+                "--timeout=180s",
+                timeout_s=200,
             )
         eventually(
             lambda: [each.name for each in tmp_path.iterdir()] == ["shared"], what="the end of the pod's own"

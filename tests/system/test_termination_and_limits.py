@@ -74,7 +74,7 @@ def test_prestop_runs_before_sigterm(kubectl: Kubectl):
     kubectl("delete", "pod", "polite", "--wait=false")
     ended = eventually(
         lambda: kubectl.get("pod", "polite")["status"]["containerStatuses"][0]["state"].get("terminated"),
-        timeout_s=15,
+        timeout_s=120,
         what="polite terminated",
     )
     assert ended["exitCode"] == 0

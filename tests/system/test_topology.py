@@ -67,16 +67,16 @@ class Work:
 
     def begin(self) -> None:
         self._kubectl("create", "deployment", "web", "--image=web", f"--replicas={self._replicas}")
-        self._kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+        self._kubectl("rollout", "status", "deployment/web", "--timeout=180s")
 
     def go_on(self, name: str, apiserver: str) -> None:
         """Do it through an apiserver that lives; what has no answer is done again, as a user does."""
         context = f"--context={CONTEXTS[apiserver]}"
-        eventually(lambda: self._write(name, context), timeout_s=20, what=f"a write while {name} is down")
+        eventually(lambda: self._write(name, context), timeout_s=120, what=f"a write while {name} is down")
         self._replicas = 6 - self._replicas
         scale = ("scale", "deployment/web", f"--replicas={self._replicas}", context)
-        eventually(lambda: self._kubectl.run(*scale).code == 0, timeout_s=20, what=f"scaling without {name}")
-        self._kubectl("rollout", "status", "deployment/web", "--timeout=30s", context)
+        eventually(lambda: self._kubectl.run(*scale).code == 0, timeout_s=120, what=f"scaling without {name}")
+        self._kubectl("rollout", "status", "deployment/web", "--timeout=180s", context)
         found = json.loads(self._kubectl("get", "deployment/web", "-o", "json", context))
         assert found["status"]["readyReplicas"] == self._replicas
 
@@ -109,7 +109,7 @@ def test_a_cluster_outlives_any_one_of_its_processes(cluster: Cluster):
             eventually(lambda name=name: _is_ready(cluster, name), what=f"{name} of {kind} after its restart")
     assert len(work.written) == len(expected)
     for apiserver in CONTEXTS:
-        eventually(lambda apiserver=apiserver: work.kept(apiserver) == work.written, timeout_s=20)
+        eventually(lambda apiserver=apiserver: work.kept(apiserver) == work.written, timeout_s=120)
     crashed = {process.name for process in cluster.ps() if process.restarts}
     assert crashed <= {*KINDS["scheduler"], *KINDS["controllers"]}, (
         "a leader that cannot renew ends; nobody else does"

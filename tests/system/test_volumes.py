@@ -69,15 +69,15 @@ def test_a_pods_data_is_there_for_the_next_pod(kubectl: Kubectl, node: str, tmp_
     """The claim is bound when its pod gets a node; what a pod wrote outlives it, and the next one comes to the same node."""
     assert kubectl.get("pvc", "data")["status"]["phase"] == "Pending"
     kubectl.apply(_user("first", "echo kept > written"))
-    kubectl("wait", "pod/first", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("wait", "pod/first", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     assert kubectl.get("pod", "first")["spec"]["nodeName"] == node
     assert kubectl("get", "pvc", "data").splitlines()[1].split()[1] == "Bound"
     kubectl.apply(_user("second", "cat written"))
     text = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
     eventually(lambda: text in kubectl("describe", "pod", "second"), what="why the second pod waits")
-    kubectl("delete", "pod", "first", timeout_s=70)
-    kubectl("wait", "pod/second", "--for=condition=Ready", "--timeout=60s", timeout_s=70)
+    kubectl("delete", "pod", "first", timeout_s=200)
+    kubectl("wait", "pod/second", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     assert kubectl("logs", "second") == "kept\n"
     assert kubectl.get("pod", "second")["spec"]["nodeName"] == node
-    kubectl("delete", "pod", "second", timeout_s=70)
+    kubectl("delete", "pod", "second", timeout_s=200)
     assert (tmp_path / "written").read_text() == "kept\n"

@@ -42,7 +42,7 @@ def production(cluster: Cluster) -> Iterator[Kubectl]:
     """The manifest, applied and rolled out."""
     kubectl = Kubectl(cluster.kubeconfig, "production")
     kubectl("apply", "-f", str(MANIFEST))
-    kubectl("rollout", "status", "deployment/web-app", "--timeout=90s", timeout_s=100)
+    kubectl("rollout", "status", "deployment/web-app", "--timeout=180s", timeout_s=200)
     yield kubectl
     kubectl("delete", "-f", str(MANIFEST), "--timeout=120s", timeout_s=130)
 
@@ -102,7 +102,7 @@ def test_a_node_is_drained_behind_a_budget_without_a_lost_request(cluster: Clust
     production("create", "poddisruptionbudget", "web-app", "--selector=app=web-app", "--min-available=2")
     eventually(lambda: production.get("pdb", "web-app")["status"].get("disruptionsAllowed") == 1)
     with Load(node_namespace(cluster.name, "node-2"), address, 80) as load:
-        production("drain", "node-3", "--delete-emptydir-data", "--timeout=60s", timeout_s=70)
+        production("drain", "node-3", "--delete-emptydir-data", "--timeout=180s", timeout_s=200)
         assert "node-3" not in _nodes(production)
         eventually(lambda: len(_nodes(production)) == 3, what="three Ready pods on the others")
         production("uncordon", "node-3")
@@ -155,15 +155,15 @@ def edge(production: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ingress("apply", "-f", str(manifest))
     _put_certificate(production, folder, "example-tls", API, WWW)
     production("apply", "-f", str(EXAMPLES / "web-app-ingress.yaml"))
-    ingress("rollout", "status", "deployment/ingress", "--timeout=90s", timeout_s=100)
-    production("rollout", "status", "deployment/frontend", "--timeout=60s", timeout_s=70)
+    ingress("rollout", "status", "deployment/ingress", "--timeout=180s", timeout_s=200)
+    production("rollout", "status", "deployment/frontend", "--timeout=180s", timeout_s=200)
     path = "-o=jsonpath={.status.loadBalancer.ingress[0].ip}"
     address = eventually(
         lambda: production("get", "ingress", "web-app-ingress", path), what="the Ingress has an address"
     )
     yield Edge(address, folder / "tls.crt", ingress)
-    production("delete", "-f", str(EXAMPLES / "web-app-ingress.yaml"), "--timeout=60s", timeout_s=70)
-    ingress("delete", "-f", str(manifest), "--timeout=60s", timeout_s=70)
+    production("delete", "-f", str(EXAMPLES / "web-app-ingress.yaml"), "--timeout=180s", timeout_s=200)
+    ingress("delete", "-f", str(manifest), "--timeout=180s", timeout_s=200)
 
 
 def _put_certificate(kubectl: Kubectl, folder: Path, secret: str, *hosts: str) -> None:
@@ -215,7 +215,7 @@ def test_the_ingress_from_pods(production: Kubectl, edge: Edge):
         assert ("reached" in done.out) is reached, done.out + done.err
     stranger = {"metadata": {"name": "stranger"}, "apiVersion": "v1", "kind": "Pod", "spec": _sleeping()}
     production.apply(stranger)
-    production("wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s", timeout_s=70)
+    production("wait", "--for=condition=Ready", "pod/stranger", "--timeout=180s", timeout_s=200)
     done = production.run(
         "exec", "stranger", "--", "sh", "-c", f"nc -w 2 {pod} 8080 </dev/null && echo reached"
     )
@@ -255,18 +255,18 @@ def shop(production: Kubectl, edge: Edge, tmp_path_factory: pytest.TempPathFacto
     """The Gateway of the examples, in a cluster that gets its kinds when the controller runs already."""
     folder = tmp_path_factory.mktemp("shop")
     production("apply", "-f", str(EXAMPLES / "gateway-api.yaml"))
-    production("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s", timeout_s=40)
+    production("wait", "--for=condition=Established", "crd", "--all", "--timeout=180s", timeout_s=200)
     _put_certificate(production, folder, "shop-tls", SHOP)
     production("apply", "-f", str(EXAMPLES / "gateway.yaml"))
-    production("wait", "--for=condition=Programmed", "gateway/shop", "--timeout=60s", timeout_s=70)
-    production("rollout", "status", "deployment/shop-new", "--timeout=60s", timeout_s=70)
+    production("wait", "--for=condition=Programmed", "gateway/shop", "--timeout=180s", timeout_s=200)
+    production("rollout", "status", "deployment/shop-new", "--timeout=180s", timeout_s=200)
     address = production("get", "gateway", "shop", "-o=jsonpath={.status.addresses[0].value}")
     yield Edge(address, folder / "tls.crt", edge.ingress)
-    production("delete", "-f", str(EXAMPLES / "gateway.yaml"), "--timeout=60s", timeout_s=70)
+    production("delete", "-f", str(EXAMPLES / "gateway.yaml"), "--timeout=180s", timeout_s=200)
     eventually(
         lambda: "gateway-shop" not in edge.ingress("get", "services"), what="the Gateway's Service is gone"
     )
-    production("delete", "-f", str(EXAMPLES / "gateway-api.yaml"), "--timeout=60s", timeout_s=70)
+    production("delete", "-f", str(EXAMPLES / "gateway-api.yaml"), "--timeout=180s", timeout_s=200)
 
 
 def test_the_gateway_from_this_machine(production: Kubectl, edge: Edge, shop: Edge):
