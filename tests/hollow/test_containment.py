@@ -13,7 +13,15 @@ import pytest
 from kubelet import pod_worker
 from kubelet.core import actions, instructions
 from kubelet.pod_executor import PodExecutor
-from machinery.model.k8s.core_v1 import Lifecycle, LifecycleHandler, Pod, Probe, SleepAction, TCPSocketAction
+from machinery.model.k8s.core_v1 import (
+    Lifecycle,
+    LifecycleHandler,
+    Pod,
+    Probe,
+    ResourceRequirements,
+    SleepAction,
+    TCPSocketAction,
+)
 from machinery.model.resources import EVENTS
 from tests.support.builders import container, pod
 from tests.support.kubelet import Rig, rig
@@ -90,17 +98,28 @@ CURSED = [
 
 def _spec(name: str) -> Pod:
     """Return a pod that comes by the place where it is cursed."""
-    if name == "instruction-cancel":  # is deleted while it starts
-        hook = Lifecycle(postStart=LifecycleHandler(sleep=SleepAction(seconds=3600)))
-        return pod(name, containers=[container(lifecycle=hook)], terminationGracePeriodSeconds=3601)
-    if name == "instruction-shorten":  # is deleted twice
-        hook = Lifecycle(preStop=LifecycleHandler(sleep=SleepAction(seconds=3600)))
-        return pod(name, containers=[container(lifecycle=hook)], terminationGracePeriodSeconds=3601)
-    if name == "action-resizecontainer":
-        return pod(name, containers=[container(requests={"cpu": "1m"})])
-    if name == "stimulus-probesseen":
-        return pod(name, containers=[container(readinessProbe=Probe(tcpSocket=TCPSocketAction(port=80)))])
-    return pod(name)
+    fields: dict[str, Any]
+    long = SleepAction(seconds=3600)
+    match name:
+        case "instruction-cancel":  # is deleted while it starts
+            hook = Lifecycle(postStart=LifecycleHandler(sleep=long))
+            fields = {"containers": [container(lifecycle=hook)], "terminationGracePeriodSeconds": 3601}
+        case "instruction-shorten":  # is deleted twice
+            hook = Lifecycle(preStop=LifecycleHandler(sleep=long))
+            fields = {"containers": [container(lifecycle=hook)], "terminationGracePeriodSeconds": 3601}
+        case "action-resizecontainer":
+            fields = {"containers": [container(requests={"cpu": "1m"})]}
+        case "action-resizepod":
+            fields = {"resources": ResourceRequirements(requests={"cpu": "1m"})}
+        case "stimulus-evicted":  # writes more than it may
+            written = {"annotations": {"hollow.kubarium.dev/main.disk": "64Mi"}}
+            limited = container(limits={"ephemeral-storage": "32Mi"})
+            fields = {"containers": [limited], "meta_fields": written}
+        case "stimulus-probesseen":
+            fields = {"containers": [container(readinessProbe=Probe(tcpSocket=TCPSocketAction(port=80)))]}
+        case _:
+            fields = {}
+    return pod(name, **fields)
 
 
 @pytest.mark.deep
@@ -115,9 +134,11 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
             await node.until(name, _has_started, limit_s=30)
         await node.resize("action-resizecontainer", {"cpu": "2m"})
         await node.until("action-resizecontainer", _is_resized, limit_s=30)
+        await node.resize_whole("action-resizepod", {"cpu": "2m"})
+        await node.until("action-resizepod", _is_resized_as_a_whole, limit_s=30)
         for name in OVERDUE:
             await node.give_deadline(name, DEADLINE_S)
-        for name in OVERDUE:
+        for name in (*OVERDUE, "stimulus-evicted"):
             await node.until(name, lambda found: found.status.phase == "Failed", limit_s=30)
         for name in names:
             await node.delete(name, grace_s=3600 if name == "instruction-shorten" else 1)
@@ -155,12 +176,18 @@ def _has_started(found: Pod) -> Any:
             each.type == "PodReadyToStartContainers" and each.status == "True"
             for each in found.status.conditions
         )
+    if found.metadata.name == "stimulus-evicted":  # maybe so soon that nobody saw it run
+        return found.status.phase in {"Running", "Failed"}
     return found.status.phase == "Running"
 
 
 def _is_resized(found: Pod) -> bool:
     [status] = found.status.containerStatuses
     return status.resources is not None and status.resources.requests == {"cpu": "2m"}
+
+
+def _is_resized_as_a_whole(found: Pod) -> bool:
+    return found.status.resources is not None and found.status.resources.requests == {"cpu": "2m"}
 
 
 def _calls(node: Rig) -> list[Any]:

@@ -156,6 +156,11 @@ class Rig:
             PODS, name, {"spec": {"containers": wanted}}, namespace="default", subresource="resize"
         )
 
+    async def resize_whole(self, name: str, requests: dict[str, str]) -> None:
+        """Declare other requests of a pod as a whole."""
+        wanted = {"spec": {"resources": {"requests": requests}}}
+        await self.api.patch(PODS, name, wanted, namespace="default", subresource="resize")
+
     async def until_true(self, holds: Callable[[], Any], *, limit_s: float = 60.0) -> None:
         """Wait (wall seconds) until something holds."""
         async with asyncio.timeout(limit_s):
