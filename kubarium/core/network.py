@@ -47,7 +47,10 @@ def plan_backbone(addresses: Addresses) -> list[Command]:
         ["-n", space, "link", "set", "lo", "up"],
         ["-n", space, "link", "add", "backbone", "type", "bridge", "forward_delay", "0"],
         ["-n", space, "link", "set", "backbone", "up"],
-        ["link", "add", link, *mtu, "type", "veth", "peer", "name", "machine", *mtu, "netns", space],
+        [
+            *("link", "add", link, *mtu, "address", hardware_address(addresses.host), "type", "veth"),
+            *("peer", "name", "machine", *mtu, "netns", space),
+        ],
         ["-n", space, "link", "set", "machine", "master", "backbone", "up"],
         *(["address", "add", f"{address}/24", "dev", link] for address in addresses.of_machine),
         *(["address", "add", f"{each}/64", "dev", link, "nodad"] for each in addresses.host_ips[1:]),
@@ -76,6 +79,15 @@ def _plan_tunnel(spec: ClusterSpec, space: str) -> list[Command]:
     ]
 
 
+def hardware_address(address: str) -> str:
+    """Return the MAC address of who has an IPv4 address on the backbone: a locally administered one.
+
+    It stays the same over a restart, as a machine's does: others would send to the old one for as long as they remember it,
+    which is up to a minute.
+    """
+    return ":".join(["02", "4b", *(f"{int(each):02x}" for each in address.split("."))])
+
+
 def plan_no_backbone(addresses: Addresses) -> list[Command]:
     """Remove the backbone and the machine's cable."""
     spec = addresses.spec
@@ -97,20 +109,8 @@ def plan_node(addresses: Addresses, node: NodeSpec) -> list[Command]:
         ["netns", "exec", space, "sysctl", "-q", "-w", *_SWITCHES, *(_SWITCHES_6 if more_ips else ())],
         ["-n", space, "link", "set", "lo", "up"],
         [
-            "-n",
-            backbone,
-            "link",
-            "add",
-            port,
-            *mtu,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "eth0",
-            *mtu,
-            "netns",
-            space,
+            *("-n", backbone, "link", "add", port, *mtu, "type", "veth", "peer", "name", "eth0", *mtu),
+            *("address", hardware_address(addresses.node(node)), "netns", space),
         ],
         ["-n", backbone, "link", "set", port, "master", "backbone", "up"],
         ["-n", space, "address", "add", f"{addresses.node(node)}/24", "dev", "eth0"],

@@ -62,6 +62,19 @@ def test_interface_names_fit():
     assert len(host_link(MAX_SLOTS - 1)) <= LONGEST_INTERFACE_NAME
 
 
+def test_nobody_on_the_backbone_shares_a_hardware_address_and_each_keeps_its_own():
+    """A machine that comes back has the one that others remember."""
+    three = Addresses(ClusterSpec(name="c", slot=3).with_node().with_node().with_node())
+    plan = [*plan_backbone(three), *plan_nodes(three, three.spec.nodes)]
+    given = [
+        command[position + 1]
+        for command in plan
+        for position, word in enumerate(command)
+        if word == "address" and "veth" in command
+    ]
+    assert given == ["02:4b:0a:4d:03:01", "02:4b:0a:4d:03:0b", "02:4b:0a:4d:03:0c", "02:4b:0a:4d:03:0d"]
+
+
 def test_three_nodes_need_five_calls():
     """Commands of one namespace stand together: the machine's, the backbone's, then each node's."""
     three = Addresses(ClusterSpec(name="c").with_node().with_node().with_node())
