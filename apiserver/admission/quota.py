@@ -26,7 +26,15 @@ from apiserver.watch_cache_selection import Selected
 from machinery.model.amounts import Amounts
 from machinery.model.errors import ApiError
 from machinery.model.k8s import served
-from machinery.model.quota.decision import Charged, Refused, Write, decide, with_charge, without_charge
+from machinery.model.quota.decision import (
+    Charged,
+    Refused,
+    Write,
+    decide,
+    is_counted,
+    with_charge,
+    without_charge,
+)
 from machinery.model.quota.limited import Limited
 from machinery.model.quota.usage import Moment
 
@@ -164,7 +172,7 @@ class Quotas:
         if kind is None:
             _finish(batch)
             return
-        known = self._known(kind, namespace)
+        known = await self._current(kind, namespace)
         names = list(known)
         for _ in range(ATTEMPTS):
             waiting = [waiter for waiter in batch if not waiter.is_done]
@@ -231,6 +239,20 @@ class Quotas:
     def _seen(self, kind: Kind, stored: Stored) -> _Quota:
         obj = objects.decode_at(kind, stored.value, stored.revision)
         return _Quota(obj, stored.revision, stored.revision)
+
+    async def _current(self, kind: Kind, namespace: str) -> dict[str, _Quota]:
+        """Return the quotas of a namespace by name.
+
+        Where the cache is behind, a charge finds that out, as it is compared with the quota's revision. A quota that is not counted
+        is charged with nothing: whether it is counted by now is looked up.
+        """
+        known = self._known(kind, namespace)
+        for name in [name for name, quota in known.items() if not is_counted(quota.obj)]:
+            if (live := await self._live(kind, namespace, name)) is None:
+                del known[name]
+            else:
+                known[name] = live
+        return known
 
     def _known(self, kind: Kind, namespace: str) -> dict[str, _Quota]:
         """Return the quotas of a namespace by name: as the cache has them, or as they were written here after that."""

@@ -134,6 +134,12 @@ def without_charge(quota: Json, charge: Amounts) -> Json:
     return {**quota, "status": {**(quota.get("status") or {}), "used": amounts.to_json(left)}}
 
 
+def is_counted(quota: Json) -> bool:
+    """Whether the status of a quota knows all its limits, and how much is used of each: until then it holds nothing back."""
+    wanted = ((quota.get("spec") or {}).get("hard")) or {}
+    return wanted.keys() <= _hard(quota).keys() <= _status(quota, "used").keys()
+
+
 def observed_use(
     quota: Json, objects: Mapping[tuple[str, str], Iterable[Json]], moment: Moment
 ) -> dict[str, Amount]:

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from apiserver.admission.quota import Quotas
+from apiserver.core.kind import Kind
 from apiserver.core.values import Json
 from apiserver.storage.memory import MemoryStorage
 from machinery.model.errors import AlreadyExists, ApiError, Forbidden
@@ -98,6 +100,28 @@ async def test_a_quota_that_nobody_has_counted_admits_nothing(bench: RegistryBen
     await bench.patch("resourcequotas/status", "all", status)
     await bench.feed.fresh()
     with pytest.raises(Forbidden, match="status unknown for quota: all, resources: pods"):
+        await bench.create("pods", pod("b"))
+
+
+async def test_a_quota_that_was_counted_a_moment_ago_counts(
+    bench: RegistryBench, monkeypatch: pytest.MonkeyPatch
+):
+    """An apiserver whose cache has it without a status looks it up, whatever its cache says."""
+    look = Quotas._known
+    behind: dict[str, dict[str, Any]] = {}
+
+    def known(self: Quotas, kind: Kind, namespace: str) -> dict[str, Any]:
+        return dict(behind.setdefault(namespace, look(self, kind, namespace)))
+
+    monkeypatch.setattr(Quotas, "_known", known)
+    await bench.create("resourcequotas", quota(pods="1"))
+    await bench.feed.fresh()
+    await bench.create("pods", pod("a"))
+    status = {"status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}}
+    await bench.patch("resourcequotas/status", "all", status)
+    with pytest.raises(
+        Forbidden, match="exceeded quota: all, requested: pods=1, used: pods=1, limited: pods=1"
+    ):
         await bench.create("pods", pod("b"))
 
 
