@@ -97,9 +97,8 @@ class WriteBatches:
 
     async def _send_soon(self, line: _Line) -> None:
         await self._clock.sleep_wall(self._gather_s)
-        waiting = [
-            each for each in self._waiting.pop(line) if not each.answer.done()
-        ]  # its node may have ended
+        # a node may have ended meanwhile
+        waiting = [each for each in self._waiting.pop(line) if not each.answer.done()]
         for together in _portions(waiting, _MOST.get(str(line.resource), EACH_LIMIT)):
             await self._send(line, together)
 

@@ -43,9 +43,7 @@ from machinery.process.metrics import described, sample
 
 _PERIOD_S: Final = 10.0  # cluster seconds between two looks, but at least:
 _LEAST_WALL_S: Final = 2.0
-_REST: Final = (
-    20  # times as long as a look took until the next one: measuring takes at most a twentieth of a core
-)
+_REST: Final = 20  # times as long as a look took, until the next one: it takes at most a twentieth of a core
 _CLEAN_UP_S: Final = 30.0  # cluster seconds until an evicted pod is not waited for any longer
 _CLEAN_UP_LOOK_S: Final = 1.0  # cluster seconds
 _HARD_GRACE_S: Final = 1.0  # cluster seconds, as Kubernetes gives where it cannot wait
