@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,12 @@ import aiohttp
 from benchmarks.api_load import client, create_all, until_there
 from benchmarks.clusters import cluster
 from benchmarks.kubeconfig import read
+from benchmarks.scheduler_workloads import node
 from kubarium import Cluster
 from kubarium.host.usage import usage
 
 NODES: Final = 5_000
 PODS: Final = 50_000
-ZONES: Final = 3
 CONNECTIONS: Final = 16
 SETTLE_S: Final = 10.0
 _PODS: Final = "/api/v1/namespaces/default/pods"
@@ -42,7 +43,7 @@ async def _measured(handle: Cluster, nodes: int, pods: int) -> dict[str, Any]:
         await until_there(session, "/api/v1/namespaces/default/serviceaccounts/default")
         handle.stop("controllers")  # which would take the nodes for dead
         handle.stop("scheduler")
-        await create_all(session, CONNECTIONS, nodes, "/api/v1/nodes", _node)
+        await create_all(session, CONNECTIONS, nodes, "/api/v1/nodes", partial(node, cpu="8"))
         await create_all(
             session, CONNECTIONS, pods, _PODS, lambda number: _pod(number, f"node-{number % nodes}")
         )
@@ -71,18 +72,6 @@ async def _measured(handle: Cluster, nodes: int, pods: int) -> dict[str, Any]:
 async def _is_bound(session: aiohttp.ClientSession, name: str) -> bool:
     async with session.get(f"{_PODS}/{name}") as answer:
         return bool((await answer.json())["spec"].get("nodeName"))
-
-
-def _node(number: int) -> dict[str, Any]:
-    name = f"node-{number}"
-    labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": f"zone-{number % ZONES}"}
-    amounts = {"cpu": "8", "memory": "32Gi", "pods": "110"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels},
-        "status": {"allocatable": amounts, "capacity": amounts},
-    }
 
 
 def _pod(number: int, node: str) -> dict[str, Any]:

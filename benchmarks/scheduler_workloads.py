@@ -32,11 +32,11 @@ class Workload:
     floor: int | None = None  # pods/s that upstream asks of kube-scheduler at 5,000 nodes
 
 
-def node(number: int) -> Json:
+def node(number: int, cpu: str = "4") -> Json:
     """Return a node without a kubelet."""
     name = f"node-{number}"
     labels = {HOST: name, ZONE: f"zone-{number % ZONES}", "disk": "ssd" if number % 2 else "hdd"}
-    amounts = {"cpu": "4", "memory": "32Gi", "pods": "110"}
+    amounts = {"cpu": cpu, "memory": "32Gi", "pods": "110"}
     return {
         "apiVersion": "v1",
         "kind": "Node",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +14,10 @@ from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.host.containers import load_images
-from kubarium.waiting import run_as_admin
+from kubarium.waiting import as_admin
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff
-from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
+from machinery.model.errors import AlreadyExists, NotFound, Unavailable
 from machinery.model.insist import insist
 from machinery.model.resources import CONFIG_MAPS, DEPLOYMENTS, NODES, SERVICE_ACCOUNTS, SERVICES, Resource
 from machinery.process.clock import WALL
@@ -47,13 +46,8 @@ def deploy(spec: ClusterSpec, layout: Layout[Path]) -> None:
     Raises:
         KubariumError: the apiserver refuses, or does not answer in time.
     """
-    try:
-        asyncio.run(run_as_admin(spec, layout, lambda api: _create(api, len(spec.nodes)), _PATIENCE_S))
-    except (ApiError, TimeoutError) as error:
-        raise KubariumError(
-            f'cluster "{spec.name}" runs, but the Deployment {NAMESPACE}/{DEPLOYMENT} could not be created: '
-            f"{str(error) or f'no apiserver answered within {_PATIENCE_S:g} s'}"
-        ) from error
+    problem = f'cluster "{spec.name}" runs, but the Deployment {NAMESPACE}/{DEPLOYMENT} could not be created'
+    as_admin(spec, layout, lambda api: _create(api, len(spec.nodes)), _PATIENCE_S, problem)
 
 
 async def _until_registered(api: Api, nodes: int) -> None:

@@ -211,6 +211,25 @@ async def run_as_admin(
     await _run_as(spec, layout, work, timeout_s)
 
 
+def as_admin(
+    spec: ClusterSpec,
+    layout: Layout[Path],
+    work: Callable[[Api], Coroutine[Any, Any, None]],
+    timeout_s: float,
+    problem: str,
+) -> None:
+    """Run `work` as `run_as_admin` does, to its end; `problem` is what users read before the reason why it could not be.
+
+    Raises:
+        KubariumError: the apiserver refuses, or does not answer in time.
+    """
+    try:
+        asyncio.run(run_as_admin(spec, layout, work, timeout_s))
+    except (ApiError, TimeoutError) as error:
+        why = str(error) or f"no apiserver answered within {timeout_s:g} s"
+        raise KubariumError(f"{problem}: {why}") from error
+
+
 async def _run_as(
     spec: ClusterSpec,
     layout: Layout[Path],

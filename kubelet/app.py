@@ -208,23 +208,27 @@ class Kubelet:
             )
         )
         self._disks = PodDisks(self.runtime, self.volumes, self.files)
-        self.evictions = EvictionManager(
-            NodeSignals(self.cgroups, self.machine, config.root),
-            self._disks,
-            self.runtime,
-            self.workers,
-            self.events,
-            clock,
-            log,
-            settings=config.evictions,
-            node=self.node.own,
-            is_simulated=lambda: self.node.runtime_name == HOLLOW if self.node.runtime_name else None,
-            on_change=self.node.pulse,
-        )
+        self.evictions = self._make_evictions()
         process.metrics.add(self.evictions)
         process.metrics.add(VolumeMetrics(self.volumes.claimed.usage))
         self.source.subscribe(self.workers.pod_changed)
         self.relist.subscribe(self.workers.runtime_changed)
+
+    def _make_evictions(self) -> EvictionManager:
+        """Return what ends pods by itself, over the parts that are there already."""
+        return EvictionManager(
+            NodeSignals(self.cgroups, self.machine, self._config.root),
+            self._disks,
+            self.runtime,
+            self.workers,
+            self.events,
+            self._process.clock,
+            self._process.log,
+            settings=self._config.evictions,
+            node=self.node.own,
+            is_simulated=lambda: self.node.runtime_name == HOLLOW if self.node.runtime_name else None,
+            on_change=self.node.pulse,
+        )
 
     def _make_volumes(self) -> Volumes:
         """Return what fills the volumes of pods, over the parts that are there already."""

@@ -86,9 +86,8 @@ class BindingCycle:
         self._clock = clock
         self._slots = slots
         self._woken = woken
-        self._plugin_timeout_s = (
-            plugin_timeout_s  # wall seconds for a plugin's own PreBind, Bind or PostBind, and for a status
-        )
+        # wall seconds for a plugin's own PreBind, Bind or PostBind, and for a status
+        self._plugin_timeout_s = plugin_timeout_s
         self._count = count
         self._log = log
 
@@ -170,9 +169,8 @@ class BindingCycle:
                 else:
                     waiting.expire(self._clock.monotonic())
         except asyncio.CancelledError:
-            self._release(
-                placed._replace(is_expected=False)
-            )  # this process schedules no more; the next may go on
+            # this process schedules no more; the next may go on
+            self._release(placed._replace(is_expected=False))
             raise
         finally:
             self._handle.waiting.remove(placed.pod.uid)

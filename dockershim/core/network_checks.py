@@ -9,9 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-LEAST_REST_S: Final = (
-    5.0  # wall seconds between two sandboxes of a round: some 8 ms of CPU each, 0.2 % of a core
-)
+LEAST_REST_S: Final = 5.0  # wall seconds between two sandboxes: each costs some 8 ms of CPU, 0.2 % of a core
 _HEADER: Final = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _LINK: Final = struct.Struct("=BxHiII")  # ifinfomsg: family, device type, index, flags, changed
 _ATTRIBUTE: Final = struct.Struct("=HH")

@@ -9,13 +9,7 @@ from kubarium.cli import values
 
 def recommend(sub: argparse.ArgumentParser) -> None:
     """Describe what `kubarium recommend` takes."""
-    sub.add_argument(
-        "-n",
-        "--namespace",
-        default="default",
-        metavar="NAMESPACE",
-        help="of which namespace (default: default)",
-    )
+    namespace(sub, "of which namespace")
     sub.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
     sub.add_argument(
         "--for", dest="for_s", type=values.duration, default=60.0, metavar="DURATION",
@@ -27,10 +21,7 @@ def recommend(sub: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="go on from what was seen before, and write down what is seen",
     )
-    sub.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table",
-        help="for people (default), or for programs",
-    )  # fmt: skip
+    output(sub, "table", "json", "yaml")
 
 
 def explain(sub: argparse.ArgumentParser) -> None:
@@ -48,18 +39,9 @@ def explain(sub: argparse.ArgumentParser) -> None:
         "--port", default="", metavar="PORT",
         help="netpol: the port of the target, after a Service has led to it: 80, 53/udp, or a name",
     )  # fmt: skip
-    sub.add_argument(
-        "-n", "--namespace", default="default", metavar="NAMESPACE",
-        help="of the pods without one (default: default)",
-    )  # fmt: skip
+    namespace(sub, "of the pods without one")
     state(sub)
-    sub.add_argument(
-        "-o",
-        "--output",
-        choices=("text", "json"),
-        default="text",
-        help="for people (default), or for programs",
-    )
+    output(sub, "text", "json")
 
 
 def net(sub: argparse.ArgumentParser) -> None:
@@ -87,14 +69,8 @@ def net(sub: argparse.ArgumentParser) -> None:
         "-6", "--ipv6", action="store_true",
         help="follow IPv6, in a dual-stack cluster (default: IPv4, unless an address says otherwise)",
     )  # fmt: skip
-    sub.add_argument(
-        "-n", "--namespace", default="default", metavar="NAMESPACE",
-        help="of what has none beside its name (default: default)",
-    )  # fmt: skip
-    sub.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text",
-        help="for people (default), or for programs",
-    )  # fmt: skip
+    namespace(sub, "of what has none beside its name")
+    output(sub, "text", "json")
     sub.add_argument(
         "--image", default="busybox:1.36", metavar="IMAGE",
         help="check: what its pods are made of, anything with `sleep` (default: busybox:1.36)",
@@ -135,14 +111,8 @@ def simulate(sub: argparse.ArgumentParser) -> None:
         "--seed", type=values.count, default=0, metavar="N",
         help="of what chooses among nodes with the same score (default: 0); the same seed has the same result",
     )  # fmt: skip
-    sub.add_argument(
-        "-n", "--namespace", default="default", metavar="NAMESPACE",
-        help="of what comes without one (default: default)",
-    )  # fmt: skip
-    sub.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text",
-        help="for people (default), or for programs",
-    )  # fmt: skip
+    namespace(sub, "of what comes without one")
+    output(sub, "text", "json")
 
 
 def logs(sub: argparse.ArgumentParser) -> None:
@@ -176,3 +146,17 @@ def state(sub: argparse.ArgumentParser) -> None:
         "--config", default="", metavar="FILE",
         help="a KubeSchedulerConfiguration (docs/scheduler.md; default: that of the cluster's scheduler, else the default profile)",
     )  # fmt: skip
+
+
+def namespace(sub: argparse.ArgumentParser, whose: str) -> None:
+    """Describe the namespace that is meant where none is said; `whose` says of what."""
+    sub.add_argument(
+        "-n", "--namespace", default="default", metavar="NAMESPACE", help=f"{whose} (default: default)"
+    )
+
+
+def output(sub: argparse.ArgumentParser, *forms: str) -> None:
+    """Describe the forms of what is printed, the one for people first."""
+    sub.add_argument(
+        "-o", "--output", choices=forms, default=forms[0], help="for people (default), or for programs"
+    )

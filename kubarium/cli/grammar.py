@@ -156,10 +156,7 @@ def _ways_in(subs: Commands) -> None:
         "service", nargs="*", metavar="SERVICE",
         help="[HOSTPORT:][NAMESPACE/]SERVICE[:PORT] (default: every LoadBalancer, as they come and go)",
     )  # fmt: skip
-    tunnel.add_argument(
-        "-n", "--namespace", default="default", metavar="NAMESPACE",
-        help="of the Services without one (default: default)",
-    )  # fmt: skip
+    asking_arguments.namespace(tunnel, "of the Services without one")
     _command(subs, "kubeconfig", commands.kubeconfig, "print the path of the kubeconfig")
 
 

@@ -8,7 +8,6 @@ https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from kubarium.core.kubeconfig import discovery_kubeconfig, token_in
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
-from kubarium.errors import KubariumError
 from machinery.process.clock import WALL
 
 if TYPE_CHECKING:
@@ -42,9 +40,9 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
     """
     import yaml
 
-    from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
+    from kubarium.waiting import as_admin  # gRPC, which most commands do without
     from machinery.model.backoff import Backoff
-    from machinery.model.errors import AlreadyExists, ApiError, NotFound, Unavailable
+    from machinery.model.errors import AlreadyExists, NotFound, Unavailable
     from machinery.model.insist import insist
     from machinery.model.k8s.core_v1 import Secret
     from machinery.model.k8s.meta_v1 import ObjectMeta
@@ -69,13 +67,8 @@ def admit_token(spec: ClusterSpec, layout: Layout[Path], *, timeout_s: float = _
         # NotFound: the namespace is made while the first apiserver starts
         await insist(once, WALL, Backoff(0.05, 0.5), on=(Unavailable, NotFound))
 
-    try:
-        asyncio.run(run_as_admin(spec, layout, write, timeout_s))
-    except (ApiError, TimeoutError) as error:
-        raise KubariumError(
-            f'the bootstrap token of cluster "{spec.name}" could not be written into {namespace}/{name}: '
-            f"{str(error) or f'no apiserver answered within {timeout_s:g} s'}"
-        ) from error
+    problem = f'the bootstrap token of cluster "{spec.name}" could not be written into {namespace}/{name}'
+    as_admin(spec, layout, write, timeout_s, problem)
 
 
 async def publish(api: Api, discovery: str) -> None:

@@ -6,7 +6,6 @@ number. Nodes may then have serving certificates of their own names, and delete 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -54,8 +53,7 @@ def admit_machines(places: Places, told: str, *, ttl_s: float) -> Admission:
         KubariumError: no machine can join, or the apiserver refuses or does not answer.
     """
     from kubarium.identity.signing import public_key_of
-    from kubarium.waiting import run_as_admin  # gRPC, which most commands do without
-    from machinery.model.errors import ApiError
+    from kubarium.waiting import as_admin  # gRPC, which most commands do without
 
     spec, layout = places.spec, places.layout
     if spec.joined:
@@ -70,11 +68,7 @@ def admit_machines(places: Places, told: str, *, ttl_s: float) -> Admission:
     async def write(api: Api) -> None:
         await _admit(api, places, told, authority, token, ttl_s)
 
-    try:
-        asyncio.run(run_as_admin(spec, layout, write, _PATIENCE_S))
-    except (ApiError, TimeoutError) as error:
-        why = str(error) or f"no apiserver answered within {_PATIENCE_S:g} s"
-        raise KubariumError(f"the token could not be made: {why}") from error
+    as_admin(spec, layout, write, _PATIENCE_S, "the token could not be made")
     return Admission(token, public_key_hash(public_key_of(authority)))
 
 
