@@ -93,8 +93,13 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     before = acknowledged(kubectl)
 
     eventually(lambda: "TaintManagerEviction" in kubectl("describe", "pod", "redis-0"), what="the eviction")
-    assert "Node is not ready" in kubectl("describe", "pod", "redis-0")
-    assert reason(kubectl, "DisruptionTarget") == "DeletionByTaintManager"
+    eventually(
+        lambda: "Node is not ready" in kubectl("describe", "pod", "redis-0"), what="the warning of the node"
+    )
+    eventually(
+        lambda: reason(kubectl, "DisruptionTarget") == "DeletionByTaintManager",
+        what="its reason, told after its event",
+    )
     waiting = kubectl.get("pod", "redis-0")
     assert waiting["metadata"]["uid"] == first  # as long as it may run, there is no other one
     assert not is_ready(waiting)
@@ -102,7 +107,9 @@ def test_redis_keeps_what_it_has_acknowledged_when_its_node_dies(redis: None, st
     kubectl("delete", "pod", "redis-0", "--force", "--grace-period=0")
     conflict = "2 node(s) didn't match PersistentVolume's node affinity"
     eventually(lambda: conflict in kubectl("describe", "pod", "redis-0"), what="why the next pod waits")
-    assert reason(kubectl, "PodScheduled") == "Unschedulable"
+    eventually(
+        lambda: reason(kubectl, "PodScheduled") == "Unschedulable", what="the condition, told after its event"
+    )
     waiting = kubectl.get("pod", "redis-0")
     assert waiting["metadata"]["uid"] != first
     assert waiting["status"]["phase"] == "Pending"

@@ -48,8 +48,22 @@ def test_it_fails_where_one_of_them_does(start: Start, codes: tuple[int, int, in
     """All are told of, one after the other, whatever becomes of them."""
     ends = "; ".join(f"[[ $run == {run} ]] && exit {each}" for run, each in zip(RUNS, codes, strict=True))
     with start(f'echo "$run says"; {ends}') as script:
-        said, _ = script.communicate(timeout=30)
-    assert (said.split("\n"), script.returncode) == ([*(f"{run} says" for run in RUNS), ""], code)
+        said, _ = script.communicate(timeout=60)
+    told = [line for line in said.splitlines() if "once more" not in line]
+    again = [f"{run} says" for run, each in zip(RUNS, codes, strict=True) if each == 1]
+    assert (told, script.returncode) == ([*(f"{run} says" for run in RUNS), *again], code)
+
+
+@pytest.mark.parametrize(("second", "code"), [(0, 0), (1, 1), (5, 1)])
+def test_what_failed_is_run_once_more(start: Start, second: int, code: int):
+    """Only that, of that run, and when the others are done; what fails again, or is not found, has failed."""
+    body = f'echo "$run says $*"; [[ $* == *--last-failed* ]] && exit {second}; [[ $run == shells ]] && exit 1; exit 0'
+    with start(body) as script:
+        said, _ = script.communicate(timeout=60)
+    times = {run: said.count(f"{run} says") for run in RUNS}
+    assert times == {"clusters": 1, "users": 1, "shells": 2, "others": 1}
+    assert said.index("others says") < said.index("shells: once more")
+    assert ("FAILED, then PASSED" in said, script.returncode) == (code == 0, code)
 
 
 async def test_all_are_told_to_end(start: Start, tmp_path: Path):
