@@ -19,11 +19,12 @@ from kubarium.errors import KubariumError
 from machinery.process.clock import WALL
 
 _LOOK_S = 0.05
+_PATIENCE_S = 180.0  # another command may be so long at a cluster that starts or ends
 
 
 @contextmanager
 def cluster_locked(
-    name: str, home: Path, *, patience_s: float, told: Callable[[str], None] = lambda _: None
+    name: str, home: Path, *, patience_s: float = _PATIENCE_S, told: Callable[[str], None] = lambda _: None
 ) -> Iterator[bool]:
     """Keep other commands from starting or ending the same cluster; yield whether it had to wait for one.
 

@@ -13,7 +13,7 @@ from kubarium.errors import KubariumError
 from kubarium.host.containers import remove_containers
 from kubarium.host.mounts import unmount_below
 from kubarium.identity.kubeconfigs import merged_files, unmerge
-from kubarium.starting import Progress
+from kubarium.patience import Progress
 from kubarium.supervisor.protocol import call
 from machinery.process.trees import remove_tree
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,8 @@ from kubarium import homes, preflight, remains
 from kubarium.claims import SlotClaims
 from kubarium.core.components import registry_config
 from kubarium.core.layout import Layout
-from kubarium.core.options import Options
+from kubarium.core.options.differences import differences
+from kubarium.core.options.options import Options
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, SpecError
 from kubarium.errors import KubariumError
@@ -20,14 +20,11 @@ from kubarium.handed_flags import check_cni_conf, check_kubelet_args, check_plan
 from kubarium.host.kernel import check_kernel
 from kubarium.identity.credentials import ensure_credentials, kubeconfig_text
 from kubarium.import_path import programs_folder
+from kubarium.patience import START_PATIENCE_S, Patience, Progress
 from kubarium.starter import Starter
 
-Progress = Callable[[str], None]
 
-START_PATIENCE_S = 60.0
-
-
-def check_options(options: Options, name: str, timeout_s: float) -> None:
+def check_options(options: Options, name: str) -> None:
     """Check what was asked for, whatever runs.
 
     Raises:
@@ -41,8 +38,6 @@ def check_options(options: Options, name: str, timeout_s: float) -> None:
     for program in PLANE_FLAGS:
         check_plane_args(program, spec.args_of(program))
     check_cni_conf(spec.cni_conf)
-    if not timeout_s > 0:
-        raise KubariumError(f"--timeout: has to be above 0, not {timeout_s:g}")
 
 
 def refuse_differences(options: Options, spec: ClusterSpec) -> None:
@@ -51,28 +46,27 @@ def refuse_differences(options: Options, spec: ClusterSpec) -> None:
     Raises:
         KubariumError: it is not; the message names each option, and what the cluster has.
     """
-    if found := options.differences(spec):
+    if found := differences(options, spec):
         raise KubariumError(
             f'cluster "{spec.name}" exists and cannot be given {"; ".join(found)}: nothing was changed; '
             f"`kubarium down --name {spec.name}` and `up` make it anew"
         )
 
 
-def start(
-    options: Options, layout: Layout[Path], *, home: Path | None, will_wait: bool, progress: Progress
-) -> ClusterSpec:
+def start(options: Options, layout: Layout[Path], *, home: Path | None, patience: Patience) -> ClusterSpec:
     """Start a cluster that does not run; return what it is when its supervisor answers. Its lock is the caller's.
 
     Raises:
         KubariumError: it cannot be started; the message says what to do.
     """
+    progress = patience.progress
     _check_nobody_runs(layout)
     with SlotClaims() as claims, Starter(layout) as starter:
         spec = _left(options, layout, progress) or _new(options, layout, home, claims, progress)
         _write(spec, layout)
         progress("starting etcd, apiserver, scheduler, controllers and the nodes")
         starter.begin()
-        if will_wait:
+        if patience.wait:
             import kubarium.waiting  # noqa: F401 - while the supervisor starts
         starter.wait(START_PATIENCE_S)
         if not spec.joined:
@@ -108,7 +102,7 @@ def _new(
     options: Options, layout: Layout[Path], home: Path | None, claims: SlotClaims, progress: Progress
 ) -> ClusterSpec:
     """Return the spec of a cluster that can be started on this machine now."""
-    runtime, docker_socket, why = preflight.choose_runtime(options.runtime or "auto")
+    runtime, docker_socket, why = preflight.choose_runtime(options.said.get("runtime", "auto"))
     if why:
         progress(f"going on with the hollow runtime: {why}. Containers are simulated")
     spec = options.new_spec(layout.home.name, runtime, origin=str(programs_folder()))
@@ -124,7 +118,7 @@ def _new(
     preflight.check_name(spec, layout, is_known=False)
     preflight.check(spec)
     check_kernel(spec, progress)
-    return with_dns(spec, options.dns, progress)
+    return with_dns(spec, options.said.get("dns"), progress)
 
 
 def with_dns(spec: ClusterSpec, wanted: str | None, progress: Progress) -> ClusterSpec:

@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,20 +18,22 @@ from typing import Any, Final
 import msgspec
 
 from kubarium import homes
+from kubarium.beginning import begin
 from kubarium.cli.completion import SCRIPTS, candidates
 from kubarium.cli.tables import ago, listing
+from kubarium.cli.up_arguments import read_each_node, read_options, read_patience
 from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
 from kubarium.core.components import components
 from kubarium.core.log_lines import LogLine, merged, read_lines, select_lines, written
-from kubarium.core.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import HOLLOW_NODES, PLANE_FLAGS, ZONE, ClusterSpec
+from kubarium.core.spec import HOLLOW_NODES, ZONE, ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.host.usage import usage
 from kubarium.identity.kubeconfigs import merge, user_file
 from kubarium.import_path import programs_folder
 from kubarium.logs import follow_all
+from kubarium.running import Running
 from machinery.process.clock import WALL
 
 Run = Callable[[argparse.Namespace], int]
@@ -44,27 +46,15 @@ def up(options: argparse.Namespace) -> int:
         KubariumError: it cannot be started, or what runs is not what was asked for.
     """
     began = WALL.monotonic_wall()
-    given = ((each.name, getattr(options, each.name, None)) for each in fields(Options))
-    asked = {name: value for name, value in given if value is not None}
-    asked["labels"] = dict(asked.get("labels", ()))
-    for each in ("kubelet_args", *(f"{program}_args" for program in PLANE_FLAGS)):
-        asked[each] = dict(asked.get(each, ()))
-    asked["taints"] = tuple(asked.get("taints", ()))
-    for each in ("publish", "hollow_taints"):
-        if each in asked:
-            asked[each] = tuple(asked[each])
-    wanted = Options(**asked)
+    wanted = read_options(options)
     if getattr(options, "file", None):
         from kubarium.cluster_file import read_cluster_file  # YAML, which most commands do without
 
         document = read_cluster_file(Path(options.file))
         wanted = wanted.over(document.options)
         options.name = options.name or document.name or homes.current_name()
-    begun = Cluster.begin(
-        options.name, wanted, wait=not options.no_wait, timeout_s=options.timeout, progress=_say
-    )
-    cluster = begun.cluster
-    spec = cluster.spec
+    begun = begin(Running(options.name), wanted, read_patience(options, _say))
+    spec, kubeconfig_file = begun.spec, Cluster(options.name).kubeconfig
     if begun.is_new:
         took_s = WALL.monotonic_wall() - began
         state = (
@@ -74,15 +64,15 @@ def up(options: argparse.Namespace) -> int:
         )
         print(
             f'Cluster "{options.name}" {state}: '
-            f"{_nodes_of(spec)}, {spec.runtime} runtime, {cluster.addresses.rest_url}"
+            f"{_nodes_of(spec)}, {spec.runtime} runtime, {Addresses(spec).rest_url}"
         )
     if begun.is_new:
         _print_published(spec.publish)
     for node in begun.added:
         print(f"{node} was added")
-    if not cluster.kubeconfig.exists():  # a machine that joined: the first one has the administrator's
+    if not kubeconfig_file.exists():  # a machine that joined: the first one has the administrator's
         return 0
-    print(f"\n  export KUBECONFIG={cluster.kubeconfig}")
+    print(f"\n  export KUBECONFIG={kubeconfig_file}")
     if shutil.which("kubarium") is None:
         print(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH")
     print("  kubectl get nodes")
@@ -271,17 +261,11 @@ def _each(options: argparse.Namespace, done: str, act: Callable[[Cluster, str], 
 def node_add(options: argparse.Namespace) -> int:
     """Add a node."""
     cluster = Cluster(options.name)
-    labels = dict(options.labels or ()) | ({ZONE: options.zone} if options.zone else {})
     began = WALL.monotonic_wall()
-    name = cluster.add_node(
-        options.node,
-        cpu=options.cpu,
-        memory=options.memory,
-        labels=labels,
-        taints=options.taints or (),
-        kubelet_args=dict(options.kubelet_args or ()),
-        bootstrap=options.bootstrap,
-    )
+    node = read_each_node(options)
+    if options.zone:
+        node["labels"] = {**node.get("labels", {}), ZONE: options.zone}
+    name = cluster.add_node(options.node, bootstrap=options.bootstrap, **node)
     cluster.wait_ready(nodes=[name])
     print(f"{name} is Ready after {WALL.monotonic_wall() - began:.1f} s")
     return 0
@@ -306,13 +290,10 @@ def join(options: argparse.Namespace) -> int:
         ca_hash=options.ca_hash,
         name=options.given_name,
         nodes=options.nodes,
-        cpu=options.cpu,
-        memory=options.memory,
-        labels=dict(options.labels or ()),
-        taints=options.taints or (),
         wait=not options.no_wait,
         timeout_s=options.timeout,
         progress=_say,
+        **read_each_node(options),
     )
     spec, took_s = cluster.spec, WALL.monotonic_wall() - began
     print(f"{_count_of(spec.nodes, 'node')} joined the cluster at {spec.joined} after {took_s:.1f} s")

@@ -46,9 +46,9 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Read names that are parted by commas."""
-    return tuple(text.split(","))
+def parted(separator: str, text: str) -> tuple[str, ...]:
+    """Read several values in one text."""
+    return tuple(text.split(separator))
 
 
 def explained(text: str) -> str:

@@ -6,13 +6,15 @@ and field. Each value is checked where it stands, by the rules that the command 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from kubarium.core.options import DeclaredNode, Options
+from kubarium.core.options.options import DeclaredNode, Options
+from kubarium.core.options.up_options import OPTIONS, UpOptions
 from kubarium.core.spec import (
     KUBELET_FLAGS,
     MAX_NODES,
@@ -24,6 +26,7 @@ from kubarium.core.spec import (
     checked,
 )
 
+_CAPITAL: Final = re.compile("[A-Z]")
 API_VERSION: Final = "kubarium.dev/v1alpha1"
 KIND: Final = "Cluster"
 
@@ -69,7 +72,7 @@ class ClusterFile:
     """What a document says: a name ("" where it has none) and options."""
 
     name: str = ""
-    options: Options = field(default_factory=Options)
+    options: Options = field(default_factory=Options.of)
 
 
 def read_document(document: Written) -> ClusterFile:
@@ -82,37 +85,24 @@ def read_document(document: Written) -> ClusterFile:
     for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if key not in read:
             raise FileError(document.line, key, f"is needed: {wanted}")
-    plane = read.get("controlPlane", {})
-    options = Options(
-        runtime=read.get("runtime"),
-        profile=read.get("profile"),
-        time_scale=read.get("timeScale"),
-        api_port=read.get("apiPort"),
-        etcd=plane.get("etcd"),
-        apiservers=plane.get("apiservers"),
-        schedulers=plane.get("schedulers"),
-        controllers=plane.get("controllers"),
-        process_memory=read.get("processMemory"),
-        access_log=read.get("accessLog"),
-        apiserver_args=plane.get("apiserverExtraArgs", {}),
-        controllers_args=plane.get("controllersExtraArgs", {}),
-        scheduler_args=plane.get("schedulerExtraArgs", {}),
-        registry_port=read.get("registryPort"),
-        mtu=read.get("mtu"),
-        listen=read.get("listen"),
-        ip_families=read.get("ipFamilies"),
-        cni_conf=read.get("cniConf"),
-        dns=read.get("dns"),
-        publish=read.get("publish"),
-        load_balancer_pool=read.get("loadBalancerPool"),
-        declared=read.get("nodes"),
-        **{f"hollow_{name}": value for name, value in read.get("hollowNodes", {}).items() if name != "count"},
-        hollow_nodes=read.get("hollowNodes", {}).get("count"),
-    )
-    if options.time_scale is not None:  # how large it may be depends on the profile
+    said = _said(read)
+    if "time_scale" in said:  # how large it may be depends on the profile
         with _placed(_value(document, "timeScale"), "timeScale"):
-            Options(profile=options.profile, time_scale=options.time_scale).new_spec("any")
-    return ClusterFile(read.get("name", ""), options)
+            Options.of(profile=said.get("profile", "default"), time_scale=said["time_scale"]).new_spec("any")
+    return ClusterFile(read.get("name", ""), Options(said, read.get("nodes")))
+
+
+def _said(read: Mapping[str, Any]) -> UpOptions:
+    """Return the options that a document's fields are."""
+    said = {_CAPITAL.sub(r"_\g<0>", name).lower(): value for name, value in read.items()}
+    said |= {
+        name.replace("ExtraArgs", "_args"): value for name, value in said.pop("control_plane", {}).items()
+    }
+    hollow = said.pop("hollow_nodes", {})
+    said |= {f"hollow_{'nodes' if name == 'count' else name}": value for name, value in hollow.items()}
+    return cast(
+        "UpOptions", {name: value for name, value in said.items() if name in OPTIONS and name != "nodes"}
+    )
 
 
 def _value(table: Written, name: str) -> Written:
@@ -205,13 +195,14 @@ def _what(written: Written) -> str:
             return f'"{text}"' if isinstance(value, str) else text
 
 
-def _option(name: str, read: _Reader) -> _Reader:
-    """Return a reader that also checks the value as the option of that name is checked."""
+def _option(name: str, read: _Reader | None = None) -> _Reader:
+    """Return a reader of an option's value, which also checks it as that option is checked."""
+    read = read or _OF_TYPE[OPTIONS[name].kind]
 
     def checking(written: Written, path: str) -> Any:
         value = read(written, path)
         with _placed(written, path):
-            Options(**{name: value}).new_spec("any")
+            Options.of(**{name: value}).new_spec("any")
         return value
 
     return checking
@@ -308,7 +299,7 @@ def _published(written: Written, path: str) -> tuple[str, ...]:
         where = f"{path}[{number}]"
         found.append(_text(item, where))
         with _placed(item, where):
-            Options(publish=tuple(found)).new_spec("any")
+            Options.of(publish=found).new_spec("any")
     return tuple(found)
 
 
@@ -317,15 +308,16 @@ def _flags(known: Iterable[str]) -> _Reader:
     return lambda written, path: _read(written, path, flags)
 
 
+_OF_TYPE: Final[Mapping[type, _Reader]] = {int: _whole, float: _number, str: _text, bool: _truth}
 _PLANE: Final[Mapping[str, _Reader]] = {
-    **{name: _option(name, _whole) for name in ("etcd", "apiservers", "schedulers", "controllers")},
+    **{name: _option(name) for name in ("etcd", "apiservers", "schedulers", "controllers")},
     **{f"{program}ExtraArgs": _flags(known) for program, known in PLANE_FLAGS.items()},
 }
 _HOLLOW: Final[Mapping[str, _Reader]] = {
-    "count": _option("hollow_nodes", _whole),
+    "count": _option("hollow_nodes"),
     "cpu": _option("hollow_cpu", _quantity),
     "memory": _option("hollow_memory", _quantity),
-    "pods": _option("hollow_pods", _whole),
+    "pods": _option("hollow_pods"),
     "taints": lambda written, path: _taints(written, path) or (NO_TAINT,),
 }
 _KUBELET: Final[Mapping[str, _Reader]] = dict.fromkeys(KUBELET_FLAGS, _quantity)
@@ -344,20 +336,20 @@ _TOP: Final[Mapping[str, _Reader]] = {
     "apiVersion": _constant(API_VERSION),
     "kind": _constant(KIND),
     "name": _cluster_name,
-    "runtime": _option("runtime", _text),
-    "profile": _option("profile", _text),
+    "runtime": _option("runtime"),
+    "profile": _option("profile"),
     "timeScale": _number,
-    "apiPort": _option("api_port", _whole),
+    "apiPort": _option("api_port"),
     "processMemory": _option("process_memory", _quantity),
-    "registryPort": _option("registry_port", _whole),
-    "mtu": _option("mtu", _whole),
-    "listen": _option("listen", _text),
-    "ipFamilies": _option("ip_families", _text),
-    "cniConf": _text,
-    "dns": _option("dns", _text),
+    "registryPort": _option("registry_port"),
+    "mtu": _option("mtu"),
+    "listen": _option("listen"),
+    "ipFamilies": _option("ip_families"),
+    "cniConf": _option("cni_conf"),
+    "dns": _option("dns"),
     "publish": _published,
-    "loadBalancerPool": _option("load_balancer_pool", _text),
-    "accessLog": _truth,
+    "loadBalancerPool": _option("load_balancer_pool"),
+    "accessLog": _option("access_log"),
     "controlPlane": lambda written, path: _read(written, path, _PLANE),
     "nodes": _nodes,
     "hollowNodes": lambda written, path: _read(written, path, _HOLLOW),

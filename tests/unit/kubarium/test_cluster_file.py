@@ -9,7 +9,8 @@ import pytest
 
 from kubarium.cluster_file import read_cluster_text
 from kubarium.core.cluster_file import ClusterFile, FileError, field_names
-from kubarium.core.options import Options
+from kubarium.core.options.differences import differences
+from kubarium.core.options.options import Options
 from kubarium.core.spec import ZONE, ClusterSpec
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +29,7 @@ def refusal(text: str) -> str:
 
 def test_a_document_without_more_is_the_default_cluster():
     """What a file does not say is as `up` has it."""
-    assert read("").options == Options()
+    assert read("").options == Options.of()
 
 
 def test_every_field_becomes_what_the_options_say():
@@ -175,18 +176,18 @@ def test_aliases_are_read_once():
 def test_what_is_said_beside_the_file_wins():
     """Each option over its field; of nodes the first ones, or more of them."""
     body = "name: shop\nruntime: hollow\nprofile: fast\nnodes:\n- {name: a, cpu: 1, labels: {x: file, y: file}}\n- {name: b}\n"
-    wanted = Options(
+    wanted = Options.of(
         profile="default", cpu="3", labels={"x": "said"}, zones=("z",), taints=("t:NoSchedule",)
     ).over(read(body).options)
     spec = wanted.new_spec("t", "hollow")
-    assert (wanted.runtime, spec.profile) == ("hollow", "default")
+    assert (wanted.said.get("runtime"), spec.profile) == ("hollow", "default")
     assert [(node.name, node.cpu, node.taints) for node in spec.nodes] == [
         ("a", "3", ("t:NoSchedule",)),
         ("b", "3", ("t:NoSchedule",)),
     ]
     assert spec.nodes[0].labels == {"x": "said", "y": "file", ZONE: "z"}
     for nodes, names in ((1, ["a"]), (3, ["a", "b", "node-3"]), (0, [])):
-        counted = Options(nodes=nodes).over(read(body).options)
+        counted = Options.of(nodes=nodes).over(read(body).options)
         assert [node.name for node in counted.new_spec("t").nodes] == names
 
 
@@ -194,11 +195,11 @@ def test_a_cluster_that_there_is_gets_the_nodes_that_the_file_has():
     """By name; those of other nodes stay, and what differs is named."""
     three = read("nodes:\n- {name: a, cpu: 1}\n- {name: b}\n- {name: c, labels: {x: y}}\n").options
     spec = three.new_spec("t").without_node("b")
-    assert three.differences(spec) == []
+    assert differences(three, spec) == []
     assert [node.name for node in three.missing_nodes(spec)] == ["b"]
     assert [node.name for node in three.extended(spec).nodes] == ["a", "c", "b"]
     two = read("nodes:\n- {name: a, cpu: 2, memory: 1Gi}\n- {name: d}\n").options
-    assert two.differences(spec) == [
+    assert differences(two, spec) == [
         "--cpu 2 (a does not have it)",
         "--memory 1Gi (a does not have it)",
         "--nodes 2 (it has c besides); `kubarium node rm` removes one",

@@ -11,7 +11,8 @@ from dns.config import DnsConfig
 from kubarium.core.components import components
 from kubarium.core.dns_workload import account, deployment, service, settings
 from kubarium.core.layout import Layout
-from kubarium.core.options import Options
+from kubarium.core.options.differences import differences
+from kubarium.core.options.options import Options
 from kubarium.core.places import LocalPlaces
 from kubarium.core.spec import ClusterSpec, Dns, SpecError
 from machinery.model.k8s.apps_v1 import Deployment
@@ -59,7 +60,7 @@ def test_no_process_is_started_beside_it() -> None:
     """Pods ask the same address either way."""
     layout = Layout(PurePath("/home"), PurePath("/run"))
     for dns, has_process in (("process", True), ("deployment", False)):
-        spec = Options(nodes=1, dns=dns).new_spec("x", "docker")
+        spec = Options.of(nodes=1, dns=dns).new_spec("x", "docker")
         parts = {part.name: part for part in components(LocalPlaces(spec, layout))}
         assert ("dns" in parts) is has_process
         assert parts["kubelet@node-1"].flags["cluster-dns"] == "10.96.0.10"
@@ -68,12 +69,12 @@ def test_no_process_is_started_beside_it() -> None:
 def test_another_word_is_refused() -> None:
     """With those that there are."""
     with pytest.raises(SpecError, match="--dns: has to be one of auto, process, deployment"):
-        Options(dns="coredns").new_spec("x")
-    assert Options(dns="deployment").differences(ClusterSpec()) == ["--dns deployment (it has process)"]
+        Options.of(dns="coredns").new_spec("x")
+    assert differences(Options.of(dns="deployment"), ClusterSpec()) == ["--dns deployment (it has process)"]
 
 
 @pytest.mark.parametrize("has", ["process", "deployment"])
 def test_auto_is_what_the_cluster_has(has: Dns) -> None:
     """A cluster that exists is what it is; a new one is a process until it is known which images there are."""
-    assert Options(dns="auto").differences(ClusterSpec(dns=has)) == []
-    assert Options(dns="auto").new_spec("x", "docker").dns == "process"
+    assert differences(Options.of(dns="auto"), ClusterSpec(dns=has)) == []
+    assert Options.of(dns="auto").new_spec("x", "docker").dns == "process"
