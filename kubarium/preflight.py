@@ -16,8 +16,8 @@ from kubarium.core.publications import TCP, read_publication
 from kubarium.core.spec import DOCKER_SOCKET, ClusterSpec, Runtime
 from kubarium.errors import KubariumError
 from kubarium.host.docker_host import docker_socket
-from kubarium.search_path import search_path
 from machinery.process.clock import WALL
+from machinery.process.search_path import search_path
 
 _PACKAGES = {"etcd": "etcd-server", "ip": "iproute2", "nft": "nftables", REGISTRY: REGISTRY}
 _CLAIM_S = 5.0  # nobody waits longer for what may never come; `up` itself then says what is wrong

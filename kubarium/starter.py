@@ -11,7 +11,7 @@ from typing import Self
 from kubarium.core.layout import Layout
 from kubarium.errors import KubariumError
 from kubarium.host.pidfd import wait_ended
-from kubarium.search_path import environment
+from machinery.process.search_path import environment
 
 
 class Starter:

@@ -38,6 +38,7 @@ from kubelet.images import Images
 from kubelet.local_volumes import LocalVolumes
 from kubelet.log_rotation import LogRotation
 from kubelet.machine_info import IdentityFiles, read_machine
+from kubelet.network_pages import NetworkPages
 from kubelet.node import Node, NodeSettings
 from kubelet.node_plugins import NodePlugins
 from kubelet.node_usage import NodeUsageReader
@@ -339,6 +340,12 @@ class Kubelet:
             now=lambda: clock.timescale.format(clock.now()),
             volumes=self.volumes.claimed.usage,
             disks=RecentDisks(self._disks, self.workers.lives, clock).read,
+            network=NetworkPages(
+                self.workers.pods,
+                self.workers.sandbox,
+                self.runtime.sandbox_process,
+                is_simulated=self._is_simulated,
+            ).read,
         )
         service = NodeServer(
             self.workers,

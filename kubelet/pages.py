@@ -35,6 +35,7 @@ from machinery.model.errors import (
 )
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.node_folders import FOLDERS, folder_of
+from machinery.model.node_network import NETWORK
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -69,6 +70,15 @@ class StatsRuntime(Protocol):
         ...
 
 
+async def no_network(_path: str) -> bytes:
+    """Refuse to say what the node's network is like.
+
+    Raises:
+        NotImplementedHere: always.
+    """
+    raise NotImplementedHere("this kubelet does not look at its node's network")
+
+
 async def nothing_written() -> Mapping[str, PodDisk]:
     """Return that nothing is known of what pods have written."""
     return {}
@@ -101,6 +111,7 @@ class Pages:
     now: Callable[[], str]  # the time, as objects carry it
     volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
     disks: Callable[[], Awaitable[Mapping[str, PodDisk]]] = nothing_written  # what pods have written, by uid
+    network: Callable[[str], Awaitable[bytes]] = no_network  # a page about the node's network, as JSON
 
     async def page(self, method: str, path: str) -> Page:
         """Return a page; its path is decoded.
@@ -132,10 +143,12 @@ class Pages:
         }
         if (name in _UNBUILT or root in _UNBUILT) and name not in known:
             raise NotImplementedHere(f"/{name} of the kubelet is not built")
-        if name not in known and root != "logs":
+        if name not in known and root not in {"logs", NETWORK}:
             raise NotFound("404 page not found")
         if method not in {"GET", "HEAD"}:
             raise MethodNotSupported(f"/{name} of the kubelet can only be read")
+        if root == NETWORK:
+            return Page(_JSON, await self.network(name))
         return await known[name]() if name in known else await asyncio.to_thread(self._log, path)
 
     async def _folders(self, method: str, path: str) -> Page:
@@ -253,7 +266,8 @@ class Pages:
 async def pieces(page: Page) -> AsyncIterator[bytes]:
     """Yield what a page says, in pieces; a file as far as it is written now."""
     if isinstance(page.body, bytes):
-        yield page.body
+        for start in range(0, max(1, len(page.body)), _PIECE):
+            yield page.body[start : start + _PIECE]
         return
     with await asyncio.to_thread(page.body.open, "rb") as file:
         while data := await asyncio.to_thread(file.read, _PIECE):

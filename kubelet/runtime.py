@@ -7,6 +7,7 @@ few seconds. Containers do not notice any of it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from math import ceil
 from typing import Any, Final
@@ -96,6 +97,15 @@ class Runtime:
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
         status: cri.PodSandboxStatus = (await self._ask(self._runtime.PodSandboxStatus, request)).status
         return status
+
+    async def sandbox_process(self, sandbox_id: str) -> int:
+        """Return a process of a sandbox, as the machine numbers it; 0 where the runtime does not tell."""
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
+        info = (await self._ask(self._runtime.PodSandboxStatus, request)).info.get("info", "")
+        try:
+            return int(json.loads(info)["pid"])  # as containerd and CRI-O tell it, too
+        except (KeyError, TypeError, ValueError):
+            return 0
 
     async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> Sequence[cri.PodSandbox]:
         """List the sandboxes with these labels, or all."""

@@ -20,7 +20,7 @@ def net(options: argparse.Namespace) -> int:
         KubariumError: what is asked for makes no sense or is not there, or the nodes cannot be looked at.
     """
     from kubarium.core.connections import read_door  # seldom needed
-    from kubarium.core.net.asked import read_source, read_target
+    from kubarium.core.net.asked import read_target
     from kubarium.net.following import Question, follow, require_network
 
     cluster = Cluster(options.name)
@@ -31,7 +31,8 @@ def net(options: argparse.Namespace) -> int:
     try:
         question = Question(
             read_target(options.what, options.namespace),
-            read_source(options.source, options.namespace, [node.name for node in spec.nodes]),
+            options.source,
+            options.namespace,
             read_door(options.port) if options.port else None,
             options.at,
             options.ipv6,

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from kubarium.core.balancer_pool import FIRST, LAST, read_pool
-from kubarium.core.spec import APISERVER, ETCD, MANY_HOLLOW_NODES, ClusterSpec, Instance, NodeSpec
+from kubarium.core.spec import (
+    APISERVER,
+    ETCD,
+    MANY_HOLLOW_NODES,
+    MAX_MACHINES,
+    ClusterSpec,
+    Instance,
+    NodeSpec,
+)
 
 _LAST_MACHINE = 11  # machine 2 has .9, machine 3 .8 and so on
 LOOPBACK = "127.0.0.1"
@@ -77,6 +85,12 @@ class Addresses:
     def host_ips(self) -> list[str]:
         """This machine's own addresses as its nodes see them, one of each family that the cluster has."""
         return [self.host, *self._also(self.host.rpartition(".")[2])]
+
+    @property
+    def machine_ips(self) -> frozenset[str]:
+        """The addresses, of each family, that the machines of this cluster have or may have as their nodes see them."""
+        numbers = (1, *(_LAST_MACHINE - number for number in range(2, MAX_MACHINES + 1)))
+        return frozenset(ip for number in numbers for ip in (self._on_backbone(number), *self._also(number)))
 
     @property
     def service_cidr(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kubarium.core.kernel import described, lacks, needs, script
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
-from kubarium.search_path import environment
+from machinery.process.search_path import environment
 
 _PATIENCE_S = 20.0
 

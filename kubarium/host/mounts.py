@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kubarium.errors import KubariumError
-from kubarium.search_path import environment
+from machinery.process.search_path import environment
 
 _TABLE = Path("/proc/self/mountinfo")
 _MACHINES_TABLE = Path("/proc/1/mountinfo")

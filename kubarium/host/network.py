@@ -22,7 +22,7 @@ from kubarium.core.network import (
 )
 from kubarium.core.spec import NodeSpec
 from kubarium.errors import KubariumError
-from kubarium.search_path import environment
+from machinery.process.search_path import environment
 
 NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000  # sched.h

@@ -22,7 +22,8 @@ from kubarium.core.network import node_namespace
 from kubarium.core.spec import ClusterSpec
 from kubarium.dns_processes import find_dns_processes
 from kubarium.errors import KubariumError
-from kubarium.net.kernel import read_host, read_wires
+from kubarium.net.elsewhere import Elsewhere, look_elsewhere
+from kubarium.net.kernel import look_at_host, look_at_wires
 from kubarium.net.names import answer
 from kubarium.waiting import connect
 from machinery.client.api import Api
@@ -41,10 +42,15 @@ _PATIENCE_S: Final = 30.0  # wall seconds for one answer
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be followed."""
+    """What is to be followed.
+
+    `source` is who asks, in the user's words: `pod/NAME` (of that namespace), `NAMESPACE/NAME`, a node, `machine`; "" is the
+    first node of this machine.
+    """
 
     target: Thing
-    source: Thing
+    source: str = ""
+    namespace: str = "default"
     door: Door | None = None
     at: str = ""  # the address or node at which a Service is asked for; "" for the usual one
     wants_6: bool = False
@@ -57,12 +63,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the API says."""
+    """What the API says, and who asks."""
 
     pods: Sequence[Pod]
     service: Service | None
     slices: Sequence[EndpointSlice]
-    nodes: Sequence[Node] = ()
+    nodes: Sequence[Node]  # of all machines
+    source: Thing
 
 
 def follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Report:
@@ -102,34 +109,39 @@ def require_network(spec: ClusterSpec) -> None:
 async def _follow(spec: ClusterSpec, layout: Layout[Path], question: Question) -> Report:
     api = connect(spec, layout)
     try:
-        known = await _known(api, question)
+        known = await _known(api, question, [node.name for node in spec.nodes])
         said = await _said(api, known)
         notes = await _notes(spec, question, known)
+        places = {(pod.namespace, pod.name): pod for pod in _places(known.pods, question) if pod}
+        destinations = list(_destinations(spec, question, known, places))
+        matter = _matter(places.values(), question, known)
+        others = _others(spec, known.nodes)
+        elsewhere = await look_elsewhere(api, others, matter, is_6=question.is_6)
     finally:
         await api.aclose()
-    places = {(pod.namespace, pod.name): pod for pod in _places(known.pods, question) if pod}
-    destinations = list(_destinations(spec, question, known, places))
-    scene = _look(spec, layout, question, known, places.values())
-    origin = _origin(question.source, scene, places)
+    scene = _look(spec, layout, question, known, places.values(), matter, elsewhere)
+    origin = _origin(known.source, scene, places, elsewhere)
     journeys = tuple(
         Journey(each, tuple(ways(scene, _packet(each, origin), origin))) for each in destinations
     )
     return Report(_target(question.target), _source(origin), tuple(notes), journeys, said)
 
 
-async def _known(api: Api, question: Question) -> _Known:
+async def _known(api: Api, question: Question, own: Sequence[str]) -> _Known:
     async def listed(resource: Any, selection: Selection | None = None) -> list[Any]:
         return list((await api.list(resource, selection or Selection(), timeout_s=_PATIENCE_S)).items)
 
     pods, nodes = await listed(PODS), await listed(NODES)
+    names = [*own, *(each.metadata.name for each in nodes if each.metadata.name not in own)]
+    source = asked.read_source(question.source, question.namespace, names)
     target = question.target
     if target.kind != "service":
-        return _Known(pods, None, (), nodes)
+        return _Known(pods, None, (), nodes, source)
     service = await api.get(SERVICES, target.name, namespace=target.namespace, timeout_s=_PATIENCE_S)
-    own = Selection(namespace=target.namespace, label_selector=f"{SERVICE_NAME}={target.name}")
+    its = Selection(namespace=target.namespace, label_selector=f"{SERVICE_NAME}={target.name}")
     family = asked.family_name(is_6=question.is_6)
-    slices = [each for each in await listed(ENDPOINT_SLICES, own) if service_of(each, family)]
-    return _Known(pods, service, slices, nodes)
+    slices = [each for each in await listed(ENDPOINT_SLICES, its) if service_of(each, family)]
+    return _Known(pods, service, slices, nodes, source)
 
 
 async def _said(api: Api, known: _Known) -> Said:
@@ -181,10 +193,16 @@ def _destinations(
 ) -> Iterable[Destination]:
     target, door = question.target, question.door
     nodes = {node.name: Addresses(spec).node_ips(node)[question.is_6] for node in spec.nodes}
+    nodes |= {
+        node.metadata.name: each
+        for node in _others(spec, known.nodes)
+        for each in _internal_ips(node)
+        if (":" in each) is question.is_6
+    }
     if known.service is not None:
         if known.service.spec.type == "ExternalName":
             return []
-        address = asked.asked_address(known.service, question.source, question.at, nodes, is_6=question.is_6)
+        address = asked.asked_address(known.service, known.source, question.at, nodes, is_6=question.is_6)
         return asked.service_destinations(known.service, known.slices, door, address)
     if target.kind == "pod":
         place = _require(places, target)
@@ -199,35 +217,64 @@ def _destinations(
     return [Destination(target.name, door.protocol.lower(), door.number)]
 
 
-def _look(
-    spec: ClusterSpec, layout: Layout[Path], question: Question, known: _Known, places: Iterable[PodPlace]
-) -> Scene:
-    """Look at the hosts, and at the wires of the pods that may matter."""
-    by_address = {pod.ip: pod for pod in places if not pod.is_on_host}
+def _matter(places: Iterable[PodPlace], question: Question, known: _Known) -> list[PodPlace]:
+    """Return the pods that packets may come to or from, and whose wires are therefore looked at."""
     behind = {ip for each in known.slices for endpoint in each.endpoints for ip in endpoint.addresses[:1]}
     behind |= _behind_host_ports(known.pods)
-    matters = [pod for pod in by_address.values() if pod.ip in behind or _is_meant(pod, question)]
+    things = (question.target, known.source)
+    return [pod for pod in places if not pod.is_on_host and (pod.ip in behind or _is_meant(pod, things))]
+
+
+def _look(
+    spec: ClusterSpec,
+    layout: Layout[Path],
+    question: Question,
+    known: _Known,
+    places: Iterable[PodPlace],
+    matter: Sequence[PodPlace],
+    elsewhere: Elsewhere,
+) -> Scene:
+    """Look at the hosts of this machine, and at the wires of the pods that matter; add what is on others."""
+    by_address = {pod.ip: pod for pod in places if not pod.is_on_host}
     is_6 = question.is_6
     hosts = {
-        node.name: read_host(node.name, node_namespace(spec.name, node.name), is_6=is_6)
+        node.name: look_at_host(node.name, node_namespace(spec.name, node.name), is_6=is_6)
         for node in spec.nodes
     }
-    hosts[MACHINE] = read_host(MACHINE, "", is_6=is_6)
-    for node in {pod.node for pod in matters} & hosts.keys():
-        own = [pod for pod in matters if pod.node == node]
-        wires = read_wires(own, layout.node(node), node_namespace(spec.name, node))
+    for node in {pod.node for pod in matter} & hosts.keys():
+        own = [pod for pod in matter if pod.node == node]
+        wires = look_at_wires(own, layout.node(node), node_namespace(spec.name, node))
         by_address.update({pod.ip: replace(pod, wire=wires[pod.ip]) for pod in own if pod.ip in wires})
+    by_address.update({pod.ip: pod for pod in elsewhere.pods})
+    hosts[MACHINE] = look_at_host(MACHINE, "", is_6=is_6)
     addresses = Addresses(spec)
     ranges = (addresses.cluster_cidr, addresses.service_cidr)
     inner = tuple(ip_network(each.split(",")[is_6]) for each in ranges)
     backbone = f"{addresses.host_ips[is_6]}/64" if is_6 else addresses.backbone
-    remote = {
-        each.address: node.metadata.name
-        for node in known.nodes
-        for each in node.status.addresses
-        if node.metadata.name not in hosts and each.type == "InternalIP"
+    unread = {
+        address: (node.metadata.name, elsewhere.unread.get(node.metadata.name, ""))
+        for node in _others(spec, known.nodes)
+        for address in _internal_ips(node)
+        if node.metadata.name not in elsewhere.hosts
     }
-    return Scene(hosts, by_address, ip_network(backbone, strict=False), inner, remote)
+    return Scene(
+        hosts | dict(elsewhere.hosts),
+        by_address,
+        ip_network(backbone, strict=False),
+        inner,
+        unread,
+        addresses.machine_ips - hosts[MACHINE].addresses,
+    )
+
+
+def _others(spec: ClusterSpec, nodes: Iterable[Node]) -> list[Node]:
+    """Return the nodes that this machine does not run."""
+    own = {node.name for node in spec.nodes}
+    return [node for node in nodes if node.metadata.name not in own]
+
+
+def _internal_ips(node: Node) -> list[str]:
+    return [each.address for each in node.status.addresses if each.type == "InternalIP"]
 
 
 def _behind_host_ports(pods: Iterable[Pod]) -> set[str]:
@@ -240,22 +287,26 @@ def _behind_host_ports(pods: Iterable[Pod]) -> set[str]:
     }
 
 
-def _is_meant(pod: PodPlace, question: Question) -> bool:
+def _is_meant(pod: PodPlace, things: Iterable[Thing]) -> bool:
     return any(
         (thing.kind == "pod" and (thing.namespace, thing.name) == (pod.namespace, pod.name))
         or thing.name == pod.ip
-        for thing in (question.target, question.source)
+        for thing in things
     )
 
 
-def _origin(source: Thing, scene: Scene, places: dict[tuple[str, str], PodPlace]) -> PodPlace | Host:
-    if source.kind == "node":
-        return scene.hosts[source.name]
-    place = _require(places, source)
-    if place.node not in scene.hosts:
+def _origin(
+    source: Thing, scene: Scene, places: dict[tuple[str, str], PodPlace], elsewhere: Elsewhere
+) -> PodPlace | Host:
+    place = None if source.kind == "node" else _require(places, source)
+    node = place.node if place else source.name
+    if node not in scene.hosts:
         raise ValueError(
-            f"{place} is on {place.node}, which is no node of this machine: its rules and its cable can be read there only"
+            f"{f'{place} is on {node}' if place else node}, which is no node of this machine, and its kubelet does not say "
+            f"what its network is like: {elsewhere.unread.get(node) or 'there is no such node'}"
         )
+    if place is None:
+        return scene.hosts[node]
     return place if place.is_on_host else scene.pods[place.ip]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,12 @@ from tests.support.two_hosts import MANIFEST, NODES
 
 pytestmark = pytest.mark.cluster
 
+DENY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny}
+spec: {podSelector: {matchLabels: {app: web-2}}, policyTypes: [Ingress]}
+"""
 FIRST, SECOND = "one", "two"  # what the cluster is called on either machine
 
 
@@ -137,6 +146,57 @@ def test_logs_come_from_the_other_machine(machines: Machines, pods: dict[str, li
     """The apiserver trusts the certificate that the kubelet there asked for."""
     assert pods
     assert "serving" in machines.kubectl("logs", "web-2")
+
+
+def way(machines: Machines, *asked: str) -> dict[str, Any]:
+    """Return the only way that `kubarium net` on the first machine finds."""
+    command = [sys.executable, "-m", "kubarium", "net", "--name", FIRST, "-o", "json", *asked]
+    is_lost_or_not = f"{shlex.join(command)} || [ $? = 1 ]"
+    found = json.loads(machines.first.run("sh", "-c", is_lost_or_not))
+    [destination] = found["destinations"]
+    [only] = destination["ways"]
+    return dict(only)
+
+
+@pytest.mark.parametrize(
+    ("whence", "whither", "nodes"),
+    [("web-1", "web-2", ["node-1", "node-2-1"]), ("web-2", "web-1", ["node-2-1", "node-1"])],
+)
+@pytest.mark.parametrize("family", [(), ("-6",)])
+def test_packets_are_followed_through_rules_of_both_machines(
+    machines: Machines,
+    pods: dict[str, list[str]],
+    whence: str,
+    whither: str,
+    nodes: list[str],
+    family: tuple[str, ...],
+) -> None:
+    """From a pod on either through a Service to the other's: the kubelet there shows what its kernel has."""
+    asked = [f"service/{whither}", "--from", f"pod/{whence}", *family]
+    found = way(machines, *asked)
+    assert (found["end"], found["pod"]) == ("arrives", f"default/{whither}"), found
+    address = pods[whither][bool(family)]
+    places = list(dict.fromkeys(hop["place"] for hop in found["hops"]))
+    assert places == [f"pod default/{whence}", *nodes, f"pod default/{whither}"]
+    assert any(
+        address in f"{rule['rule']} {rule['found']}" for hop in found["hops"] for rule in hop["rules"]
+    ), found
+
+
+def test_a_policy_on_the_other_machine_is_seen_to_drop(
+    machines: Machines, pods: dict[str, list[str]]
+) -> None:
+    """By the rules that stand in that machine's kernel, and no longer once the policy is gone."""
+    assert pods
+    manifest = machines.first.home / "deny.yaml"
+    manifest.write_text(DENY)
+    machines.kubectl("apply", "-f", str(manifest))
+    try:
+        asked = ["service/web-2", "--from", "pod/web-1"]
+        eventually(lambda: way(machines, *asked).get("loss") == "dropped on node-2-1")
+    finally:
+        machines.kubectl("delete", "-f", str(manifest))
+    eventually(lambda: way(machines, *asked)["end"] == "arrives")
 
 
 def peers(machines: Machines, cluster: str) -> list[str]:

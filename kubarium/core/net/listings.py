@@ -6,9 +6,41 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
-from kubarium.core.net.scene import Door, Route
+from kubarium.core.net.host_ports import read_host_ports
+from kubarium.core.net.rules import NO_TABLE, read_table
+from kubarium.core.net.scene import Door, Host, Route, Wire
+from machinery.model.node_network import NodeNetwork, PodNetwork, Sockets
 
 _LISTENS: Final = "0A"  # TCP_LISTEN
+
+
+def read_host(name: str, found: NodeNetwork, *, is_6: bool = False) -> Host:
+    """Read what was found in a namespace that forwards packets, for one family of addresses.
+
+    Raises:
+        ValueError: programs of that machine print something else than those that are known.
+    """
+    family, default = ("inet6", "::/0") if is_6 else ("inet", "0.0.0.0/0")
+    return Host(
+        name,
+        read_addresses(found.addresses, family),
+        read_routes(found.routes, default),
+        read_table(found.table, found.rules) if found.table else NO_TABLE,
+        read_down(found.links),
+        _read_sockets(found.sockets),
+        read_host_ports(found.nat) if found.nat else NO_TABLE,
+        found.sees_bridged,
+    )
+
+
+def read_wire(address: str, found: PodNetwork) -> Wire:
+    """Read how the pod of an address hangs on its node."""
+    family = "inet6" if ":" in address else "inet"
+    for link in found.addresses:
+        if address in read_addresses([link], family):
+            veth, bridge = find_peer(found.node_links, int(link.get("link_index", 0)))
+            return Wire(bridge, veth, str(link["ifname"]), _read_sockets(found.sockets))
+    return Wire()
 
 
 def read_addresses(links: Iterable[Mapping[str, Any]], family: str = "inet") -> frozenset[str]:
@@ -48,6 +80,12 @@ def find_peer(links: Iterable[Mapping[str, Any]], index: int) -> tuple[str, str]
         if link.get("ifindex") == index:
             return str(link["ifname"]), str(link.get("master", ""))
     return "", ""
+
+
+def _read_sockets(sockets: Sockets) -> frozenset[Door]:
+    return frozenset(
+        door for protocol, tables in sockets.items() for text in tables for door in read_doors(protocol, text)
+    )
 
 
 def _network(text: str, default: str) -> IPv4Network | IPv6Network:

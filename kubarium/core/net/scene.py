@@ -87,7 +87,10 @@ class Scene:
     inner: tuple[
         IPv4Network | IPv6Network, ...
     ] = ()  # of pods and Services: nobody outside of the cluster has such addresses
-    remote: Mapping[str, str] = field(default_factory=dict)  # nodes of other machines, by address
+    unread: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # nodes of other machines that do not say what their network is like, and why, by address
+    machines: frozenset[str] = frozenset()  # the addresses of other machines, which their nodes send by
 
     def holder(self, address: str) -> Host | None:
         """Return the host that has an address."""

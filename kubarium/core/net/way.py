@@ -166,10 +166,16 @@ class _Walk:
             yield self._left(way)
         elif other:
             yield from self._taken(way, other, next_address, hops)
-        elif next_address in self.scene.remote:
-            yield self._gone_to(way, self.scene.remote[next_address])
+        elif way.packet.destination in self.scene.machines:
+            yield self._gone_to(way, f"machine {next_address}", "who listens there is not known here")
+        elif next_address in self.scene.unread:
+            node, why = self.scene.unread[next_address]
+            said = f"is on another machine, and does not say what its network is like: {why}"
+            yield self._gone_to(way, node, said)
+        elif next_address in self.scene.machines:
+            yield self._left(way, f"machine {next_address}")
         elif ip_address(next_address) in self.scene.backbone or host.name != MACHINE:
-            yield replace(way, loss=f"nobody on this machine has {next_address}")
+            yield replace(way, loss=f"nobody that is known has {next_address}")
         else:
             yield self._left(way)
 
@@ -183,18 +189,18 @@ class _Walk:
             packet = replace(way.packet, mark=0, is_translated=False)  # that is the sender's business
             yield from self._arrived(replace(way, packet=packet), host, hops - 1)
 
-    def _gone_to(self, way: Way, node: str) -> Way:
-        """Send a packet to a node of another machine, whose kernel cannot be read here."""
-        hop = Hop(node, "is on another machine: what its rules do is to be read there, not here")
-        return replace(_added(way, hop), is_left=True)
+    def _gone_to(self, way: Way, place: str, what: str) -> Way:
+        """Send a packet to a place of which nothing is known: whether it arrives is not, either."""
+        return replace(_added(way, Hop(place, what)), is_left=True)
 
-    def _left(self, way: Way) -> Way:
+    def _left(self, way: Way, machine: str = MACHINE) -> Way:
         """Send a packet out of the cluster, which is the end of one for an address of the cluster's own."""
         target = ip_address(way.packet.destination)
         if any(target in network for network in self.scene.inner):
             return replace(way, loss=f"{target} is one of the cluster's addresses, and nobody has it")
-        hop = Hop(MACHINE, f"{target} is none of the cluster's addresses: the machine sends it on")
-        return replace(_added(way, hop), is_left=True)
+        return self._gone_to(
+            way, machine, f"{target} is none of the cluster's addresses: the machine sends it on"
+        )
 
     def _into_host(self, way: Way, host: Host) -> Way:
         door = way.packet.protocol, way.packet.port

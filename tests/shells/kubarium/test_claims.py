@@ -19,7 +19,7 @@ from kubarium.core.layout import Layout
 from kubarium.ending import end
 from kubarium.errors import KubariumError
 from kubarium.host.docker_host import docker_socket
-from kubarium.search_path import search_path
+from machinery.process.search_path import search_path
 
 HOLDER = """
 import sys

@@ -13,7 +13,7 @@ import pytest
 from kubarium.core.net.filtering import End, Packet, Passage, passages
 from kubarium.core.net.rules import NO_TABLE
 from kubarium.errors import KubariumError
-from kubarium.net.kernel import read_host
+from kubarium.net.kernel import look_at_host
 from proxy.core.families import V4, V6, Family
 from proxy.core.table import table_of, write_whole
 from tests.support.filter_walk import DROPPED, PASSED, REFUSED, Fate
@@ -58,7 +58,7 @@ def test_services_lead_where_the_documentation_says(space: str, number: int, fam
     subprocess.run(
         ["nsenter", f"--net=/run/netns/{space}", "nft", "-f", "-"], input=text, text=True, check=True
     )
-    host, own = read_host("node-1", space, is_6=family is V6), frozenset(desired.own.addresses)
+    host, own = look_at_host("node-1", space, is_6=family is V6), frozenset(desired.own.addresses)
     for _ in range(PACKETS):
         packet = history.packet(own)
         sent = Packet(packet.source, packet.destination, packet.protocol, packet.port)
@@ -71,7 +71,7 @@ def test_services_lead_where_the_documentation_says(space: str, number: int, fam
 
 def test_a_node_without_our_table_has_no_rules(space: str) -> None:
     """As before its proxy has begun; it has its loopback address at most, and nobody listens."""
-    host = read_host("node-1", space)
+    host = look_at_host("node-1", space)
     assert (host.table, host.addresses, host.doors) == (NO_TABLE, frozenset(), frozenset())
     assert host.down == {"lo"}
 
@@ -79,4 +79,4 @@ def test_a_node_without_our_table_has_no_rules(space: str) -> None:
 def test_a_namespace_that_is_not_there_is_an_error_for_people(tmp_path: Path) -> None:
     """It says which command failed, and where."""
     with pytest.raises(KubariumError, match=r"`ip -j .*failed in /run/netns/.*absent"):
-        read_host("node-1", f"{tmp_path.name}-absent")
+        look_at_host("node-1", f"{tmp_path.name}-absent")

@@ -20,7 +20,7 @@ import pytest
 from kubarium.core.net.filtering import Packet
 from kubarium.core.net.scene import PodPlace, Scene, Wire
 from kubarium.core.net.way import ways
-from kubarium.net.kernel import read_host
+from kubarium.net.kernel import look_at_host
 from machinery.model.k8s.networking_v1 import NetworkPolicy
 from machinery.model.network_policies import NamedPort, Party, PolicyPod, judge, policy_of
 from machinery.process.clock import SystemClock
@@ -328,7 +328,7 @@ def test_random_policies(routed: Lab, doors: list[socket.socket], number: int) -
 
 def _arriving(lab: Lab, probes: Iterable[Probe]) -> set[Probe]:
     """Return the connections that `kubarium net` says to arrive, by what it reads of the nodes."""
-    hosts = {name: read_host(name, lab.space(name)) for name in ("machine", *NODE_IPS)}
+    hosts = {name: look_at_host(name, lab.space(name)) for name in ("machine", *NODE_IPS)}
     wire = Wire("cni0", "veth", "eth0", frozenset(("tcp", port) for port in DOORS))
     pods = {ip: PodPlace("default", name, ip, f"node-{name[4]}", wire=wire) for name, ip in POD_IPS.items()}
     scene = Scene(hosts, pods, IPv4Network("10.77.250.0/24"))

@@ -136,18 +136,35 @@ def one(found: Sequence[Way]) -> Way:
     return way
 
 
-def test_a_packet_to_a_node_of_another_machine_is_followed_no_further() -> None:
-    """What becomes of it is not known here, and not said: it is no loss."""
+def test_a_node_of_another_machine_that_says_nothing_is_where_the_way_ends() -> None:
+    """What becomes of the packet is not known, and not said: it is no loss."""
     behind = route("10.244.9.0/24", "eth0", "10.77.0.36")
     near = scene().hosts["node-1"]
     there = replace(
-        scene(node_1=replace(near, routes=(*near.routes, behind))), remote={"10.77.0.36": "node-2-1"}
+        scene(node_1=replace(near, routes=(*near.routes, behind))),
+        unread={"10.77.0.36": ("node-2-1", "no answer")},
     )
     way = one(ways(there, to("10.244.9.5"), CLIENT))
     assert (way.is_left, way.loss, way.hops[-1].place) == (True, "", "node-2-1")
     assert "on another machine" in way.hops[-1].what
-    lost = one(ways(replace(there, remote={}), to("10.244.9.5"), CLIENT))
-    assert lost.loss == "nobody on this machine has 10.77.0.36"
+    assert way.hops[-1].what.endswith(": no answer")
+    lost = one(ways(replace(there, unread={}), to("10.244.9.5"), CLIENT))
+    assert lost.loss == "nobody that is known has 10.77.0.36"
+
+
+def test_a_node_of_another_machine_sends_out_by_that_machine() -> None:
+    """Packets for others leave the cluster there; who listens on that machine is not known here."""
+    out = route("0.0.0.0/0", "eth0", "10.77.0.9")
+    near = scene().hosts["node-1"]
+    routes = (out, *(each for each in near.routes if each.length))
+    there = replace(scene(node_1=replace(near, routes=routes)), machines=frozenset({"10.77.0.9"}))
+    left = one(ways(there, to("203.0.113.7"), CLIENT))
+    assert (left.is_left, left.hops[-1].place) == (True, "machine 10.77.0.9")
+    assert "the machine sends it on" in left.hops[-1].what
+    machine = one(ways(there, to("10.77.0.9"), CLIENT))
+    assert (machine.is_left, machine.hops[-1].what) == (True, "who listens there is not known here")
+    nobody = one(ways(there, to("10.244.77.7"), CLIENT))
+    assert nobody.loss == "10.244.77.7 is one of the cluster's addresses, and nobody has it"
 
 
 def test_a_packet_of_ipv6_goes_the_same_ways() -> None:
@@ -227,7 +244,7 @@ def test_what_else_loses_packets() -> None:
     )
     assert (
         one(ways(known, to("10.77.0.99", source="10.77.0.11"), known.hosts["node-1"])).loss
-        == "nobody on this machine has 10.77.0.99"
+        == "nobody that is known has 10.77.0.99"
     )
 
 
