@@ -9,16 +9,19 @@ from apiserver import objects
 from apiserver.admission import quota
 from apiserver.admission.metrics import ADMIT, VALIDATE
 from apiserver.aside import SMALL, aside
+from apiserver.core import field_errors
 from apiserver.core.admission import EVERY_NAME, Attributes, Demand, LookedUp, LookupKey
 from apiserver.core.admission.attributes import forbidden
 from apiserver.core.authz import attributes as authz
+from apiserver.core.authz import messages
 from apiserver.core.kind import Kind
-from apiserver.core.values import Json
+from apiserver.core.values import Json, metadata
 from apiserver.objects import CachedObject
 from apiserver.registry.held import Held
 from apiserver.registry.parts import Parts
 from apiserver.request import UserInfo
 from apiserver.watch_cache_selection import Selected
+from machinery.model.errors import Cause, Forbidden
 
 _R = TypeVar("_R")
 NO_ITEMS: Final[Json] = {"items": []}
@@ -109,8 +112,7 @@ class Admitting:
         looked_up, settings = admitted.looked_up, self._parts.settings
         chain = self._parts.chain
         warnings = await aside(admitted.weight, chain.validate, attributes, obj, old, looked_up, settings)
-        for demand in chain.demands(attributes, obj, old):
-            await self._insist(attributes, obj, demand)
+        await self._insist(attributes, obj, chain.demands(attributes, obj, old))
         if self._parts.image_policy is not None:
             asking = self._parts.image_policy.validate(attributes, obj)
             await self._measured(VALIDATE, attributes, asking, plugin="ImagePolicyWebhook")
@@ -183,8 +185,23 @@ class Admitting:
             warnings = (*warnings, *await dynamic.validate(attributes, wanted, None))
         return wanted, warnings
 
-    async def _insist(self, attributes: Attributes, obj: Json, demand: Demand) -> None:
-        """Check that the user of a request has one of several permissions."""
+    async def _insist(self, attributes: Attributes, obj: Json, demands: Sequence[Demand]) -> None:
+        """Check that the user of a request has the permissions that are demanded."""
+        refused: list[Cause] = []
+        for demand in demands:
+            refusal = await self._refusal(attributes, obj, demand)
+            if refusal is not None and not demand.path:
+                raise forbidden(attributes, obj, demand.refusal)
+            if refusal is not None:
+                refused.append(field_errors.forbidden(demand.path, f"{demand.refusal}: {refusal.message}"))
+        if refused:
+            kind = attributes.kind
+            name = metadata(obj).get("name", "")
+            raise field_errors.invalid_object(f"{kind.kind}.{kind.group}", name, refused)
+
+    async def _refusal(self, attributes: Attributes, obj: Json, demand: Demand) -> Forbidden | None:
+        """Return why the user of a request has none of several permissions: the first of them; None where they have one."""
+        first: Forbidden | None = None
         for permission in demand.any_of:
             group, resource = permission.group, permission.resource
             if permission.of_type is not None:
@@ -200,9 +217,11 @@ class Admitting:
                 namespace=permission.namespace,
                 name=permission.name,
             )
-            if (await self._parts.guard.authorize(cast(UserInfo, attributes.user), asked)).allowed:
-                return
-        raise forbidden(attributes, obj, demand.refusal)
+            decision = await self._parts.guard.authorize(cast(UserInfo, attributes.user), asked)
+            if decision.allowed:
+                return None
+            first = first or messages.forbidden(attributes.user, asked, decision)
+        return first
 
     async def _look_up(self, key: LookupKey) -> tuple[Json | None, int]:
         """Return what is asked about, and how large it is where that is the whole of a namespace."""

@@ -27,7 +27,7 @@ def to_replace(members: Members) -> list[Pod]:
 def max_unavailable(owner: StatefulSet) -> int:
     """Return how many pods may be unavailable during an update; percentages round down, to 1 at least.
 
-    The field is beta in v1.36, and there off by default: an update is then as with the 1 that it is by default here.
+    The field is beta in v1.36, and off by default: the apiserver drops it from objects that do not have it already.
     """
     rolling = owner.spec.updateStrategy.rollingUpdate
     value = rolling.maxUnavailable if rolling else None

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from machinery.model.conditions import find
 from machinery.model.k8s.core_v1 import Pod
+from machinery.model.resources import NODES
 from tests.support.builders import container, pod
-from tests.support.kubelet import Rig, rig
+from tests.support.kubelet import NODE, Rig, machine, register, rig, running_kubelet
 
 PENDING = "PodResizePending"
 
@@ -71,13 +72,22 @@ async def test_a_resize_that_waits_for_room_is_done_when_room_comes_free(tmp_pat
 
 
 async def test_a_resize_that_no_room_helps_stays_until_it_is_taken_back(tmp_path: Path):
-    """It is more than the node has."""
-    async with rig(tmp_path) as node:
-        await _running(node, _asking("wide", "800m"), _asking("other", "800m"))
+    """It is more than the node has, which has lost cpus since it was accepted."""
+    async with machine(tmp_path) as node:
+        await register(node)
+        async with running_kubelet(node) as node.kubelet:
+            await _running(node, _asking("wide", "800m"), _asking("other", "800m"))
+        more = {"status": {"allocatable": {"cpu": "4"}}}
+        await node.api.patch(NODES, NODE, more, subresource="status")
         await node.resize("wide", {"cpu": "3"})
-        await node.until("wide", _waits("Infeasible"))
-        await node.remove("other")
-        await node.until_true(lambda: len(list(node.running.workers.lives())) == 1)
-        assert _waits("Infeasible")(await node.pod("wide"))
-        await node.resize("wide", {"cpu": "800m"})
-        await node.until("wide", _has("800m"))
+        async with running_kubelet(node) as node.kubelet:
+            await node.until("wide", _waits("Infeasible"))
+            await _is_taken_back(node)
+
+
+async def _is_taken_back(node: Rig) -> None:
+    await node.remove("other")
+    await node.until_true(lambda: len(list(node.running.workers.lives())) == 1)
+    assert _waits("Infeasible")(await node.pod("wide"))
+    await node.resize("wide", {"cpu": "800m"})
+    await node.until("wide", _has("800m"))

@@ -251,11 +251,16 @@ async def running_kubelet(made: Rig) -> AsyncIterator[Kubelet]:
         raise error
 
 
+async def register(made: Rig) -> None:
+    """Create the node in the API."""
+    node = Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24"))
+    await made.server.given(NODES, node)
+
+
 @asynccontextmanager
 async def rig(folder: Path, **flags: Any) -> AsyncIterator[Rig]:
     """Return a kubelet whose node is registered."""
     async with machine(folder, **flags) as made:
-        node = Node(metadata=ObjectMeta(name=NODE), spec=NodeSpec(podCIDR="10.77.0.0/24"))
-        await made.server.given(NODES, node)
+        await register(made)
         async with running_kubelet(made) as made.kubelet:
             yield made

@@ -119,6 +119,9 @@ class Demand(NamedTuple):
 
     any_of: tuple[Permission, ...]
     refusal: str
+    path: str = (
+        ""  # of the field that may not be changed without: the object is invalid then; "": it is forbidden
+    )
 
 
 @dataclass(frozen=True, slots=True)

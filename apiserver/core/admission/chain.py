@@ -30,6 +30,7 @@ from apiserver.core.admission.certificates import (
 from apiserver.core.admission.default_classes import DEFAULT_INGRESS_CLASS, DEFAULT_STORAGE_CLASS
 from apiserver.core.admission.default_tolerations import DEFAULT_TOLERATIONS
 from apiserver.core.admission.device_admin_access import DEVICE_ADMIN_ACCESS
+from apiserver.core.admission.device_status_access import DEVICE_STATUS_ACCESS
 from apiserver.core.admission.event_rates import EVENT_RATE_LIMIT
 from apiserver.core.admission.extended_resources import EXTENDED_RESOURCE_TOLERATION
 from apiserver.core.admission.external_ips import DENY_EXTERNAL_IPS
@@ -45,6 +46,7 @@ from apiserver.core.admission.node_restriction import NODE_RESTRICTION
 from apiserver.core.admission.node_selectors import POD_NODE_SELECTOR
 from apiserver.core.admission.node_taints import TAINT_NODES_BY_CONDITION
 from apiserver.core.admission.owner_references import OWNER_REFERENCES
+from apiserver.core.admission.pod_resize import POD_RESIZE
 from apiserver.core.admission.pod_security import POD_SECURITY
 from apiserver.core.admission.priority import ONE_DEFAULT_PRIORITY, PRIORITY
 from apiserver.core.admission.runtime_class import RUNTIME_CLASS
@@ -86,7 +88,9 @@ ORDERED: Final[tuple[Plugin, ...]] = (
     DEFAULT_INGRESS_CLASS,
     DENY_EXTERNAL_IPS,
     POD_TOPOLOGY_LABELS,
+    POD_RESIZE,
     DEVICE_ADMIN_ACCESS,
+    DEVICE_STATUS_ACCESS,
 )
 """All plugins that there are; webhooks, policies and quotas wait for something, and come after them (`apiserver.admission`)."""
 

@@ -30,7 +30,16 @@ from apiserver.core.devices import (
     uid_causes,
 )
 from apiserver.core.podspec.affinity import node_selector_causes
-from apiserver.core.rules import OWN_METADATA, Prepare, Rules, Validate, with_empty_status, with_old_status
+from apiserver.core.rules import (
+    OWN_METADATA,
+    Prepare,
+    Rules,
+    Validate,
+    WriteContext,
+    status_only,
+    with_empty_status,
+    with_old_status,
+)
 from apiserver.core.table import devices as table
 from apiserver.core.values import Json, metadata, spec
 from machinery.model.errors import Cause
@@ -55,6 +64,24 @@ def _validate(obj: Json) -> list[Cause]:
 
 def _validate_update(new: Json, old: Json) -> list[Cause]:
     return field_errors.unchanged("spec", spec(new), spec(old))
+
+
+def _prepare_status(new: Json, old: Json, context: WriteContext) -> Json:
+    """Drop what drivers said of devices that the claim has no longer."""
+    prepared = status_only(new, old, context)
+    status = prepared.get("status") or {}
+    gone = _results(old) - _results(prepared)
+    kept = [each for each in status.get("devices") or [] if _device_of(each) not in gone]
+    if not gone or len(kept) == len(status.get("devices") or []):
+        return prepared
+    left = {name: value for name, value in status.items() if name != "devices"}
+    return {**prepared, "status": {**left, "devices": kept} if kept else left}
+
+
+def _results(claim: Json) -> set[str]:
+    """Return the devices that a claim has."""
+    allocation = (claim.get("status") or {}).get("allocation") or {}
+    return {_device_of(each) for each in (allocation.get("devices") or {}).get("results") or []}
 
 
 def _validate_status(new: Json, old: Json) -> list[Cause]:
@@ -175,7 +202,7 @@ def _result_causes(result: Json, path: str, known: Requests) -> list[Cause]:
 
 RULES: Final = Rules(
     default=_default,
-    prepare=Prepare(create=with_empty_status, update=with_old_status),
+    prepare=Prepare(create=with_empty_status, update=with_old_status, status=_prepare_status),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     status_keeps=OWN_METADATA,
     table=table.RESOURCE_CLAIMS,

@@ -58,11 +58,29 @@ def _default_strategy(strategy: Json) -> None:
         strategy.setdefault("rollingUpdate", {})
     if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
         strategy["rollingUpdate"].setdefault("partition", 0)
-        strategy["rollingUpdate"].setdefault("maxUnavailable", 1)
 
 
 def _prepare_create(obj: Json, _context: WriteContext) -> Json:
-    return {**obj, "status": {"replicas": 0, "availableReplicas": 0}}
+    return {**_without_unavailable(obj), "status": {"replicas": 0, "availableReplicas": 0}}
+
+
+def _prepare_update(new: Json, old: Json, context: WriteContext) -> Json:
+    prepared = workloads.RULES.prepare.update(new, old, context)
+    return prepared if "maxUnavailable" in _rolling(old) else _without_unavailable(prepared)
+
+
+def _rolling(obj: Json) -> Json:
+    return (spec(obj).get("updateStrategy") or {}).get("rollingUpdate") or {}
+
+
+def _without_unavailable(obj: Json) -> Json:
+    """Drop `maxUnavailable`, as Kubernetes v1.36 does: its feature MaxUnavailableStatefulSet is off by default there."""
+    update = _rolling(obj)
+    if "maxUnavailable" not in update:
+        return obj
+    left = {name: value for name, value in update.items() if name != "maxUnavailable"}
+    strategy = {**spec(obj)["updateStrategy"], "rollingUpdate": left}
+    return {**obj, "spec": {**spec(obj), "updateStrategy": strategy}}
 
 
 def _validate(obj: Json) -> list[Cause]:
@@ -102,8 +120,9 @@ def _strategy_causes(strategy: Json, path: str) -> list[Cause]:
     path = f"{path}.rollingUpdate"
     if type_ == "OnDelete":
         return [field_errors.invalid(path, update, "only allowed for updateStrategy 'RollingUpdate'")]
-    unavailable = update["maxUnavailable"]
     found = field_errors.not_negative(f"{path}.partition", update["partition"])
+    if (unavailable := update.get("maxUnavailable")) is None:
+        return found
     faults = rolling.share_causes(f"{path}.maxUnavailable", unavailable)
     if not faults and rolling.amount(unavailable) == 0:
         faults.append(field_errors.invalid(f"{path}.maxUnavailable", unavailable, "cannot be 0"))
@@ -176,7 +195,7 @@ RULES: Final = replace(
     workloads.RULES,
     name_errors=names.dns_label_errors,
     default=_default,
-    prepare=replace(workloads.RULES.prepare, create=_prepare_create),
+    prepare=replace(workloads.RULES.prepare, create=_prepare_create, update=_prepare_update),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     warnings=_warnings,
     table=table.STATEFUL_SETS,
