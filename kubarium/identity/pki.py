@@ -52,9 +52,9 @@ class Pki:
         """Make the key pair that signs ServiceAccount tokens, unless it is there."""
         if self.key(name).exists():
             return
-        from kubarium.identity.signing import new_key
+        from kubarium.identity.signing import new_token_key
 
-        _write_private(self.key(name), new_key())
+        _write_private(self.key(name), new_token_key())
 
     def write_private(self, path: Path, data: bytes) -> None:
         """Write a file that only its owner may read.

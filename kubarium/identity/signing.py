@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubarium.core.certificates import Certificate
@@ -25,6 +25,15 @@ _SKEW = timedelta(minutes=5)  # a clock that is a little behind still accepts a 
 def new_key() -> bytes:
     """Make a private key."""
     return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def new_token_key() -> bytes:
+    """Make a private key that signs tokens.
+
+    It is an RSA key, as kubeadm's: RS256 is what OpenID Connect (Discovery 1.0, 3) demands of an issuer, and the only
+    algorithm that many verifiers take when nobody tells them of others.
+    """
+    return _pem(rsa.generate_private_key(65537, 2048))
 
 
 def new_authority(common_name: str) -> Pair:
@@ -141,7 +150,7 @@ def _host(text: str) -> x509.GeneralName:
         return x509.DNSName(text)
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

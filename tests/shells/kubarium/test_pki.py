@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 
 from cryptography import x509
@@ -9,6 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubarium.core.certificates import Certificate
 from kubarium.identity.pki import Pki
+from machinery.process.token_key import TokenKey
 
 
 def load(pki: Pki, name: str) -> x509.Certificate:
@@ -57,3 +59,11 @@ def test_private_keys_are_private(tmp_path):
     pki.ensure_signing_key()
     pki.ensure_authority()
     assert {stat.S_IMODE(pki.key(name).stat().st_mode) for name in ("sa", "ca")} == {0o600}
+
+
+def test_tokens_are_signed_as_every_openid_client_expects(tmp_path):
+    """OpenID Connect demands RS256 of an issuer; clients that nobody tells of other algorithms take no other."""
+    pki = Pki(tmp_path)
+    pki.ensure_signing_key()
+    discovery = json.loads(TokenKey.load(str(pki.key("sa"))).discovery())
+    assert discovery["id_token_signing_alg_values_supported"] == ["RS256"]
