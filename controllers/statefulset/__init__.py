@@ -16,9 +16,9 @@ says that the node is gone (deletes it, or taints it as out of service).
 
 https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 
-Differs: a pod whose volumes do not fit its claims is not patched, which fails there each time; a name counts as an
-ordinal only as it would be written (`web-01` is nobody's); `maxUnavailable` acts where an object has it, which none gets,
-since the gate MaxUnavailableStatefulSet is off by default in v1.36: the apiserver drops it.
+Differs: `maxUnavailable` acts where an object has it, though v1.36 drops it (the gate MaxUnavailableStatefulSet is off
+by default there); a pod whose volumes do not fit its claims is not patched, which fails there each time; a name counts as
+an ordinal only as it would be written (`web-01` is nobody's).
 """
 
 from controllers.statefulset.controller import build

@@ -27,7 +27,7 @@ def to_replace(members: Members) -> list[Pod]:
 def max_unavailable(owner: StatefulSet) -> int:
     """Return how many pods may be unavailable during an update; percentages round down, to 1 at least.
 
-    The field is beta in v1.36, and off by default: the apiserver drops it from objects that do not have it already.
+    The field is beta in v1.36, and off by default there. Where it is not said, it is 1.
     """
     rolling = owner.spec.updateStrategy.rollingUpdate
     value = rolling.maxUnavailable if rolling else None

@@ -61,26 +61,7 @@ def _default_strategy(strategy: Json) -> None:
 
 
 def _prepare_create(obj: Json, _context: WriteContext) -> Json:
-    return {**_without_unavailable(obj), "status": {"replicas": 0, "availableReplicas": 0}}
-
-
-def _prepare_update(new: Json, old: Json, context: WriteContext) -> Json:
-    prepared = workloads.RULES.prepare.update(new, old, context)
-    return prepared if "maxUnavailable" in _rolling(old) else _without_unavailable(prepared)
-
-
-def _rolling(obj: Json) -> Json:
-    return (spec(obj).get("updateStrategy") or {}).get("rollingUpdate") or {}
-
-
-def _without_unavailable(obj: Json) -> Json:
-    """Drop `maxUnavailable`, as Kubernetes v1.36 does: its feature MaxUnavailableStatefulSet is off by default there."""
-    update = _rolling(obj)
-    if "maxUnavailable" not in update:
-        return obj
-    left = {name: value for name, value in update.items() if name != "maxUnavailable"}
-    strategy = {**spec(obj)["updateStrategy"], "rollingUpdate": left}
-    return {**obj, "spec": {**spec(obj), "updateStrategy": strategy}}
+    return {**obj, "status": {"replicas": 0, "availableReplicas": 0}}
 
 
 def _validate(obj: Json) -> list[Cause]:
@@ -195,7 +176,7 @@ RULES: Final = replace(
     workloads.RULES,
     name_errors=names.dns_label_errors,
     default=_default,
-    prepare=replace(workloads.RULES.prepare, create=_prepare_create, update=_prepare_update),
+    prepare=replace(workloads.RULES.prepare, create=_prepare_create),
     validate=Validate(create=_validate, update=_validate_update, status=_validate_status),
     warnings=_warnings,
     table=table.STATEFUL_SETS,
