@@ -92,6 +92,16 @@ def rescales(kubectl: Kubectl) -> list[tuple[datetime, int]]:
     return sorted((datetime.fromisoformat(at), int(size[1])) for at, size in sizes if size)
 
 
+def says(kubectl: Kubectl, name: str, *words: str) -> None:
+    """Wait until an autoscaler's line has some words: it is written when the size has been."""
+
+    def said() -> bool:
+        line = kubectl("get", "hpa", name, "--no-headers")
+        return all(word in line for word in words)
+
+    eventually(said, what=f"{words} of {name}")
+
+
 def start(kubectl: Kubectl, pod: str, work: str) -> None:
     """Have something go on in a pod beside its application."""
     kubectl("exec", pod, "--", "sh", "-c", f"setsid sh -c '{work}' </dev/null >/dev/null 2>&1 &")
@@ -125,21 +135,24 @@ def test_pods_come_with_load_and_go_without_it(scaling: Cluster):
 
     eventually(lambda: first_two() == sorted(busy), what="those that work are at the top")
     assert "web-app" in kubectl("top", "pods", "-A")
-    nodes = kubectl("top", "nodes", "--no-headers").split("\n")
-    assert {line.split()[0] for line in nodes if line} == {"node-1", "node-2"}
+
+    def nodes() -> set[str]:
+        lines = kubectl.run("top", "nodes", "--no-headers").out.splitlines()
+        return {line.split()[0] for line in lines if line}
+
+    eventually(lambda: nodes() == {"node-1", "node-2"}, what="measures of both nodes")
     start(kubectl, first[2], BUSY)
     eventually(lambda: replicas(kubectl, "web-app") > 3, timeout_s=120, what="scaled up")
-    shown = kubectl("get", "hpa", "web-app-hpa", "--no-headers")
-    assert "Deployment/web-app" in shown
-    assert "%/70%" in shown
-    assert "%/80%" in shown
+    says(kubectl, "web-app-hpa", "Deployment/web-app", "%/70%", "%/80%")
     reason = "cpu resource utilization (percentage of request) above target"
-    assert reason in kubectl("describe", "hpa", "web-app-hpa")
+    eventually(lambda: reason in kubectl("describe", "hpa", "web-app-hpa"), what="the event")
 
     for name in first:
         kubectl("exec", name, "--", "touch", "/tmp/enough")
     eventually(lambda: replicas(kubectl, "web-app") == 3, timeout_s=120, what="scaled down to the least")
-    told = [*rescales(kubectl)]
+    told = eventually(
+        lambda: (found := rescales(kubectl)) and found[-1][1] == 3 and found, what="the last event"
+    )
     assert told[0][1] <= 7
     highest = max(range(len(told)), key=lambda index: told[index][1])
     downs = told[highest:]
@@ -215,13 +228,16 @@ def test_an_autoscaler_has_the_say_over_replicas(lesson: Kubectl):
     assert replicas(kubectl, "my-app") == 3
     kubectl("apply", "-f", "-", stdin=MY_APP_AUTOSCALER)
     eventually(lambda: replicas(kubectl, "my-app") == 2, timeout_s=120, what="scaled down to the least")
-    name, reference, _, target, least, most, *_ = kubectl("get", "hpa", "--no-headers").split()
+    says(kubectl, "my-app-hpa", "%/70%")
+    name, reference, _, _, least, most, *_ = kubectl("get", "hpa", "--no-headers").split()
     assert (name, reference, least, most) == ("my-app-hpa", "Deployment/my-app", "2", "10")
-    assert target.endswith("%/70%")
 
-    for pod in kubectl.pods("app=my-app"):
-        if "deletionTimestamp" not in pod["metadata"]:
-            start(kubectl, pod["metadata"]["name"], BUSY)
+    def staying() -> list[str]:
+        pods = (each["metadata"] for each in kubectl.pods("app=my-app"))
+        return [meta["name"] for meta in pods if "deletionTimestamp" not in meta]
+
+    for pod in eventually(lambda: len(found := staying()) == 2 and found, what="the third pod goes"):
+        start(kubectl, pod, BUSY)
     eventually(lambda: replicas(kubectl, "my-app") > 2, timeout_s=120, what="scaled up")
     kubectl("delete", "deployment", "my-app")
     kubectl(
@@ -300,11 +316,17 @@ def test_what_pods_say_of_themselves_scales_them(adapter: Kubectl, mail: Kubectl
         adapter("wait", f"apiservice/{service}", "--for=condition=Available", "--timeout=180s", timeout_s=200)
 
     custom = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/mail/pods/*/queue_length"
-    found = json.loads(kubectl("get", "--raw", f"{custom}?labelSelector=app%3Dqueue"))
-    assert [each["value"] for each in found["items"]] == ["20500m", "20500m"]
     external = "/apis/external.metrics.k8s.io/v1beta1/namespaces/mail/queue_length"
-    found = json.loads(kubectl("get", "--raw", f"{external}?labelSelector=queue%3Dmail"))
-    assert [each["value"] for each in found["items"]] == ["20000m", "20000m"]
+
+    def values(page: str) -> list[str]:
+        done = kubectl.run("get", "--raw", page)
+        return [each["value"] for each in json.loads(done.out)["items"]] if done.code == 0 else []
+
+    for page, value in (
+        (f"{custom}?labelSelector=app%3Dqueue", "20500m"),
+        (f"{external}?labelSelector=queue%3Dmail", "20000m"),
+    ):
+        eventually(lambda page=page, value=value: values(page) == [value] * 2, what=page)  # type: ignore[misc]
 
     mail = {"name": "queue_length", "selector": {"matchLabels": {"queue": "mail"}}}
     per_pod = {
@@ -317,8 +339,7 @@ def test_what_pods_say_of_themselves_scales_them(adapter: Kubectl, mail: Kubectl
     }
     kubectl.apply(autoscaler("queue", [per_pod, outside], 3))
     eventually(lambda: replicas(kubectl, "queue") == 3, timeout_s=120, what="scaled up")
-    shown = kubectl("get", "hpa", "queue-hpa", "--no-headers")
-    assert "20/10" in shown
-    assert "/30 (avg)" in shown
-    assert "pods metric queue_length above target" in kubectl("describe", "hpa", "queue-hpa")
+    says(kubectl, "queue-hpa", "20/10", "/30 (avg)")
+    reason = "pods metric queue_length above target"
+    eventually(lambda: reason in kubectl("describe", "hpa", "queue-hpa"), what="the event")
     eventually(lambda: sum(map(is_ready, kubectl.pods("app=queue"))) == 3, what="three pods")

@@ -80,7 +80,7 @@ class Shell:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
@@ -262,7 +262,9 @@ def test_logs_of_all_components_are_one_story(shell: Shell, tmp_path: Path):
     assert {
         line.split(" | ")[0].strip() for line in shell("logs", "apiserver", "scheduler").splitlines()
     } == {"apiserver", "scheduler"}
-    assert shell("logs", "--since", "1000d", "scheduler") == shell("logs", "scheduler")
+    since = shell("logs", "--since", "1000d", "scheduler")
+    assert since
+    assert shell("logs", "scheduler").startswith(since)  # it may have said more meanwhile
     shell("logs", "--export", str(tmp_path / "logs"))
     assert (tmp_path / "logs" / "scheduler.log").read_text().startswith("time=")
 
@@ -309,7 +311,7 @@ def test_logs_are_followed_until_it_is_ended(shell: Shell, number: signal.Signal
         assert new.strip()
         assert pid
         following.send_signal(number)
-        _, errors = following.communicate(timeout=10)
+        _, errors = following.communicate(timeout=60)
     finally:
         following.kill()
         following.communicate()
@@ -327,7 +329,7 @@ def test_nodes_are_added_listed_and_removed(shell: Shell):
     assert head.split() == ["NODE", "ADDRESS", "CPU", "MEMORY", "PROCESSES"]
     two = next(row for row in rows if row.startswith("two"))
     assert re.split(r"\s{2,}", two)[2:4] == ["500m", "256Mi"]
-    assert "kubelet ready" in two
+    eventually(lambda: "kubelet ready" in shell("node", "ls").splitlines()[-1], what="its kubelet")
     assert "already has a node" in shell.fails("node", "add", "two")
     assert shell("node", "rm", "two").strip() == "two is gone"
     assert "two" not in shell("node", "ls")
@@ -353,6 +355,7 @@ def test_a_node_has_the_labels_taints_and_zone_that_it_is_added_with(shell: Shel
 def test_without_an_apiserver_a_node_is_neither_added_nor_removed(shell: Shell):
     """At once, with what to do; nothing is changed, and it works when one is back. Frozen is as good as down."""
     shell("node", "add", "three")
+    eventually(lambda: set(shell.states().values()) == {"ready"}, timeout_s=120)
     before = shell("node", "ls")
     for down, back in (("kill", "restart"), ("pause", "resume")):
         shell(down, "apiserver")
@@ -579,7 +582,7 @@ def test_components_refuse_a_bad_flag_by_name(component: str, argument: str):
 
 def _component(component: str, *arguments: str) -> Outcome:
     command = [sys.executable, "-m", component, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
@@ -600,7 +603,7 @@ def test_two_ups_at_once_start_one_cluster(bare: Shell):
     ]
     try:
         said = sorted(
-            (each.communicate(timeout=100) for each in both), key=lambda words: "waiting for" in words[0]
+            (each.communicate(timeout=120) for each in both), key=lambda words: "waiting for" in words[0]
         )
         assert [each.returncode for each in both] == [0, 0], said
         assert "is up after" in said[0][0]
@@ -650,7 +653,8 @@ def test_down_ends_what_a_killed_supervisor_left(bare: Shell):
     assert {"etcd", "apiserver", "scheduler", "docker-registry"} <= left
     said = bare("down", "--name", "orphan")
     assert "ended what nobody had stopped: " in said
-    assert all(f"{name} (pid " in said for name in left)
+    # Those that can end by themselves meanwhile need not be named.
+    assert all(f"{name} (pid " in said for name in ("etcd", "apiserver", "scheduler", "docker-registry"))
     assert _processes_of(home) == []
 
 

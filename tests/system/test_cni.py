@@ -69,6 +69,11 @@ def kubectl(cluster: Cluster) -> Kubectl:
     return made
 
 
+def reached_by_name(kubectl: Kubectl) -> bool:
+    """Whether the web server answers the client under its Service's name."""
+    return "here" in kubectl.run("exec", "client", "--", "wget", "-qO-", "http://web/index.html").out
+
+
 def in_node(cluster: Cluster, *argv: str) -> str:
     """Run a command on the node's network."""
     command = ["ip", "netns", "exec", f"kubarium-{cluster.name}.node-1", *argv]
@@ -79,7 +84,7 @@ def test_services_names_and_host_ports_lead_to_pods_of_another_plugin(
     cluster: Cluster, kubectl: Kubectl
 ) -> None:
     """No bridge is there, and each pod has a route of its own."""
-    assert "here" in kubectl("exec", "client", "--", "wget", "-qO-", "http://web/index.html")
+    eventually(lambda: reached_by_name(kubectl), what="the Service's name")
     host = cluster.addresses.node(cluster.spec.nodes[0])
     assert "here" in in_node(cluster, "busybox", "wget", "-qO-", f"http://{host}:18080/index.html")
     links = {each["ifname"] for each in json.loads(in_node(cluster, "ip", "-j", "link", "show"))}
@@ -107,7 +112,7 @@ def test_a_pod_whose_network_broke_gets_a_new_one(cluster: Cluster, kubectl: Kub
     kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=180s")
     about = ("-o", "name", "--field-selector=reason=SandboxChanged,involvedObject.name=client")
     eventually(lambda: kubectl("get", "events", *about), what="the event")
-    assert "here" in kubectl("exec", "client", "--", "wget", "-qO-", "http://web/index.html")
+    eventually(lambda: reached_by_name(kubectl), what="the Service's name")
 
 
 @contextlib.contextmanager
@@ -119,7 +124,7 @@ def program(*argv: str) -> Iterator[None]:
         assert process.poll() is None, process.stdout and process.stdout.read()
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def test_a_proxy_works_by_a_kubeconfig(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
@@ -135,7 +140,7 @@ def test_a_proxy_works_by_a_kubeconfig(cluster: Cluster, kubectl: Kubectl, tmp_p
     proxy = [sys.executable, "-m", "proxy", "--node-name=node-1", f"--kubeconfig={tmp_path / 'config'}"]
     with program(*node, *proxy):
         eventually(lambda: "kubarium-proxy" in in_node(cluster, "nft", "list", "tables"))
-        eventually(lambda: "here" in kubectl(*fetch))
+        eventually(lambda: "here" in kubectl.run(*fetch).out)
     cluster.restart("proxy@node-1")
 
 

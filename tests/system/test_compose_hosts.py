@@ -100,16 +100,15 @@ def test_pods_reach_each_other_across_hosts(kubectl: Kubectl, whence: str, whith
     """By address, by name, and with packets as large as they come."""
     address = kubectl("get", "pod", whither, "-o", "jsonpath={.status.podIP}")
     for url in (f"{address}:8080", f"{whither}:8081"):
-        assert kubectl("exec", whence, "--", "wget", "-qO-", f"http://{url}/index.html") == f"{whither}\n", (
-            url
-        )
+        fetch = ("exec", whence, "--", "wget", "-qO-", f"http://{url}/index.html")
+        eventually(lambda fetch=fetch: kubectl.run(*fetch).out == f"{whither}\n", what=url)  # type: ignore[misc]
     count = ["exec", whence, "--", "sh", "-c", f"wget -qO- http://{address}:8080/big | wc -c"]
     assert kubectl(*count).strip() == str(2 << 20)
 
 
 def test_logs_come_from_the_other_host(kubectl: Kubectl) -> None:
     """The apiserver trusts the certificate that the kubelet there asked for."""
-    assert "serving" in kubectl("logs", "web-2")
+    eventually(lambda: "serving" in kubectl.run("logs", "web-2").out, what="what web-2 says")
 
 
 def test_the_second_host_leaves(both: Both) -> None:

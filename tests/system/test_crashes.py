@@ -54,8 +54,12 @@ def test_a_killed_part_comes_back_and_nobody_notices(broken: Cluster, part: str)
 
     kubectl("scale", "deployment/web-app", "--replicas=3")
     eventually(lambda: _scaled(kubectl, 3), timeout_s=120, what="three replicas again")
-    now = {process.name: process.restarts for process in broken.ps()}
-    assert {name for name in now if now[name] != restarts[name]} == {part}
+
+    def restarted() -> set[str]:
+        return {each.name for each in broken.ps() if each.restarts != restarts[each.name]}
+
+    eventually(lambda: part in restarted(), what=f"{part} started again")
+    assert restarted() == {part}
 
 
 def _scaled(kubectl: Kubectl, count: int) -> bool:

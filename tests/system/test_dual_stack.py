@@ -136,7 +136,11 @@ def test_a_service_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
     node_port, both = spec["ports"][0]["nodePort"], {"web-1", "web-2"}
     entering = ("ip", "netns", "exec", node_namespace(dual.name, "node-1"))
     for name in sorted(both):
-        assert _from_pod(kubectl, "web-1", _addresses(kubectl, name)[1], WEB_PORT) == name
+        six = _addresses(kubectl, name)[1]
+        eventually(
+            lambda six=six, name=name: _from_pod(kubectl, "web-1", six, WEB_PORT) == name,
+            what=f"{name}, {six}",
+        )  # type: ignore[misc]
     asked = [partial(_from_pod, kubectl, "web-1", each) for each in (first, second, EXTERNAL)]
     asked += [partial(_curl, second, 80, *entering)]
     for node_ip in _of_nodes(kubectl):
@@ -144,10 +148,12 @@ def test_a_service_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
         asked += [partial(_from_pod, kubectl, "web-2", node_ip, node_port)]
     for ask in asked:
         eventually(lambda ask=ask: ask() in both, what=str(ask))  # type: ignore[misc]
-    reached = {_from_pod(kubectl, "web-1", second) for _ in range(24)}
-    assert reached == both  # itself among them
+    reached: set[str] = set()
+    # Itself among them; "" is an answer that did not come in time.
+    eventually(lambda: reached.add(_from_pod(kubectl, "web-1", second)) or both <= reached, what="both")  # type: ignore[func-returns-value]
+    assert reached - {""} == both
     host = next(each for each in _of_nodes(kubectl) if each.endswith("::12"))
-    assert _curl(host, HOST_PORT) == "web-2"
+    eventually(lambda: _curl(host, HOST_PORT) == "web-2", what="the host port")
     for what, *flags in (
         ("service/web", "-6", "--from=pod/web-1"),
         (host, f"--port={HOST_PORT}", "--from=machine"),
@@ -158,21 +164,28 @@ def test_a_service_is_reached_by_ipv6(kubectl: Kubectl, dual: Cluster) -> None:
         assert ends <= {f"{kubectl.namespace}/{name}" for name in both}, followed
         assert followed["arrives"], followed
 
-    slices = kubectl.get("endpointslices", "-l=kubernetes.io/service-name=web")
-    assert {each["addressType"] for each in slices} == {"IPv4", "IPv6"}
-    addresses = {name: _addresses(kubectl, name) for name in both}
-    for each in slices:
-        place = 1 if each["addressType"] == "IPv6" else 0
-        assert {end["addresses"][0] for end in each["endpoints"]} == {
-            own[place] for own in addresses.values()
-        }
-    [subset] = kubectl.get("endpoints", "web")["subsets"]
-    assert {each["ip"] for each in subset["addresses"]} == {own[0] for own in addresses.values()}
+    own = [_addresses(kubectl, name) for name in both]
+    fours, sixes = {each[0] for each in own}, {each[1] for each in own}
+    eventually(lambda: _in_slices(kubectl) == {"IPv4": fours, "IPv6": sixes}, what="slices of both families")
+    eventually(lambda: _in_endpoints(kubectl) == [fours], what="the Endpoints")
 
     domain = f"{kubectl.namespace}.svc.cluster.local"
-    assert _answers(kubectl, f"web.{domain}") == {first, second}
-    assert _answers(kubectl, f"named.{domain}") == {each for own in addresses.values() for each in own}
-    assert f"name = web.{domain}" in kubectl("exec", "web-1", "--", "nslookup", second)
+    eventually(lambda: _answers(kubectl, f"web.{domain}") == {first, second}, what="the name of web")
+    eventually(lambda: _answers(kubectl, f"named.{domain}") == fours | sixes, what="the name of named")
+    back = ("exec", "web-1", "--", "nslookup", second)
+    eventually(lambda: f"name = web.{domain}" in kubectl.run(*back).out, what=f"the name of {second}")
+
+
+def _in_slices(kubectl: Kubectl) -> dict[str, set[str]]:
+    """Return the addresses in the Service's slices, by family."""
+    slices = kubectl.get("endpointslices", "-l=kubernetes.io/service-name=web")
+    return {each["addressType"]: {end["addresses"][0] for end in each["endpoints"] or ()} for each in slices}
+
+
+def _in_endpoints(kubectl: Kubectl) -> list[set[str]]:
+    """Return the ready addresses in each subset of the Service's Endpoints."""
+    subsets = kubectl.get("endpoints", "web").get("subsets") or ()
+    return [{each["ip"] for each in subset.get("addresses") or ()} for subset in subsets]
 
 
 def _answers(kubectl: Kubectl, name: str) -> set[str]:
@@ -194,7 +207,7 @@ def test_a_load_balancer_answers_by_ipv6_and_moves(kubectl: Kubectl, dual: Clust
     assert IPv6Address(six) in ip_network("fd00:10:77::/48")
     eventually(lambda: _curl(six, 80) == "web")
     annotation = "jsonpath={.metadata.annotations.kubarium\\.dev/announced-by}"
-    before = kubectl("get", "service", "web", "-o", annotation)
+    before = eventually(lambda: kubectl("get", "service", "web", "-o", annotation), what="who announces it")
     label = "node.kubernetes.io/exclude-from-external-load-balancers"
     kubectl("label", "node", before, f"{label}=")
     try:
@@ -202,7 +215,8 @@ def test_a_load_balancer_answers_by_ipv6_and_moves(kubectl: Kubectl, dual: Clust
         after = kubectl("get", "service", "web", "-o", annotation)
         shown = ("ip", "-n", node_namespace(dual.name, after), "-6", "address", "show", "to", six)
         eventually(lambda: six in subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
-        eventually(lambda: _curl(six, 80) == "web", timeout_s=3)  # sooner than a neighbour is forgotten
+        # Sooner than a neighbour is forgotten that was there when it was asked last: after 15 s at least.
+        eventually(lambda: _curl(six, 80) == "web", timeout_s=10)
     finally:
         kubectl("label", "node", before, f"{label}-")
 
@@ -243,10 +257,10 @@ def test_a_service_changes_its_families_while_it_is_used(kubectl: Kubectl) -> No
     assert kept == first
     eventually(lambda: _from_pod(kubectl, "client", second) == "web")
     kubectl("patch", "service", "web", "-p", '{"spec": {"sessionAffinity": "ClientIP"}}')
-    assert {_from_pod(kubectl, "client", second) for _ in range(3)} == {"web"}
+    eventually(lambda: _from_pod(kubectl, "client", second) == "web")
     kubectl("patch", "service", "web", "-p", '{"spec": {"ipFamilyPolicy": "SingleStack"}}')
     eventually(lambda: _from_pod(kubectl, "client", second) == "")
-    assert _from_pod(kubectl, "client", first) == "web"
+    eventually(lambda: _from_pod(kubectl, "client", first) == "web")
     eventually(lambda: len(kubectl.get("endpointslices", "-l=kubernetes.io/service-name=web")) == 1)
     other = {"spec": {"clusterIP": second, "clusterIPs": [second], "ipFamilies": ["IPv6"]}}
     refused = kubectl.run("patch", "service", "web", "-p", json.dumps(other))
@@ -271,7 +285,7 @@ def test_policies_count_for_both_families(kubectl: Kubectl, dual: Cluster) -> No
         }
 
     everybody = {(client, version) for client in ("near", "far") for version in (4, 6)}
-    assert reached() == everybody
+    eventually(lambda: reached() == everybody)
     block = {"ipBlock": {"cidr": CLUSTER_CIDR_6, "except": except_}}
     kubectl.apply(_policy(block))
     eventually(lambda: reached() == {("far", 6)})
@@ -320,4 +334,4 @@ def _explained(cluster: Cluster, kubectl: Kubectl, client: str, address: str) ->
 def _kubarium(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kubarium", *words, "--name", cluster.name]
     environment = {**environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)

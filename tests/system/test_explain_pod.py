@@ -21,7 +21,7 @@ def kubarium(cluster: Cluster, *arguments: str) -> tuple[int, Any]:
     """Run `kubarium … -o json`; return its exit code and what it printed."""
     command = [sys.executable, "-m", "kubarium", *arguments, "--name", cluster.name, "-o", "json"]
     environment = {**os.environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -79,7 +79,7 @@ def test_a_state_that_was_saved_is_simulated_elsewhere(cluster: Cluster, kubectl
         "--save",
         str(file),
     ]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=150)
     items = json.loads(file.read_text())["items"]
     nodes = [each["metadata"]["name"] for each in items if each["kind"] == "Node"]
     assert nodes == ["node-1", "node-2", "node-3"]

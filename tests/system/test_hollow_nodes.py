@@ -42,7 +42,7 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
     """What tolerates them goes there, what does not never does; the others notice nothing of one that fails."""
     cluster = start_cluster("hollow", nodes=1, runtime="docker", hollow_nodes=COUNT, profile="fast")
     kubectl = Kubectl(cluster.kubeconfig)
-    assert _not_ready(kubectl) == set()
+    eventually(lambda: _not_ready(kubectl) == set(), what="all nodes Ready")
     ranges = {node["spec"]["podCIDR"] for node in kubectl.get("nodes")}
     assert len(ranges) == COUNT + 1
 
@@ -80,4 +80,5 @@ def test_hollow_nodes_stand_beside_a_real_one_and_fail_by_their_names(start_clus
         cluster.resume(node)
     eventually(lambda: _not_ready(kubectl) == set(), timeout_s=120, what="all nodes Ready again")
     assert kubectl.get("node", "hollow-0007")["status"]["nodeInfo"]["bootID"] != before
-    assert not any(each.restarts for each in cluster.ps())
+    crashed = {each.name for each in cluster.ps() if each.restarts}
+    assert crashed <= {"scheduler", "controllers"}, "a leader that cannot renew ends; nobody else does"

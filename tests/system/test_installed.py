@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from kubarium.import_path import PROGRAMS
+from tests.support.kubectl import eventually
 from tests.support.requirements import find_uv, need
 
 pytestmark = [pytest.mark.cluster, pytest.mark.etcd]
@@ -46,7 +47,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
         )
 
 
@@ -56,7 +57,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need("uv")
     folder = tmp_path_factory.mktemp("wheel")
     command = [find_uv() or "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=250)
     return next(folder.glob("*.whl"))
 
 
@@ -86,11 +87,13 @@ def test_a_cluster_starts_beside_packages_of_the_same_names(environment: Environ
     (tmp_path / "scheduler" / "__init__.py").write_text(FOREIGN)
     up = environment.run("-m", "kubarium", "up", "--runtime", "hollow", "--nodes", "1", cwd=tmp_path)
     assert up.returncode == 0, up.stdout + up.stderr
-    listed = environment.run("-m", "kubarium", "ps", cwd=tmp_path).stdout.splitlines()[1:]
-    states = {line.split()[0]: line.split()[1] for line in listed}
-    assert states == dict.fromkeys(
-        ["etcd", "apiserver", "scheduler", "controllers", "hollow@node-1", "kubelet@node-1"], "ready"
-    )
+    programs = ["etcd", "apiserver", "scheduler", "controllers", "hollow@node-1", "kubelet@node-1"]
+
+    def states() -> dict[str, str]:
+        listed = environment.run("-m", "kubarium", "ps", cwd=tmp_path).stdout.splitlines()[1:]
+        return {line.split()[0]: line.split()[1] for line in listed}
+
+    eventually(lambda: states() == dict.fromkeys(programs, "ready"), what="each program is ready")
     helped = environment.run("-m", "kubarium.program", "proxy", "--help", cwd=tmp_path)
     assert "--cluster-cidr" in helped.stdout
 

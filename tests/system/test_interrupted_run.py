@@ -50,7 +50,7 @@ def _end(run: subprocess.Popen[str]) -> None:
     if run.poll() is None:
         run.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            run.communicate(timeout=90)
+            run.communicate(timeout=120)
     run.kill()
 
 
@@ -69,12 +69,12 @@ def test_a_run_that_is_ended_leaves_nothing(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 150
             while not has_begun() and run.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert run.poll() is None
             run.send_signal(number)
-            said, _ = run.communicate(timeout=90)
+            said, _ = run.communicate(timeout=120)
         finally:
             _end(run)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,8 @@ def test_either_machine_reaches_all_nodes_by_both_families(machines: Machines) -
     assert sorted(":" in each for each in addresses) == [False, False, True, True]
     for host in (machines.first, machines.second):
         for address in addresses:
-            host.run("busybox", "ping", "-c", "1", "-W", "5", address)
+            ping = ("busybox", "ping", "-c", "1", "-W", "5", address)
+            eventually(lambda host=host, ping=ping: _works(host.run, *ping), what=address)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("whence", "whither"), [("web-1", "web-2"), ("web-2", "web-1")])
@@ -131,11 +132,21 @@ def test_pods_reach_each_other_across_machines(
     doors = [*((each, 8080) for each in pods[whither]), *((each, 8081) for each in (*cluster_ips, whither))]
     for host, port in doors:
         url = f"http://{_in_url(host)}:{port}/index.html"
-        assert machines.kubectl("exec", whence, "--", "wget", "-qO-", url) == f"{whither}\n", url
+        fetch = ("exec", whence, "--", "wget", "-qO-", url)
+        eventually(lambda fetch=fetch: _works(machines.kubectl, *fetch, said=f"{whither}\n"), what=url)  # type: ignore[misc]
     for address in pods[whither]:
         count = f"wget -qO- http://{_in_url(address)}:8080/big | wc -c"
         assert machines.kubectl("exec", whence, "--", "sh", "-c", count).strip() == str(2 << 20)
-        machines.kubectl("exec", whence, "--", "ping", "-c", "1", "-W", "5", address)
+        ping = ("exec", whence, "--", "ping", "-c", "1", "-W", "5", address)
+        eventually(lambda ping=ping: _works(machines.kubectl, *ping), what=address)  # type: ignore[misc]
+
+
+def _works(run: Callable[..., str], *argv: str, said: str = "") -> bool:
+    """Whether a command succeeds, and prints what it is expected to."""
+    try:
+        return run(*argv) == said if said else bool(run(*argv) or True)
+    except AssertionError:  # what it goes to may not be known everywhere yet
+        return False
 
 
 def _in_url(host: str) -> str:
@@ -145,7 +156,7 @@ def _in_url(host: str) -> str:
 def test_logs_come_from_the_other_machine(machines: Machines, pods: dict[str, list[str]]) -> None:
     """The apiserver trusts the certificate that the kubelet there asked for."""
     assert pods
-    assert "serving" in machines.kubectl("logs", "web-2")
+    eventually(lambda: "serving" in machines.kubectl("logs", "web-2"), what="what web-2 says")
 
 
 def way(machines: Machines, *asked: str) -> dict[str, Any]:
@@ -208,8 +219,8 @@ def peers(machines: Machines, cluster: str) -> list[str]:
 
 def test_the_other_machine_is_a_peer_of_the_tunnel(machines: Machines) -> None:
     """In the forwarding database of either, and nobody else."""
-    assert peers(machines, FIRST) == [machines.second.address]
-    assert peers(machines, SECOND) == [machines.first.address]
+    eventually(lambda: peers(machines, FIRST) == [machines.second.address])
+    eventually(lambda: peers(machines, SECOND) == [machines.first.address])
 
 
 def test_a_node_is_added_and_taken_out_on_the_machine_that_joined(machines: Machines) -> None:

@@ -60,7 +60,7 @@ def test_scale_set_image_history_and_undo(web: Kubectl):
 
 def test_logs_are_followed_and_kept_of_the_previous_container(kubectl: Kubectl):
     """`logs -f` ends with the container, `--previous` shows the one before."""
-    script = "echo run; sleep 1; echo end; exit 3"
+    script = "echo run; sleep 4; echo end; exit 3"  # as long as somebody needs to see that it runs
     kubectl("run", "talker", "--image=busybox:1.36", "--restart=OnFailure", "--", "sh", "-c", script)
     eventually(lambda: _status(kubectl, "talker").get("restartCount", 0) >= 1, what="a restart")
     assert kubectl("logs", "talker", "--previous").split() == ["run", "end"]
@@ -101,7 +101,7 @@ def test_watch_shows_what_happens(web: Kubectl):
         seen = watch.stdout.readline()
         assert seen
     watch.terminate()
-    watch.communicate(timeout=10)
+    watch.communicate(timeout=60)
 
 
 def test_cordon_and_taint_keep_pods_away(kubectl: Kubectl):

@@ -44,7 +44,7 @@ class Terminal:
         _set_size(self.master, rows, columns)
         self.process.send_signal(signal.SIGWINCH)
 
-    def until(self, words: str, timeout_s: float = 15) -> str:
+    def until(self, words: str, timeout_s: float = 60) -> str:
         """Read until these words appear; give what came before them."""
         deadline = time.monotonic() + timeout_s
         while words not in self.unread:
@@ -54,7 +54,7 @@ class Terminal:
         before, _, self.unread = self.unread.partition(words)
         return before
 
-    def end(self, timeout_s: float = 15) -> int:
+    def end(self, timeout_s: float = 60) -> int:
         """Read to the end; give the exit code."""
         deadline = time.monotonic() + timeout_s
         while self._read(0.2) and time.monotonic() < deadline:
@@ -97,7 +97,7 @@ def terminal(command: list[str]) -> Iterator[Terminal]:
         yield Terminal(process, master)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         os.close(master)
 
 
@@ -176,7 +176,7 @@ def test_ctrl_c_ends_a_command_that_is_no_shell(pod: Kubectl):
 def test_a_terminal_carries_much_and_every_byte(pod: Kubectl):
     """Many lines come in order, none is missing."""
     with session(pod, "seq", "1", "20000") as run:
-        run.end(30)
+        run.end(120)
         assert run.said.split() == [str(number) for number in range(1, 20001)]
     assert run.process.returncode == 0
 
@@ -215,6 +215,7 @@ def test_a_debugger_sees_the_processes_of_its_target(pod: Kubectl):
         "wait",
         "pod/host",
         "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=3",
+        "--timeout=180s",
     )
     assert "sleep 3600" in pod("logs", "host", "-c", "bug")
     assert pod.get("pod", "host")["status"]["phase"] == "Running"
@@ -233,7 +234,7 @@ def test_a_port_is_forwarded_and_proxied(pod: Kubectl):
     try:
         assert process.stdout
         port = process.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=15) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
             assert answer.read() == b"here I am\n"
     finally:
         process.kill()

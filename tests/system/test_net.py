@@ -16,20 +16,20 @@ from tests.support.kubectl import Kubectl, eventually
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 PROBES = 300
-WITHIN_S = 60
+WITHIN_S = 180  # about 30 s on a quiet machine
 
 
 def kubarium_net(cluster: Cluster, *arguments: str) -> tuple[int, Any]:
     """Run `kubarium net … -o json`; return its exit code and what it printed."""
     command = [sys.executable, "-m", "kubarium", "net", *arguments, "--name", cluster.name, "-o", "json"]
     environment = {**os.environ, "KUBARIUM_HOME": str(cluster.layout.home.parent)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
 def test_every_way_there_is(cluster: Cluster, kubectl: Kubectl):
-    """The matrix: pods, nodes and the machine, by every type of Service, name and policy, by TCP and UDP, within a minute."""
+    """The matrix: pods, nodes and the machine, by every type of Service, name and policy, by TCP and UDP, in good time."""
     code, found = kubarium_net(cluster, "check")
     failed = [each for each in found["probes"] if not each["passed"]]
     assert (code, failed) == (0, [])
@@ -99,4 +99,5 @@ def test_what_is_said_of_a_way_is_what_becomes_of_packets(cluster: Cluster, kube
     eventually(lambda: answered() == "hello", what="an answer again")
     kubectl("delete", "pod", "web")
     eventually(lambda: way()["loss"] == "refused on node-1", what="a refusal")
-    assert "refused" in kubectl.run("exec", "asker", "--", "nc", "-w", "1", "web", "8080").err
+    ask = ("exec", "asker", "--", "nc", "-w", "5", "web", "8080")
+    eventually(lambda: "refused" in kubectl.run(*ask).err, what="a refusal of packets")

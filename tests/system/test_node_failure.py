@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import docker
 import pytest
 
@@ -47,10 +49,13 @@ def test_a_killed_kubelet_at_twenty_times_the_speed(start_cluster: StartCluster)
     """With the default profile and a time scale of 20 it takes a twentieth of Kubernetes' own times."""
     cluster = start_cluster("scaled", nodes=3, runtime="docker", time_scale=20)
     kubectl = start_sleepers(cluster)
-    cluster.kill("kubelet@node-2")
     with Stalls() as stalls:
-        took = recovery_s(kubectl, "node-2", limit_s=60)
-    start_s = 3.0  # wall seconds for scheduling and starting a container, which no time scale shortens
+        began = time.monotonic()
+        cluster.kill("kubelet@node-2")
+        recovery_s(kubectl, "node-2", limit_s=100)
+        took = time.monotonic() - began
+    # Wall seconds for scheduling and starting a container on a busy machine, which no time scale shortens.
+    start_s = 10.0
     assert UPSTREAM_LEAST_S / 20 <= took <= UPSTREAM_MOST_S / 20 + start_s + stalls.total_s
 
 

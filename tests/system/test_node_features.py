@@ -91,8 +91,10 @@ def test_an_image_that_cannot_be_mounted_is_told_by_the_pod(kubectl: Kubectl, da
         return dict(status["state"].get("waiting") or {})
 
     eventually(lambda: waits("none").get("reason") == "ErrImageNeverPull")
-    eventually(lambda: waits("part").get("reason") == "CreateContainerError")
-    assert 'no folder "nothing" to mount' in waits("part")["message"]
+    why = 'no folder "nothing" to mount'
+    eventually(
+        lambda: (found := waits("part")).get("reason") == "CreateContainerError" and why in found["message"]
+    )
 
 
 def test_the_overhead_of_a_runtime_class_counts(kubectl: Kubectl) -> None:
@@ -111,8 +113,13 @@ def test_the_overhead_of_a_runtime_class_counts(kubectl: Kubectl) -> None:
         found = kubectl.get("pod", "heavy")
         node = f"/api/v1/nodes/{found['spec']['nodeName']}/proxy"
         assert memory_limits(found) == {(32 + 64) * 2**20}
+
+        def told_pods() -> set[str]:
+            told = json.loads(kubectl("get", "--raw", f"{node}/stats/summary"))
+            return {each["podRef"]["uid"] for each in told["pods"]}
+
+        eventually(lambda: found["metadata"]["uid"] in told_pods(), what="the pod in its node's summary")
         told = json.loads(kubectl("get", "--raw", f"{node}/stats/summary"))
-        assert found["metadata"]["uid"] in {each["podRef"]["uid"] for each in told["pods"]}
         assert told["node"]["memory"]["workingSetBytes"] > 0
         place = f"{node}/run/{kubectl.namespace}/heavy/main"
         assert kubectl("create", "--raw", f"{place}?cmd=echo+ran", "-f", "/dev/null") == "ran\n"
@@ -154,13 +161,15 @@ def test_a_pod_has_another_name_variables_from_a_file_and_a_rule_by_which_it_run
         )
     )
     eventually(lambda: kubectl.run("logs", "named").out == "front.example.com db.example\n")
-    status = kubectl.get("pod", "named")["status"]
-    (main,) = status["containerStatuses"]
-    assert (main["restartCount"], main["lastState"]["terminated"]["exitCode"], status["phase"]) == (
-        1,
-        42,
-        "Running",
-    )
+
+    def runs_again() -> dict[str, Any] | None:  # the log is there before the kubelet tells of it
+        status: dict[str, Any] = kubectl.get("pod", "named")["status"]
+        (main,) = status["containerStatuses"]
+        return status if (main["restartCount"], status["phase"]) == (1, "Running") else None
+
+    status = eventually(runs_again, what="a container that runs again")
+    assert status
+    assert status["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 42
     hosts = kubectl("exec", "named", "--", "cat", "/etc/hosts")
     assert f"{status['podIP']}\tfront.example.com\n" in hosts
 
@@ -198,16 +207,18 @@ def test_all_containers_of_a_pod_run_again_because_one_ended_so(kubectl: Kubectl
         return [each["restartCount"] for each in told]
 
     eventually(lambda: counts() == [1, 1, 1], what="each container to have run again")
-    kubectl("wait", "--for=condition=Ready", "pod/trained", "--timeout=30s")
-    kubectl("wait", "--for=condition=AllContainersRestarting=False", "pod/trained", "--timeout=30s")
-    assert kubectl("exec", "trained", "-c", "main", "--", "cat", "/log/all").split() == ["setup", "main"] * 2
+    kubectl("wait", "--for=condition=Ready", "pod/trained", "--timeout=180s")
+    kubectl("wait", "--for=condition=AllContainersRestarting=False", "pod/trained", "--timeout=180s")
+    read = ("exec", "trained", "-c", "main", "--", "cat", "/log/all")
+    eventually(lambda: len(kubectl(*read).split()) >= 4, what="what main writes after its start")
+    assert kubectl(*read).split() == ["setup", "main"] * 2
 
 
 def test_what_a_pod_has_as_a_whole_is_resized_in_place(kubectl: Kubectl) -> None:
     """The pod's group and the container without a limit of its own follow, and nothing is started again."""
     sizes = {"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}}
     kubectl.apply(sleeper("whole", resources=sizes))
-    kubectl("wait", "--for=condition=Ready", "pod/whole", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/whole", "--timeout=180s")
     found = kubectl.get("pod", "whole")
     assert memory_limits(found) == {64 * 2**20}
     for size in ("96Mi", "48Mi"):

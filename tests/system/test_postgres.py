@@ -36,6 +36,7 @@ def database(images: None, kubectl: Kubectl) -> Kubectl:
     kubectl("apply", "-f", str(MANIFEST))
     kubectl.apply(load())
     kubectl("rollout", "status", "statefulset/postgres", "--timeout=180s", timeout_s=200)
+    kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
     return kubectl
 
 

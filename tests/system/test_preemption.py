@@ -6,6 +6,7 @@ What is scarce is a resource that a node is said to have: `example.com/fakecpu`.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,10 +91,25 @@ def message(kubectl: Kubectl, name: str) -> str:
     return next((each["message"] for each in conditions if each.get("reason") == "Unschedulable"), "")
 
 
+def watch_nominations(kubectl: Kubectl) -> Iterator[str]:
+    """Yield a pod's name and its nominated node whenever one changes, beginning with those that are there."""
+    form = "-o=jsonpath={.metadata.name}={.status.nominatedNodeName}{'\\n'}"
+    with subprocess.Popen(
+        kubectl.command("get", "pods", "-w", form), stdout=subprocess.PIPE, text=True
+    ) as watch:
+        try:
+            for line in watch.stdout or ():
+                yield line.strip()
+        finally:
+            watch.kill()
+
+
 def test_a_victim_is_told_and_ends_in_its_own_time(kubectl: Kubectl):
     """Its containers end, and the other pod runs; a finalizer holds the object, which says why."""
     kubectl.apply(pod("low", "p1", 800, grace=3, finalizers=[FINALIZER]))
     started(kubectl, "low")
+    watch = watch_nominations(kubectl)
+    assert next(watch) == "low="
     kubectl.apply(pod("high", "p2", 800))
     victim = eventually(
         lambda: (found := kubectl.get("pod", "low"))["metadata"].get("deletionTimestamp") and found
@@ -107,12 +123,12 @@ def test_a_victim_is_told_and_ends_in_its_own_time(kubectl: Kubectl):
         lambda: kubectl("get", "events", "-o=jsonpath={.items[?(@.reason=='Preempted')].message}")
     )
     assert said == f"Preempted by pod {uid} on node {NODE}"
-    eventually(lambda: kubectl.get("pod", "high")["status"].get("nominatedNodeName") == NODE)
-    wide = kubectl("get", "pod", "high", "-o", "wide")
-    assert NODE in wide
+    assert f"high={NODE}" in watch  # for as long as the other one takes to end
+    watch.close()
     started(kubectl, "high")
     found = kubectl.get("pod", "high")
     assert (found["spec"]["nodeName"], found["status"].get("nominatedNodeName")) == (NODE, None)
+    assert NODE in kubectl("get", "pod", "high", "-o", "wide")
     held = kubectl.get("pod", "low")
     ended = held["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
     assert (ended, held["status"]["phase"], held["metadata"]["finalizers"]) == (137, "Failed", [FINALIZER])
@@ -146,7 +162,7 @@ def test_who_preempts_whom(kubectl: Kubectl):
     started(kubectl, "high")
     kubectl.apply(pod("critical", "system-cluster-critical", 1000))
     started(kubectl, "critical")
-    assert [each["metadata"]["name"] for each in kubectl.get("pods")] == ["critical"]
+    eventually(lambda: [each["metadata"]["name"] for each in kubectl.get("pods")] == ["critical"])
     kubectl.apply(pod("late", "p4", 1))
     nobody = "No preemption victims found for incoming pod"
     eventually(lambda: nobody in message(kubectl, "late"))
@@ -172,7 +188,16 @@ def test_replica_sets_of_four_priorities_settle(kubectl: Kubectl):
     )
     for name in ("rs-pod3", "rs-pod4"):
         made = f"-o=jsonpath={{.items[?(@.involvedObject.name=='{name}')].reason}}"
-        reasons = kubectl("get", "events", made).split()
-        assert reasons == ["SuccessfulCreate"] * sizes[name][1]
-    waiting = [each for each in kubectl.get("pods") if not each["spec"].get("nodeName")]
-    assert len(waiting) == 9
+        expected = ["SuccessfulCreate"] * sizes[name][1]
+        # Events come after what they tell of.
+        reasons = eventually(
+            lambda made=made, expected=expected: (
+                len(found := kubectl("get", "events", made).split()) >= len(expected) and found
+            )
+        )
+        assert reasons == expected
+
+    def waiting() -> list[str]:
+        return [each["metadata"]["name"] for each in kubectl.get("pods") if not each["spec"].get("nodeName")]
+
+    eventually(lambda: len(waiting()) == 9, what="nine pods that wait")

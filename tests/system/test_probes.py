@@ -18,7 +18,7 @@ from tests.support.kubectl import Kubectl, eventually, is_ready
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 QUICK = {"periodSeconds": 1, "failureThreshold": 2}
-GRPC_PORT = 50_051
+GRPC_PORT = 25_051  # none that connections get
 
 
 def pod(name: str, script: str, *, spec: dict[str, Any] | None = None, **probes: Any) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def test_exec_readiness_follows_the_command_and_the_endpoints_follow_it(kubectl:
     await_ready(kubectl, "choosy", ready=False)
     eventually(lambda: ready_endpoints() == [False])
     assert status(kubectl, "choosy")["restartCount"] == 0
-    assert "Readiness probe failed: cat: can't open" in messages(kubectl, "choosy", "Unhealthy")
+    why = "Readiness probe failed: cat: can't open"
+    eventually(lambda: why in messages(kubectl, "choosy", "Unhealthy"), what="the event")
 
 
 def test_http_liveness_restarts_a_container_that_answers_with_an_error(kubectl: Kubectl):
@@ -83,27 +84,36 @@ def test_http_liveness_restarts_a_container_that_answers_with_an_error(kubectl: 
     shared = {"volumes": [{"name": "keep", "emptyDir": {}}]}
     mount = [{"name": "keep", "mountPath": "/keep"}]
     kubectl.apply(pod("sick", script, spec=shared, livenessProbe=probe, volumeMounts=mount))
-    eventually(lambda: status(kubectl, "sick").get("restartCount") == 1 and status(kubectl, "sick")["ready"])
-    unhealthy = messages(kubectl, "sick", "Unhealthy").splitlines()
-    assert "Liveness probe failed: HTTP probe failed with statuscode: 404" in unhealthy
-    assert messages(kubectl, "sick", "Killing") == "Container main failed liveness probe, will be restarted"
+    eventually(lambda: (now := status(kubectl, "sick")) and now["restartCount"] > 0 and now["ready"])
+    for reason, text in (
+        ("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 404"),
+        ("Killing", "Container main failed liveness probe, will be restarted"),
+    ):
+        eventually(
+            lambda reason=reason, text=text: text in messages(kubectl, "sick", reason).splitlines(), what=text
+        )  # type: ignore[misc]
     assert "terminated" in status(kubectl, "sick")["lastState"]
 
 
 def test_tcp_startup_holds_the_others_back(kubectl: Kubectl):
     """While the startup probe has not succeeded, liveness does not count and the pod is not ready."""
-    script = "sleep 4; exec httpd -f -p 8080 -h /tmp"
+    script = "until [ -e /tmp/go ]; do sleep 0.1; done; exec httpd -f -p 8080 -h /tmp"
     port = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
     kubectl.apply(
         pod(
             "slow",
             script,
-            startupProbe={**port, "failureThreshold": 60},
-            livenessProbe={**port, "failureThreshold": 1},
+            startupProbe={**port, "failureThreshold": 600},
+            livenessProbe={
+                **port,
+                "failureThreshold": 1,
+                "timeoutSeconds": 60,
+            },  # a closed port refuses at once
         )
     )
     started = await_running(kubectl, "slow")
     assert status(kubectl, "slow")["started"] is False
+    kubectl("exec", "slow", "--", "touch", "/tmp/go")
     await_ready(kubectl, "slow", ready=True)
     found = status(kubectl, "slow")
     assert (found["started"], found["restartCount"]) == (True, 0)
@@ -121,7 +131,8 @@ def test_grpc_readiness_asks_the_health_service(cluster: Cluster, kubectl: Kubec
         good.touch()
         await_ready(kubectl, "healthy", ready=True)
     await_ready(kubectl, "healthy", ready=False)
-    assert "failed to connect service" in messages(kubectl, "healthy", "Unhealthy")
+    why = "failed to connect service"
+    eventually(lambda: why in messages(kubectl, "healthy", "Unhealthy"), what="the event")
 
 
 @contextmanager

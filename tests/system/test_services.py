@@ -21,7 +21,7 @@ WGET = ("timeout", "2", "busybox", "wget", "-qO-")  # its own -T crashes in Debi
 def from_node(cluster: Cluster, node: str, url: str) -> str:
     """Ask from a node; return who answered, "" for nobody."""
     command = ["ip", "netns", "exec", node_namespace(cluster.name, node), *WGET, url]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout.strip()
 
 
 def from_machine(url: str) -> str:
@@ -54,8 +54,12 @@ def test_a_deployment_is_exposed_in_every_way(cluster: Cluster, kubectl: Kubectl
     service = kubectl.get("service", "web")
     [ingress], spec = service["status"]["loadBalancer"]["ingress"], service["spec"]
     assert ingress["ipMode"] == "VIP"
-    reasons = {event["reason"] for event in kubectl.get("events", "--field-selector=involvedObject.name=web")}
-    assert {"EnsuringLoadBalancer", "EnsuredLoadBalancer"} <= reasons
+
+    def reasons() -> set[str]:
+        events = kubectl.get("events", "--field-selector=involvedObject.name=web")
+        return {event["reason"] for event in events}
+
+    eventually(lambda: {"EnsuringLoadBalancer", "EnsuredLoadBalancer"} <= reasons(), what="both events")
 
     nodes = {node["metadata"]["name"]: node["status"]["addresses"] for node in kubectl.get("nodes")}
     node_ips = [each["address"] for found in nodes.values() for each in found if each["type"] == "InternalIP"]
@@ -73,10 +77,12 @@ def test_a_deployment_is_exposed_in_every_way(cluster: Cluster, kubectl: Kubectl
 
     kubectl("patch", "service", "web", "-p", '{"spec": {"sessionAffinity": "ClientIP"}}')
     cluster_ip = f"http://{spec['clusterIP']}/"
-    eventually(
-        lambda: len({from_pod(kubectl, min(names), cluster_ip) for _ in range(6)}) == 1,
-        what="one that answers",
-    )
+
+    def one_answers() -> bool:
+        answers = {from_pod(kubectl, min(names), cluster_ip) for _ in range(6)}
+        return len(answers) == 1 and answers != {""}
+
+    eventually(one_answers, what="one that answers")
 
     kubectl(
         "patch", "service", "web", "-p", '{"spec": {"type": "ExternalName", "externalName": "example.com"}}'

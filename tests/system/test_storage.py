@@ -75,7 +75,9 @@ def test_what_a_pod_writes_stays_until_its_claim_goes(kubectl: Kubectl) -> None:
     assert name in json.loads(kubectl("get", "--raw", page))["names"]
     kubectl("delete", "pod/second", "pvc/data", "--wait=false")
     eventually(lambda: kubectl.run("get", "pv", name).code != 0, what="the end of the volume")
-    assert name not in json.loads(kubectl("get", "--raw", page))["names"]
+    eventually(
+        lambda: name not in json.loads(kubectl("get", "--raw", page))["names"], what="its folder's end"
+    )
 
 
 @contextlib.contextmanager
@@ -88,7 +90,7 @@ def driver(cluster: Cluster, node: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(60)
 
 
 def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
@@ -105,8 +107,9 @@ def test_a_csi_drivers_volume_stays_and_a_pods_own_goes(
                 == "folders.example.com"
             )
             assert kubectl("get", "pod", "writer", "-o=jsonpath={.spec.nodeName}") == "node-2"
-            assert (tmp_path / "shared" / "starts").read_text().count("\n") == 1
-            assert (tmp_path / "shared" / "starts").stat().st_gid == 2000
+            starts = tmp_path / "shared" / "starts"
+            eventually(lambda: starts.exists() and starts.read_text().count("\n") == 1, what="what it writes")
+            assert starts.stat().st_gid == 2000
             assert len(list(tmp_path.iterdir())) == 3  # with the pod's own, and its mark
             cluster.kill("kubelet@node-2", restart=True)
             kubectl("delete", "pod", "writer", "--timeout=180s", timeout_s=200)

@@ -17,7 +17,7 @@ from kubarium import Cluster
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.requirements import need
 
-pytestmark = [pytest.mark.cluster, pytest.mark.etcd]
+pytestmark = [pytest.mark.cluster, pytest.mark.etcd, pytest.mark.timeout(600)]
 
 UP = ("up", "--etcd", "3", "--apiservers", "2", "--schedulers", "2", "--controllers", "2")
 OTHERS = (
@@ -48,7 +48,7 @@ def cluster() -> Iterator[Cluster]:
         command = [sys.executable, "-m", "kubarium", *UP, *OTHERS]
         environment = {**os.environ, "KUBARIUM_HOME": str(home)}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, env=environment, capture_output=True, text=True, check=False, timeout=250
         )
         assert done.returncode == 0, done.stdout + done.stderr
         yield Cluster(home=home)
@@ -77,8 +77,8 @@ class Work:
         scale = ("scale", "deployment/web", f"--replicas={self._replicas}", context)
         eventually(lambda: self._kubectl.run(*scale).code == 0, timeout_s=120, what=f"scaling without {name}")
         self._kubectl("rollout", "status", "deployment/web", "--timeout=180s", context)
-        found = json.loads(self._kubectl("get", "deployment/web", "-o", "json", context))
-        assert found["status"]["readyReplicas"] == self._replicas
+        ready = ("get", "deployment/web", "-o=jsonpath={.status.readyReplicas}", context)
+        eventually(lambda: self._kubectl(*ready) == str(self._replicas), what=f"its replicas without {name}")
 
     def _write(self, name: str, context: str) -> bool:
         manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"without-{name}"}}

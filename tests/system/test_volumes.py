@@ -77,7 +77,7 @@ def test_a_pods_data_is_there_for_the_next_pod(kubectl: Kubectl, node: str, tmp_
     eventually(lambda: text in kubectl("describe", "pod", "second"), what="why the second pod waits")
     kubectl("delete", "pod", "first", timeout_s=200)
     kubectl("wait", "pod/second", "--for=condition=Ready", "--timeout=180s", timeout_s=200)
-    assert kubectl("logs", "second") == "kept\n"
+    eventually(lambda: kubectl("logs", "second") == "kept\n", what="what the first one wrote")
     assert kubectl.get("pod", "second")["spec"]["nodeName"] == node
     kubectl("delete", "pod", "second", timeout_s=200)
     assert (tmp_path / "written").read_text() == "kept\n"
