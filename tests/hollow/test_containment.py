@@ -131,15 +131,15 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
         for name in names:
             await node.create(_spec(name))
         for name in names:
-            await node.until(name, _has_started, limit_s=30)
+            await node.until(name, _has_started, limit_s=60)
         await node.resize("action-resizecontainer", {"cpu": "2m"})
-        await node.until("action-resizecontainer", _is_resized, limit_s=30)
+        await node.until("action-resizecontainer", _is_resized, limit_s=60)
         await node.resize_whole("action-resizepod", {"cpu": "2m"})
-        await node.until("action-resizepod", _is_resized_as_a_whole, limit_s=30)
+        await node.until("action-resizepod", _is_resized_as_a_whole, limit_s=60)
         for name in OVERDUE:
             await node.give_deadline(name, DEADLINE_S)
         for name in (*OVERDUE, "stimulus-evicted"):
-            await node.until(name, lambda found: found.status.phase == "Failed", limit_s=30)
+            await node.until(name, lambda found: found.status.phase == "Failed", limit_s=60)
         for name in names:
             await node.delete(name, grace_s=3600 if name == "instruction-shorten" else 1)
         await _stop_sooner(node, "instruction-shorten")
@@ -148,7 +148,7 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
         )
         for name in names:
             await node.remove(name)
-        await node.until_true(lambda: not list(node.running.workers.lives()), limit_s=30)
+        await node.until_true(lambda: not list(node.running.workers.lives()), limit_s=60)
         await node.until_true(lambda: not node.world.containers and not node.world.sandboxes)
         assert sorted(curses.thrown) == sorted(CURSED)
         await until(partial(_are_told, node, set(CURSED)), what="each of them, and nobody else, is told")

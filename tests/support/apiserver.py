@@ -48,7 +48,7 @@ from machinery.process.clock import WALL
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from machinery.process.token_key import TokenKey
-from tests.support.etcd_server import free_ports
+from tests.support.ports import free_ports
 from tests.support.virtual_clock import VirtualClock
 
 ADMIN = UserInfo("kubernetes-admin", groups=("system:masters", "system:authenticated"))

@@ -54,7 +54,7 @@ class Watched:
     seen: list[WatchEvent[Any]] = field(default_factory=list)
 
     async def batch(self) -> list[WatchEvent[Any]]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             return list(await anext(self.batches))
 
     async def read(self) -> None:

@@ -66,7 +66,7 @@ class Conversation:
     stream_method: str = ""
     stream: Callable[[], AbstractAsyncContextManager[Next]] | None = None
     provoke: Callable[[], Awaitable[Any]] | None = None  # makes the stream say something
-    call_s: float = 1.0  # wall seconds in which a healthy call is over
+    call_s: float = 2.5  # wall seconds in which a healthy call is over, on a busy machine as well
 
     def plan(self, fault: Fault, method: str, **fields: Any) -> FaultPlan:
         """Write a plan with one rule about one method of this conversation."""
@@ -292,7 +292,7 @@ async def container_runtime(server: CriServer) -> AsyncIterator[Conversation]:
             "GetContainerEvents",
             stream,
             provoke,
-            call_s=3.0 if client.is_real else 1.0,
+            call_s=6.0 if client.is_real else 2.5,
         )
     await channel.close()
 
@@ -418,7 +418,7 @@ async def docker_engine() -> AsyncIterator[Conversation]:
             "GET events",
             stream,
             provoke,
-            call_s=3.0,
+            call_s=6.0,
         )
     finally:
         for each in await healthy.containers([label]):

@@ -269,7 +269,7 @@ class Cri:
         """Make a socket on the server's network, for aiohttp's connector."""
         return inside(self.server.namespace, lambda: socket.socket(info[0], info[1], info[2]))
 
-    async def ended(self, container_id: str, limit_s: float = 15.0) -> Any:
+    async def ended(self, container_id: str, limit_s: float = 60.0) -> Any:
         """Wait until a container has exited, and return its status."""
         import asyncio
 
@@ -286,7 +286,7 @@ class Cri:
     async def _handles(self, container_id: str, wanted: signal.Signals) -> bool:
         """Whether a shell of the container does; the first process may be the engine's own."""
         listing = ["sh", "-c", "cat /proc/[0-9]*/status"]
-        said = await self.call("ExecSync", container_id=container_id, cmd=listing, timeout=5)
+        said = await self.call("ExecSync", container_id=container_id, cmd=listing, timeout=60)
         for process in said.stdout.decode().split("Name:\t")[1:]:
             lines = [line.split(":\t") for line in process.splitlines() if line.startswith("Sig")]
             masks = {name: int(mask, 16) for name, mask in lines if name in {"SigCgt", "SigIgn"}}

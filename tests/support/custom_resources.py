@@ -166,7 +166,7 @@ async def refusal(call: Any) -> ApiError:
 async def told(batches: Any, count: int) -> list[Any]:
     """Return the next events of a watch."""
     events: list[Any] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while len(events) < count:
             events += [each for each in await anext(batches) if each.object]
     return events

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 
 class EtcdServer:
@@ -27,7 +28,7 @@ class EtcdServer:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def start(self, timeout_s: float = 10) -> None:
+    def start(self, timeout_s: float = 60) -> None:
         """Start it and wait until it answers."""
         client, peer = f"http://{self.address}", f"http://127.0.0.1:{self._peer_port}"
         flags = {
@@ -46,7 +47,7 @@ class EtcdServer:
         """Delete every key; revisions go on."""
         every = b'{"key": "AA==", "range_end": "AA=="}'
         url = f"http://{self.address}/v3/kv/deleterange"
-        with urllib.request.urlopen(url, data=every, timeout=5) as answer:
+        with urllib.request.urlopen(url, data=every, timeout=60) as answer:
             answer.read()
 
     def kill(self) -> None:
@@ -69,7 +70,7 @@ class EtcdServer:
     def _end(self, sign: signal.Signals) -> None:
         self._signal(sign)
         assert self._process
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _signal(self, sign: signal.Signals) -> None:
         assert self._process
@@ -85,15 +86,6 @@ class EtcdServer:
                     return
             time.sleep(0.02)
         raise TimeoutError("etcd does not answer")
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @contextlib.contextmanager

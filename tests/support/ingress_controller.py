@@ -25,6 +25,7 @@ from machinery.process.logging import Log
 from machinery.process.run import Process
 from tests.support.builders import changed, meta
 from tests.support.ingress import endpoint_slice, ingress_class, service
+from tests.support.ports import free_ports
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.waiting import pause, until
 
@@ -34,15 +35,6 @@ def own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    taken = [socket.create_server(("0.0.0.0", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in taken]
-    for each in taken:
-        each.close()
-    return ports
 
 
 @dataclass

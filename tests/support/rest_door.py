@@ -40,7 +40,7 @@ class Wire:
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Read one response with a length."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))

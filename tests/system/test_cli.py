@@ -25,6 +25,7 @@ from kubarium.core.layout import Layout
 from kubarium.supervisor.protocol import call
 from machinery.process.config import ComponentConfig, flag
 from tests.support.kubectl import Kubectl, Outcome, eventually
+from tests.support.ports import free_port
 from tests.support.requirements import need
 
 pytestmark = pytest.mark.cluster
@@ -641,9 +642,7 @@ def test_a_cluster_is_stopped_and_started_with_its_state(bare: Shell):
 def test_down_ends_what_a_killed_supervisor_left(bare: Shell):
     """Every process that bears the cluster's folder, also without records; it says which."""
     need("etcd", "docker-registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     bare("up", "--name", "orphan", "--nodes", "1", "--runtime", "hollow", "--registry", port)
     home = bare.home / "orphan"
     supervisor = next(each for each in _processes_of(home) if each.is_supervisor)

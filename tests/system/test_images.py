@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 from kubarium import Cluster, KubariumError
 from tests.support.clusters import clusters
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.ports import free_port
 from tests.support.requirements import need
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
@@ -32,9 +32,7 @@ class Registered:
 def registered(images: None) -> Iterator[Registered]:
     """One node, real containers, a registry on a port that nobody has; an image that only the engine has."""
     need("etcd", "docker", "cni", "kubectl", "docker-registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     docker("tag", "busybox:1.36", IMAGE)
     with clusters() as start:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from functools import partial
@@ -17,17 +16,11 @@ from kubarium import Cluster, KubariumError
 from kubarium.dns_answers import connected, until_it_answers
 from tests.support.clusters import StartCluster
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.ports import free_port, free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 IMAGE = "myregistry/web-app:v1.0.0"
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def seen_at(port: int) -> str:
@@ -49,7 +42,7 @@ def expose(kubectl: Kubectl, name: str, type_: str) -> str:
 
 def test_published_ports_lead_to_services_for_as_long_as_the_cluster_runs(start_cluster: StartCluster):
     """To a load balancer by its port, and to one Service of any type by its name; also after a kill, and over UDP."""
-    by_port, by_name, names = free_port(), free_port(), free_port(socket.SOCK_DGRAM)
+    by_port, by_name, names = free_ports(3)
     publish = [f"{by_port}:80", f"{by_name}:default/inner", f"{names}:kube-system/kube-dns/udp"]
     cluster = start_cluster("kt-publish", nodes=1, runtime="docker", publish=publish)
     kubectl = Kubectl(cluster.kubeconfig)

@@ -336,7 +336,7 @@ async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     """The first batch is empty and waits for nothing; each change follows once, in order."""
     start = await revision(door.api)
     stream = door.api.watch(kinds.CONFIG_MAPS, Selection("default"), resource_version=start)
-    async with closing(stream) as batches, asyncio.timeout(15):
+    async with closing(stream) as batches, asyncio.timeout(60):
         assert list(await anext(batches)) == []
     async with watching(door.api, start) as watch:
         for number in range(3):
@@ -425,7 +425,7 @@ async def test_a_bookmark_has_a_revision_and_nothing_else(door: Door) -> None:
 async def test_a_watch_ends_after_the_time_it_asked_for(door: Door) -> None:
     """Normally, not with an error: its client resumes it."""
     stream = door.api.watch(kinds.CONFIG_MAPS, resource_version=await revision(door.api), timeout_s=1)
-    with taking(at_least_s=0.9, less_than_s=5):
+    with taking(at_least_s=0.9, less_than_s=20):
         async for _ in stream:
             pass
 
@@ -463,7 +463,7 @@ async def test_every_call_has_a_deadline(served: Served, transport: str) -> None
     """A server that takes the connection and says nothing costs no more than the caller allows."""
     async with silent_server() as address:
         api = served.connect(transport, address=address)
-        with taking(at_least_s=0.25, less_than_s=2), pytest.raises(DeadlineExceeded):
+        with taking(at_least_s=0.25, less_than_s=5), pytest.raises(DeadlineExceeded):
             await api.list(kinds.CONFIG_MAPS, timeout_s=0.3)
         await api.aclose()
 
@@ -481,7 +481,7 @@ async def test_what_a_test_lets_hang_has_its_deadline() -> None:
             await api.create(kinds.CONFIG_MAPS, config_map("a"), timeout_s=0.05)
         api.before_call, api.before_reply = None, hang
         with pytest.raises(DeadlineExceeded):
-            await api.create(kinds.CONFIG_MAPS, config_map("b"), timeout_s=0.05)
+            await api.create(kinds.CONFIG_MAPS, config_map("b"), timeout_s=2)  # in which it has been written
         listing = await api.list(kinds.CONFIG_MAPS, Selection("default"))
     assert [each.metadata.name for each in listing.items] == ["b"]
     assert api.calls == [

@@ -23,7 +23,7 @@ from machinery.model.requests import Selection, WatchEvent
 from machinery.model.resources import CONFIG_MAPS
 from machinery.process.clock import WALL
 from tests.support.apiserver import Served, serving
-from tests.support.etcd_server import free_ports
+from tests.support.ports import free_ports
 
 
 @dataclass

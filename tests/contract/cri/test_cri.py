@@ -329,7 +329,7 @@ async def test_a_log_goes_on_in_a_new_file_when_it_is_reopened(runtime: Cri):
     """The kubelet renames the file first."""
     _, container = await runtime.run(SLEEPS)
     path = (await runtime.status(container)).log_path
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not exists(path):
             await asyncio.sleep(0.02)
     rotate(path)
@@ -362,7 +362,7 @@ async def test_every_change_is_told(runtime: Cri):
     await runtime.ended(container)
     await runtime.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
     seen = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (container, cri.CONTAINER_DELETED_EVENT) not in {
             (e.container_id, e.container_event_type) for e in seen
         }:

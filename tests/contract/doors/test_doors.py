@@ -29,7 +29,7 @@ from machinery.model.requests import DeleteOptions, EventType, PatchType, Select
 from tests.support.apiserver import Served
 from tests.support.builders import changed
 from tests.support.client_doors import revision, watching
-from tests.support.etcd_server import free_ports
+from tests.support.ports import free_ports
 from tests.support.streams import closing
 
 
@@ -41,7 +41,7 @@ async def _events(api: Api, start: int, count: int, **options: Any) -> list[Watc
     found: list[WatchEvent[ConfigMap]] = []
     mine = Selection("default")  # an apiserver writes ConfigMaps of its own into kube-system
     watch = api.watch(kinds.CONFIG_MAPS, mine, resource_version=str(start), **options)
-    async with asyncio.timeout(10), closing(watch) as stream:
+    async with asyncio.timeout(60), closing(watch) as stream:
         async for batch in stream:
             found += batch
             if len([event for event in found if event.object]) >= count:

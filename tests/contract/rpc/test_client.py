@@ -174,7 +174,7 @@ async def test_large_metadata_is_split_into_frames(plain: Pair) -> None:
 
 async def test_a_deadline_is_told_and_kept(pair: Pair) -> None:
     """The server knows it; the call ends with it, and the server hears that nobody waits."""
-    assert 4 < float(await pair.echo.ask(b"deadline", timeout=5)) <= 5
+    assert 40 < float(await pair.echo.ask(b"deadline", timeout=60)) <= 60
     assert float(await pair.echo.ask(b"deadline", timeout=200_000)) > 190_000
     for call in (pair.echo.ask(b"wait", timeout=0.2), pair.echo.answers(b"wait", timeout=0.2).read()):
         with pytest.raises(RpcError) as raised:
@@ -359,14 +359,14 @@ async def test_a_server_that_comes_back_is_found(process: Process) -> None:
 
 async def test_a_frozen_server_is_noticed(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the pings that it does not answer, without a deadline; one that is only idle is kept."""
-    for name, seconds in (("PING_AFTER_S", 0.2), ("ANSWER_S", 0.4), ("PING_AGAIN_S", 0.1)):
+    for name, seconds in (("PING_AFTER_S", 0.2), ("ANSWER_S", 3.0), ("PING_AGAIN_S", 0.1)):
         monkeypatch.setattr(connections, name, seconds)
     await process.start()
     echo = Echo(Channel(process.address, WALL))
     idle = echo.answers(b"wait")
     await idle.begun()
     reader = asyncio.ensure_future(idle.read())
-    await pause(1.5, "longer than a frozen one has")
+    await pause(4, "longer than a frozen one has")
     assert not reader.done()
     process.send(signal.SIGSTOP)
     with pytest.raises(RpcError, match="the server has been silent"):
@@ -387,7 +387,9 @@ async def test_a_server_that_wants_fewer_pings_gets_fewer(monkeypatch: pytest.Mo
             idle = echo.answers(b"wait")
             await idle.begun()
             reader = asyncio.ensure_future(idle.read())
-            done, _pending = await asyncio.wait((reader,), timeout=1)
+            done, _pending = await asyncio.wait(
+                (reader,), timeout=2 if lost else 60
+            )  # it is ended once at least
             if not done:
                 break
             with pytest.raises(RpcError):

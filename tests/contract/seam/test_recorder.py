@@ -64,7 +64,7 @@ async def test_a_stream_is_recorded_when_it_ends(streams: Conversation) -> None:
             await asyncio.sleep(0.02)
         await waiting
         assert not of_stream(streams)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (found := of_stream(streams)):
             await asyncio.sleep(0.01)
     assert found[0].outcome.error is None

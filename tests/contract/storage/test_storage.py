@@ -24,7 +24,7 @@ async def put(storage: Storage, key: str, value: bytes) -> int:
 async def gather(watch: AsyncIterator[EventBatch], count: int) -> list[StorageEvent]:
     """Read a watch until it has told so many events."""
     events: list[StorageEvent] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for batch in watch:
             events += batch.events
             if len(events) >= count:

@@ -55,7 +55,7 @@ async def test_bytes_that_are_no_message_are_a_bad_request(pki: Pki) -> None:
         channel = served.tls().channel(served.config.grpc_listen[0], WALL)
         call = channel.unary_unary(f"/{SERVICE_PATH}/Get", lambda data: data, bytes)
         with pytest.raises(RpcError) as raised:
-            await call(b"\x12\x01\xff", timeout=5)
+            await call(b"\x12\x01\xff", timeout=60)
         assert raised.value.code is Code.INVALID_ARGUMENT
         assert from_rpc(raised.value).message == "resource_version: the string is not valid UTF-8"
         await channel.close()
@@ -83,7 +83,7 @@ async def test_several_objects_are_checked_as_one_is(pki: Pki) -> None:
                 one = pb.CreateRequest(target=target, json=body)
                 one.target.namespace = namespace
                 with pytest.raises(RpcError) as raised:
-                    await stub.Create(one, timeout=5)
+                    await stub.Create(one, timeout=60)
                 item = pb.CreateEachRequest.Item(namespace=namespace, json=body)
                 answer = await stub.CreateEach(
                     pb.CreateEachRequest(target=target, items=[item, item]), timeout=5

@@ -123,7 +123,7 @@ async def test_watches_of_a_removed_kind_end_and_say_why(served: Served, api: Ap
     told: list[tuple[EventType, str]] = []
 
     async def follow() -> None:
-        async with asyncio.timeout(10), closing(api.watch(WIDGETS, resource_version=str(start))) as stream:
+        async with asyncio.timeout(60), closing(api.watch(WIDGETS, resource_version=str(start))) as stream:
             async for batch in stream:
                 told.extend((event.type, event.object.metadata.name) for event in batch if event.object)
                 if told:

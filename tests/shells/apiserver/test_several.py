@@ -85,7 +85,7 @@ async def test_apiservers_that_begin_together_on_an_empty_store_agree(pki: Pki, 
         starting = (
             stack.enter_async_context(_serving(pki, EtcdStorage([etcd.address]), name)) for name in names
         )
-        served = await asyncio.wait_for(asyncio.gather(*starting), 30)
+        served = await asyncio.wait_for(asyncio.gather(*starting), 150)
         apis = [each.connect("grpc") for each in served]
         shown = [
             {each.metadata.uid for each in (await api.list(kinds.NAMESPACES)).items}

@@ -17,7 +17,7 @@ from machinery.model.resources import ENDPOINT_SLICES, SERVICES
 from machinery.process.logging import Log
 from machinery.process.run import Process
 from tests.support.apiserver import certificates, serving
-from tests.support.etcd_server import free_ports
+from tests.support.ports import free_ports
 from tests.support.waiting import until
 
 
@@ -43,7 +43,7 @@ async def test_the_server_may_do_what_it_has_to(tmp_path: Path, transport: str):
             await until(lambda: not process.health.problems(), what=log.getvalue())
         except AssertionError:
             raise AssertionError(log.getvalue()) from None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await until_it_answers(partial(connected, "127.0.0.1", port))
         admin = served.connect("grpc")
         found = await admin.get(SERVICES, "kube-dns", namespace="kube-system")

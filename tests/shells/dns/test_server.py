@@ -6,8 +6,8 @@ import asyncio
 import io
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from machinery.process.logging import Log
 from machinery.process.run import Process
 from tests.support.builders import meta
 from tests.support.dns import endpoint, endpoint_slice, question, service
+from tests.support.ports import free_port, free_ports
 from tests.support.scripted_api import LocalRegistry, local_registry
 from tests.support.waiting import until
 
@@ -73,7 +74,7 @@ class Running:
         """Ask as programs in C do; return the values, or why there are none."""
         loop = asyncio.get_running_loop()
         resolver = pycares.Channel(  # a new one: it remembers what it was told
-            servers=["127.0.0.1"], udp_port=self.port, tcp_port=self.port, timeout=5, tries=1, lookups="b"
+            servers=["127.0.0.1"], udp_port=self.port, tcp_port=self.port, timeout=60, tries=1, lookups="b"
         )
         answered: asyncio.Future[Any] = loop.create_future()
 
@@ -82,7 +83,7 @@ class Running:
             loop.call_soon_threadsafe(lambda: answered.done() or answered.set_result(values))
 
         resolver.query(name, kind, callback=told)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             result = await answered
         return result if isinstance(result, str) else sorted(_value(each.data) for each in result.answer)
 
@@ -93,7 +94,7 @@ class Running:
             client.setblocking(False)
             await loop.sock_connect(client, ("127.0.0.1", self.port))
             await loop.sock_sendall(client, message)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 return DNSRecord.parse(await loop.sock_recv(client, 65_535))
 
 
@@ -104,14 +105,6 @@ def _value(data: Any) -> str:
     if hasattr(data, "target"):
         return f"{data.port} {data.target}"
     return str(data)
-
-
-@contextmanager
-def free_port() -> Iterator[int]:
-    """Return a port that is free for both kinds."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = int(taken.getsockname()[1])
-    yield port
 
 
 @asynccontextmanager
@@ -140,23 +133,23 @@ async def running(**flags: Any) -> AsyncIterator[Running]:
         crowd = [endpoint(f"10.244.1.{index}") for index in range(1, 91)]
         await registry.given(ENDPOINT_SLICES, endpoint_slice(*crowd, of="many"))
         await registry.given(SERVICES, service("out", external_name="www.example.com"))
-        with free_port() as port:
-            config = DnsConfig(
-                server="memory:0",
-                **{
-                    "listen": (f"127.0.0.1:{port}",),
-                    "upstream": tuple(f"127.0.0.1:{other.address[1]}" for other in others),
-                    "upstream_timeout_s": 0.3,
-                    **flags,
-                },
-            )
-            config.validate()
-            async with asyncio.TaskGroup() as tasks:
-                process = Process("dns", config, Log("dns", stream=log), tasks)
-                work = tasks.create_task(Dns(config, process, registry.api("dns")).run())
-                await until(lambda: not process.health.problems(), what="the server is ready")
-                yield Running(registry, process, port, *others, log)
-                work.cancel()
+        port = free_port()
+        config = DnsConfig(
+            server="memory:0",
+            **{
+                "listen": (f"127.0.0.1:{port}",),
+                "upstream": tuple(f"127.0.0.1:{other.address[1]}" for other in others),
+                "upstream_timeout_s": 1.0,
+                **flags,
+            },
+        )
+        config.validate()
+        async with asyncio.TaskGroup() as tasks:
+            process = Process("dns", config, Log("dns", stream=log), tasks)
+            work = tasks.create_task(Dns(config, process, registry.api("dns")).run())
+            await until(lambda: not process.health.problems(), what="the server is ready")
+            yield Running(registry, process, port, *others, log)
+            work.cancel()
 
 
 async def test_what_programs_get():
@@ -186,19 +179,19 @@ async def test_changes_are_answered():
         assert await here.ask(f"db-2.{DB}") == ["10.244.0.2"]
         one = {"endpoints": [endpoint("10.244.0.9", "db-2")]}
         await here.registry.user.patch(ENDPOINT_SLICES, "db-1", one, namespace="default")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await here.ask(f"db-2.{DB}") != ["10.244.0.9"]:
                 pass
         assert await here.ask("new.default.svc.cluster.local") == "Domain name not found"
         await here.registry.given(SERVICES, service("new", ips=["10.96.0.9"]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await here.ask("new.default.svc.cluster.local") != ["10.96.0.9"]:
                 pass
 
 
 async def until_told(here: Running, name: str, wanted: list[str] | str) -> None:
     """Ask until that is the answer."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await here.ask(name) != wanted:
             pass
 
@@ -228,23 +221,23 @@ async def test_a_user_changes_settings_while_it_runs():
 
 async def test_pages_say_how_it_is_and_what_was_asked():
     """As pods are probed and scraped: in the clear, where flags say so."""
-    with free_port() as one, free_port() as two:
-        flags = {"health_listen": f"127.0.0.1:{one}", "ready_listen": f"127.0.0.1:{two}"}
-        async with running(**flags, metrics_listen=f"127.0.0.1:{two}") as here:
-            for _ in range(3):
-                await here.ask(WEB)
-            await here.ask("no.default.svc.cluster.local")
-            assert (await page(one, "/health"), await page(two, "/ready")) == ((200, "ok"), (200, "ok"))
-            assert (await page(one, "/livez"))[0] == 404
-            _, text = await page(two, "/metrics")
-            assert 'dns_requests_total{protocol="udp"} 4\n' in text
-            assert 'dns_responses_total{code="NOERROR"} 3\n' in text
-            assert 'dns_responses_total{code="NXDOMAIN"} 1\n' in text
+    one, two = free_ports(2)
+    flags = {"health_listen": f"127.0.0.1:{one}", "ready_listen": f"127.0.0.1:{two}"}
+    async with running(**flags, metrics_listen=f"127.0.0.1:{two}") as here:
+        for _ in range(3):
+            await here.ask(WEB)
+        await here.ask("no.default.svc.cluster.local")
+        assert (await page(one, "/health"), await page(two, "/ready")) == ((200, "ok"), (200, "ok"))
+        assert (await page(one, "/livez"))[0] == 404
+        _, text = await page(two, "/metrics")
+        assert 'dns_requests_total{protocol="udp"} 4\n' in text
+        assert 'dns_responses_total{code="NOERROR"} 3\n' in text
+        assert 'dns_responses_total{code="NXDOMAIN"} 1\n' in text
 
 
 async def page(port: int, path: str) -> tuple[int, str]:
     """Read a page."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
@@ -281,9 +274,9 @@ async def test_nobody_is_asked_without_need():
 
 async def test_a_server_that_is_not_there_is_noticed_at_once():
     """The kernel says that nobody listens: nobody waits for the time to be over."""
-    with free_port() as nobody:
-        async with running(upstream=(f"127.0.0.1:{nobody}",), upstream_timeout_s=60.0) as here:
-            assert (await here.by_hand(question("a.example.com"))).header.rcode == 2
+    nobody = free_port()
+    async with running(upstream=(f"127.0.0.1:{nobody}",), upstream_timeout_s=60.0) as here:
+        assert (await here.by_hand(question("a.example.com"))).header.rcode == 2
 
 
 async def test_garbage_harms_nobody():
@@ -302,7 +295,7 @@ async def test_garbage_harms_nobody():
         for junk in (b"\0", b"\0\0", b"\xff\xff" + b"x" * 100, struct.pack("!H", 12) + b"\xff" * 12):
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             writer.write(junk)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await reader.read()
             writer.close()
         assert await here.ask(WEB) == ["10.96.0.7"]
@@ -317,7 +310,7 @@ async def test_questions_may_follow_each_other_on_a_connection():
             asked = question(name, number=number)
             writer.write(struct.pack("!H", len(asked)) + asked)
         order = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for _ in range(3):
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
                 order.append(DNSRecord.parse(await reader.readexactly(length)).header.id)
@@ -372,7 +365,7 @@ async def test_up_waits_until_names_are_answered():
         assert await here.ask("kubernetes.default.svc.cluster.local") == "Domain name not found"
         assert not waiting.done()
         await here.registry.given(SERVICES, service("kubernetes", ips=["10.96.0.1"]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await waiting
 
 

@@ -89,13 +89,15 @@ async def test_an_image_is_unpacked_once_and_goes_with_its_last_container(shim: 
     await shim.call("RemoveContainer", container_id=first)
     assert len(folders(shim)) == 1
     client = docker.from_env()
-    assert not client.containers.list(all=True, filters={"label": "kubarium.kind=imagevolume"})
+    ours = {"label": ["kubarium.kind=imagevolume", f"kubarium.cluster={shim.server.cluster}"]}
+    assert not client.containers.list(all=True, filters=ours, ignore_removed=True)
     shim.server.kill()
     shim.server.start()
     await shim.call("StartContainer", container_id=second)
     await shim.call("RemoveContainer", container_id=second)
     await until(lambda: not folders(shim))
-    assert not [each for each in client.volumes.list() if "image-volumes" in str(each.attrs.get("Options"))]
+    folder = str(shim.server.folder)
+    assert not [each for each in client.volumes.list() if folder in str(each.attrs.get("Options"))]
     client.close()
 
 

@@ -89,7 +89,7 @@ class Caller:
     async def hear(self, last: int = GOAWAY) -> list[Frame]:
         """Read frames up to the last of a kind."""
         frames: list[Frame] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not frames or frames[-1].kind != last:
                 piece = await self.reader.read(65536)
                 assert piece, frames
@@ -142,7 +142,7 @@ async def test_what_is_sent_with_the_upgrade_is_not_http(door: Door, caller: Cal
     for number, kind in enumerate(("error", "stdin", "stdout")):
         caller.writer.write(caller.peer.open(1 + 2 * number, streamtype=kind))
     caller.writer.write(data(3, bytes(4 * 1024 * 1024), FIN))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await caller.writer.drain()
     assert door.sessions.running
     caller.writer.transport.abort()  # it leaves without a word
@@ -202,7 +202,7 @@ async def test_a_tunnel_carries_spdy_in_whatever_messages(door: Door):
         for byte in opened:
             await socket.send_bytes(bytes((byte,)))
         frames: list[Frame] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(frames) < 5:
                 frames += peer.read(await socket.receive_bytes())
             assert b"nobody at 80" in frames[2].data
@@ -234,7 +234,7 @@ async def test_ports_have_two_channels_each_over_a_websocket(door: Door, protoco
         server,
         aiohttp.ClientSession() as session,
         session.ws_connect(url, protocols=protocols) as socket,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
 
         async def send(channel: int, sent: bytes) -> None:

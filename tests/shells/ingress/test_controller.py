@@ -82,7 +82,7 @@ async def test_what_clients_get(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{here.config.http_port}/ws"
         async with here.client.ws_connect(url, headers={"Host": "a.com"}) as talk:
             await talk.send_str("hello")
-            assert await talk.receive_str(timeout=5) == "echo hello"
+            assert await talk.receive_str(timeout=60) == "echo hello"
         for where in {"127.0.0.1", "[::1]"} if has_ipv6() else {"127.0.0.1"}:
             said = await here.get("a.com", "/", at=where, tls=True)
             assert said[1]["headers"]["X-Forwarded-For"] == where.strip("[]")
@@ -295,8 +295,10 @@ async def test_status_and_events_are_the_leaders(tmp_path: Path) -> None:
         async def reasons() -> set[str]:
             return names_of((await here.registry.user.list(EVENTS)).items)
 
-        await until(reasons)
-        assert "NoBackend" in await reasons()
+        async def is_told() -> bool:
+            return "NoBackend" in await reasons()
+
+        await until(is_told, what="the event")
 
 
 async def test_without_its_proxy_the_controller_ends(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class _Process:
 
     def ended(self) -> int:
         with self._process:
-            return self._process.wait(timeout=10)
+            return self._process.wait(timeout=60)
 
 
 def _is_frozen(node: str) -> bool:

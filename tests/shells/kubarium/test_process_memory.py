@@ -57,7 +57,7 @@ def test_a_process_that_takes_too_much_is_started_again_and_the_others_go_on(tmp
     package.joinpath("__main__.py").write_text(PROGRAM)
     (tmp_path / "home").mkdir()
     arguments = [sys.executable, "-c", SUPERVISOR, str(tmp_path)]
-    found = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+    found = subprocess.run(arguments, capture_output=True, text=True, timeout=250, check=True)
     assert json.loads(found.stdout) == {"greedy": [2, "exited with code 1"], "modest": [0, ""]}
     log = (tmp_path / "home" / "logs" / "greedy.log").read_text()
     assert "MemoryError" in log
@@ -76,6 +76,6 @@ limit_memory("1Gi")
 print(resource.getrlimit(resource.RLIMIT_DATA))
 """
     found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=250, check=True
     )
     assert found.stdout.strip() == f"({2**29}, {2**29})"

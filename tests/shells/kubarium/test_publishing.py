@@ -20,6 +20,7 @@ from machinery.model.log import SILENT
 from machinery.model.resources import SERVICES
 from machinery.process.clock import WALL, SystemClock
 from tests.support.builders import meta
+from tests.support.ports import free_port
 from tests.support.scripted_api import local_registry
 from tests.support.waiting import until
 
@@ -114,8 +115,7 @@ async def is_turned_away(port: int) -> bool:
 
 def nowhere() -> Place:
     """A place where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return Place(*taken.getsockname()[:2])
+    return Place("127.0.0.1", free_port())
 
 
 async def test_bytes_go_there_and_back_and_each_direction_ends_by_itself() -> None:

@@ -90,7 +90,7 @@ def test_the_end_of_somebody_elses_process_is_told_too():
     parent.wait()
     assert not wait_ended(pid, 0.1)
     os.kill(pid, signal.SIGTERM)
-    assert wait_ended(pid, 10)
+    assert wait_ended(pid, 60)
 
 
 def test_a_supervisor_that_ends_at_once_is_told_with_its_last_words(layout: Layout):
@@ -247,7 +247,7 @@ def test_a_components_log_is_followed(tmp_path: Path):
     assert [next(lines), next(lines)] == ["one\n", "two\n"]
     with path.open("a", buffering=1) as log:
         for number in range(3):
-            with taking(less_than_s=5):
+            with taking(less_than_s=30):
                 timer = _later(lambda number=number: log.write(f"{number}\n"))
                 assert next(lines) == f"{number}\n"
                 timer.join()

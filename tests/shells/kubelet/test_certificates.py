@@ -40,7 +40,8 @@ from machinery.rpc import channel
 from tests.support.apiserver import Served, certificates, serving
 from tests.support.waiting import until
 
-SCALE = 200.0  # ten cluster minutes, the shortest life of a certificate, are three seconds
+SCALE = 75.0  # ten cluster minutes, the shortest life of a certificate, are eight seconds
+LIFE_S = 600 / SCALE
 TOKEN = "abcdef.0123456789abcdef"
 NODE = "node-7"
 
@@ -95,7 +96,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def world(pki: Pki, tmp_path: Path) -> AsyncIterator[World]:
     authority = Authority(str(pki.certificate("ca")), str(pki.key("ca")))
     settings = Settings(
-        Intervals(leader_lease_s=3_000, leader_renew_deadline_s=2_000, leader_retry_s=400),
+        Intervals(leader_lease_s=3_000, leader_renew_deadline_s=2_000, leader_retry_s=150),
         (),
         sign_certificate=authority.sign,
         signing_duration_s=600,
@@ -162,15 +163,16 @@ async def test_a_node_gets_its_certificate_for_a_token_and_renews_it(world: Worl
         await anext(watch)
         with pytest.raises(ApiError, match="renewed"):
             await anext(watch)
-        await until(lambda: len(list(folder.glob("kubelet-client-2*.pem"))) == 2)
+        await until(lambda: len(list(folder.glob("kubelet-client-2*.pem"))) >= 2)
         assert (folder / "kubelet-client-current.pem").readlink() != first
         names = [each.spec.username for each in (await world.requests()).values()]
-        assert sorted(names) == [f"system:bootstrap:{TOKEN[:6]}", f"system:node:{NODE}"]
+        bootstrap, *later = sorted(names)
+        assert (bootstrap, set(later)) == (f"system:bootstrap:{TOKEN[:6]}", {f"system:node:{NODE}"})
         await api.list(NODES, Selection(field_selector=f"metadata.name={NODE}"))
         running.cancel()
         await asyncio.wait([running])
         await api.aclose()
-        assert 0 < (begun.certificates.client_ttl_s() or 0) < 3
+        assert 0 < (begun.certificates.client_ttl_s() or 0) < LIFE_S
     assert "certificate_issued" in begun.log.getvalue()
     assert begun.certificates.renewal_errors() == (0, 0)
 

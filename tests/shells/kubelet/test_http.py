@@ -20,7 +20,7 @@ from kubelet.hooks import HookProblem, Hooks
 from kubelet.http_probe import HttpProblem, http_get
 from machinery.model.k8s.core_v1 import HTTPGetAction, LifecycleHandler
 from machinery.process.clock import WALL, SystemClock
-from tests.support.etcd_server import free_ports
+from tests.support.ports import free_ports
 from tests.support.waiting import pause
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ async def _raw(reply: bytes) -> AsyncIterator[int]:
 async def _get(
     port: int, path: str = "/x?y=1", headers: tuple[tuple[str, str], ...] = (), scheme: str = "HTTP"
 ):
-    return await http_get("127.0.0.1", port, path, headers, scheme, 2.0)
+    return await http_get("127.0.0.1", port, path, headers, scheme, 30.0)
 
 
 async def test_what_is_asked_and_what_comes_back():
@@ -240,7 +240,7 @@ async def test_no_http(reply: bytes, text: str):
 async def test_a_host_that_cannot_be_one(host: str):
     """Hooks may name any host: one that no resolver takes is not found, as one that nobody has."""
     with pytest.raises(HttpProblem, match="no such host"):
-        await http_get(host, 80, "/", (), "HTTP", 2.0)
+        await http_get(host, 80, "/", (), "HTTP", 30.0)
 
 
 async def test_a_server_that_does_not_answer_in_time():
@@ -299,12 +299,12 @@ async def test_grpc_health():
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        assert await grpc_check("127.0.0.1", port, "", 2, WALL) == (Outcome.SUCCESS, "service healthy")
-        assert (await grpc_check("127.0.0.1", port, "ok", 2, WALL))[0] is Outcome.SUCCESS
-        outcome, text = await grpc_check("127.0.0.1", port, "bad", 2, WALL)
+        assert await grpc_check("127.0.0.1", port, "", 30, WALL) == (Outcome.SUCCESS, "service healthy")
+        assert (await grpc_check("127.0.0.1", port, "ok", 30, WALL))[0] is Outcome.SUCCESS
+        outcome, text = await grpc_check("127.0.0.1", port, "bad", 30, WALL)
         assert (outcome, text) == (Outcome.FAILURE, 'service unhealthy (responded with "NOT_SERVING")')
         for name in ("new", "empty"):
-            assert (await grpc_check("127.0.0.1", port, name, 2, WALL))[1] == (
+            assert (await grpc_check("127.0.0.1", port, name, 30, WALL))[1] == (
                 'service unhealthy (responded with "UNKNOWN")'
             )
     finally:
@@ -321,7 +321,7 @@ async def test_who_does_not_speak_grpc_health():
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        assert await grpc_check("127.0.0.1", port, "", 2, WALL) == (
+        assert await grpc_check("127.0.0.1", port, "", 30, WALL) == (
             Outcome.FAILURE,
             "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)",
         )

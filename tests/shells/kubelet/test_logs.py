@@ -89,7 +89,7 @@ class _Follower:
 
     async def shows(self, expected: bytes) -> None:
         """Wait until this is what was shown, well before the slow way would; nothing else comes after it."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while len(self.got) < len(expected):
                 await asyncio.sleep(0.01)
         await stays(lambda: self.got == expected, for_s=0.15)

@@ -302,7 +302,7 @@ class _Door:
 
 async def _logs(stub: Any, container: pb.ContainerRef, **wishes: Any) -> bytes:
     try:
-        call = stub.Logs(pb.LogsRequest(container=container, **wishes), timeout=5)
+        call = stub.Logs(pb.LogsRequest(container=container, **wishes), timeout=60)
         return b"".join([chunk.data async for chunk in call])
     except RpcError as error:
         raise from_rpc(error) from error
@@ -346,7 +346,7 @@ def _inputs(*inputs: pb.StreamInput, stdin: bool = True, **start: Any) -> list[p
 
 async def _exec(stub: Any, inputs: list[pb.StreamInput]) -> list[pb.StreamOutput]:
     try:
-        call = stub.Exec(timeout=5)
+        call = stub.Exec(timeout=60)
         for each in inputs:
             await call.write(each)
         return [message async for message in call]
@@ -381,11 +381,11 @@ async def test_a_client_that_goes_away_ends_the_streams(tmp_path: Path, streamin
         _Door(tmp_path, _Runtime(streaming.url())).open() as door,
         door.client() as stub,
     ):
-        call = stub.Exec(timeout=5)
+        call = stub.Exec(timeout=60)
         await call.write(_inputs()[0])
         assert (await call.read()).stderr == b"ready"
         call.cancel()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len([task for task in asyncio.all_tasks() if "_pump_input" in repr(task)]) > 0:
                 await asyncio.sleep(0.01)
 

@@ -163,7 +163,7 @@ async def test_its_clock_can_be_set_wrong(process: Process):
         )
         assert process.clock.now() - wall == pytest.approx(ahead_s, abs=5)
         assert process.clock.wall_ns() / 1e9 - wall == pytest.approx(ahead_s, abs=5)
-        assert process.clock.monotonic() - before < 5
+        assert process.clock.monotonic() - before < 60
     assert await process.ask("GET", "/clock") == (200, b'{"ahead_s":0.0}')
 
 

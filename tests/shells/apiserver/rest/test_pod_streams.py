@@ -257,7 +257,7 @@ async def test_frames_of_a_client_have_to_be_masked(wire: Wire, before: bytes):
     await wire.send(
         request("GET", f"{POD}/exec?command=cat&container=main&stdin=1&stdout=1", *upgrade, *names)
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert b" 101 " in await wire.reader.readuntil(b"\r\n\r\n")
         await wire.reader.readexactly(3)  # that the connection stands
         await wire.send(before + b"\x82\x03\0no")

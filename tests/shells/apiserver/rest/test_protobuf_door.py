@@ -81,7 +81,7 @@ async def test_a_watch_is_events_behind_their_lengths(admin: aiohttp.ClientSessi
             name = f"{META}.{kind}" if metadata else f"k8s.io.api.core.v1.{kind}"
             return found.type, kind, read(name, message)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             kind = "PartialObjectMetadata" if metadata else "ConfigMap"
             first, bookmark = await event(), await event()
             assert (first[:2], first[2].metadata.name) == (("ADDED", kind), "a")

@@ -18,7 +18,8 @@ from machinery.model.seam import Ends
 from machinery.process.clock import SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.recorder import Recorder
-from tests.support.etcd_server import EtcdServer, etcd_server, free_ports
+from tests.support.etcd_server import EtcdServer, etcd_server
+from tests.support.ports import free_ports
 from tests.support.requirements import need
 
 pytestmark = pytest.mark.etcd
@@ -34,8 +35,8 @@ def server() -> Iterator[EtcdServer]:
 
 @pytest.fixture
 async def storage(server: EtcdServer) -> AsyncIterator[EtcdStorage]:
-    """A store on it, with little patience."""
-    store = EtcdStorage([server.address], attempt_timeout_s=1)
+    """A store on it, with little patience; more than a disk takes that others write to."""
+    store = EtcdStorage([server.address], attempt_timeout_s=4)
     yield store
     await store.aclose()
 
@@ -122,7 +123,7 @@ async def test_a_write_that_cannot_be_proven_is_of_unknown_outcome(server: EtcdS
 async def test_another_member_is_asked_when_one_is_not_there(server: EtcdServer) -> None:
     """With a dead endpoint first in the list reads, writes and watches go to the living one."""
     (dead,) = free_ports(1)
-    storage = EtcdStorage([f"http://127.0.0.1:{dead}", f"http://{server.address}"], attempt_timeout_s=2)
+    storage = EtcdStorage([f"http://127.0.0.1:{dead}", f"http://{server.address}"], attempt_timeout_s=4)
 
     assert isinstance(await eventually(storage.create, "/a", b"one"), Written)
     watch = storage.watch("/", 0)
@@ -158,14 +159,14 @@ async def test_a_key_with_a_ttl_goes_by_itself(storage: EtcdStorage) -> None:
     assert isinstance(outcome, Written)
     await storage.update("/event", b"two", outcome.revision)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await storage.get("/event"):
             await asyncio.sleep(0.2)
 
 
 async def eventually(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     """Repeat a call while nobody answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await call(*arguments)
