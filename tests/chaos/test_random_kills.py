@@ -17,7 +17,7 @@ from tests.support.kubectl import Kubectl, eventually
 from tests.support.sleepers import deployment
 from tests.support.waiting import rest
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("KUBARIUM_SEED") or random.randrange(2**32))
 KILLS = int(os.environ.get("KUBARIUM_KILLS") or 20)
@@ -39,8 +39,8 @@ def test_any_process_may_die_at_any_time(start_cluster: StartCluster):
 
     acknowledged = break_things(cluster, kubectl, rng)
 
-    eventually(lambda: scale(kubectl, REPLICAS), timeout_s=120, what="a last scaling that is acknowledged")
-    pods = eventually(lambda: settled(kubectl), timeout_s=120, what=f"{REPLICAS} replicas (seed {SEED})")
+    eventually(lambda: scale(kubectl, REPLICAS), timeout_s=200, what="a last scaling that is acknowledged")
+    pods = eventually(lambda: settled(kubectl), timeout_s=200, what=f"{REPLICAS} replicas (seed {SEED})")
     check_kept(acknowledged, names_of_configmaps(kubectl))
     eventually(
         lambda: is_clean(pods, uids_of_containers(cluster)), what="the containers of the pods, no others"

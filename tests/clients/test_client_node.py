@@ -8,7 +8,7 @@ from tests.support.client_projects import node_project
 from tests.support.requirements import need
 from tests.support.stories import User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 
 @story()

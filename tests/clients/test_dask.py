@@ -39,7 +39,7 @@ def test_a_dask_cluster_scales_adapts_and_goes(user: User):
     with user.running(operator):
         user.cluster.kill("apiserver", restart=True)
         eventually(lambda: _workers(kubectl) == 2, what="the second worker")
-        user.run(project.command("compute.py", "numbers", "3"), timeout_s=150, **here)
+        user.run(project.command("compute.py", "numbers", "3"), timeout_s=400, **here)
         eventually(
             lambda: _replicas(kubectl) == 2, every_s=1, what="the autoscaler sees that the work is done"
         )
@@ -48,7 +48,7 @@ def test_a_dask_cluster_scales_adapts_and_goes(user: User):
         kubectl("delete", "daskcluster", "numbers", "--wait=false")
         user.cluster.kill("apiserver", restart=True)
         eventually(
-            lambda: _nothing_is_left(kubectl), timeout_s=90, what="the end of all that was the cluster's"
+            lambda: _nothing_is_left(kubectl), timeout_s=180, what="the end of all that was the cluster's"
         )
     kubectl("delete", "-f", str(_definitions(project)), "--timeout=180s", timeout_s=200)
 

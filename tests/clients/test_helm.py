@@ -9,10 +9,10 @@ import subprocess
 import pytest
 
 from tests.support.client_projects import PROJECTS
-from tests.support.kubectl import TOOLS, Kubectl, is_ready
+from tests.support.kubectl import TOOLS, Kubectl, eventually, is_ready
 from tests.support.stories import User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 CHART = PROJECTS / "charts" / "shop"
 KINDS = (
@@ -81,12 +81,17 @@ def test_a_chart_is_installed_tested_upgraded_taken_back_and_removed(user: User)
     helm("rollback", "shop", "1")
     assert kubectl.get("configmap", "shop")["data"] == {"GREETING": "hello"}
     kubectl("rollout", "status", "deployment/shop", "--timeout=180s", timeout_s=200)
-    assert len([pod for pod in kubectl.pods("app.kubernetes.io/instance=shop") if is_ready(pod)]) == 2
+    of_shop = "app.kubernetes.io/instance=shop"
+    eventually(lambda: sum(map(is_ready, kubectl.pods(of_shop))) == 2, what="both pods")
     assert "deployed" in helm("status", "shop")
 
     helm("uninstall", "shop")
-    left = kubectl("get", KINDS, "-o", "name", "--ignore-not-found").split()
-    assert [each for each in left if each.split("/")[1].startswith("shop")] == []
+
+    def left() -> list[str]:
+        found = kubectl("get", KINDS, "-o", "name", "--ignore-not-found").split()
+        return [each for each in found if each.split("/")[1].startswith("shop")]
+
+    eventually(lambda: not left(), what="nothing is left")
     assert _phase(kubectl, "shop-pre-delete") == "Succeeded"
     assert kubectl.run("get", "crd", "orders.shop.example").code == 0  # Helm leaves them, by design
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.client_projects import python_project
 from tests.support.stories import User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 
 @story()

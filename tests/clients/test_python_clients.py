@@ -9,7 +9,7 @@ import pytest
 from tests.support.client_projects import python_project
 from tests.support.stories import DEADLY, User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("program", ["with_kubernetes", "with_lightkube", "with_kr8s", "with_pykube"])

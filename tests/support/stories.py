@@ -47,7 +47,7 @@ class User:
     kubectl: Kubectl
     folder: Path
 
-    def run(self, command: list[str], timeout_s: float = 120, **environment: str) -> str:
+    def run(self, command: list[str], timeout_s: float = 300, **environment: str) -> str:
         """Run a program to its end, which has to be a good one. Return what it printed."""
         return run_program(command, self.environment | environment, self.folder, timeout_s)
 

@@ -28,8 +28,8 @@ def main() -> None:
         assert client.gather(client.map(square, range(4))) == [0, 1, 4, 9]
         cluster.adapt(minimum=1, maximum=MOST)
         work = client.map(square, range(1000, 4000))  # enough for more workers than there may be
-        client.wait_for_workers(MOST, timeout=60)
-        assert client.submit(square, 12, priority=1).result(timeout=30) == 144
+        client.wait_for_workers(MOST, timeout=200)
+        assert client.submit(square, 12, priority=1).result(timeout=120) == 144
         client.cancel(work)
 
 

@@ -13,7 +13,7 @@ const core = config.makeApiClient(k8s.CoreV1Api);
 const apps = config.makeApiClient(k8s.AppsV1Api);
 
 /** Wait for an event that `subscribe` is told of; fail after a while. */
-function within(what, subscribe, milliseconds = 40_000) {
+function within(what, subscribe, milliseconds = 150_000) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`not within ${milliseconds} ms: ${what}`)), milliseconds);
     const settle = (act) => (value) => {
@@ -85,9 +85,13 @@ async function watchOfMaps() {
 }
 
 async function logs() {
-  const stream = new PassThrough();
-  await new k8s.Log(config).log(namespace, 'web', 'talker', stream, { tailLines: 1 });
-  assert.equal(await text(stream), 'two\n');
+  let last = '';
+  for (const deadline = Date.now() + 150_000; last !== 'two\n' && Date.now() < deadline; ) { // it runs, and is about to
+    const stream = new PassThrough();
+    await new k8s.Log(config).log(namespace, 'web', 'talker', stream, { tailLines: 1 });
+    last = await text(stream);
+  }
+  assert.equal(last, 'two\n');
   const talker = {
     metadata: { name: 'talker' },
     spec: {

@@ -42,9 +42,9 @@ def main() -> None:
 def roll_out() -> None:
     web = Deployment(WEB)
     web.create()
-    web.wait("condition=Available", timeout=40)
+    web.wait("condition=Available", timeout=150)
     web.scale(2)
-    web.wait("jsonpath='{.status.readyReplicas}'=2", timeout=40)
+    web.wait("jsonpath='{.status.readyReplicas}'=2", timeout=150)
     web.label(tier="front")
     web.annotate(note="hello")
     assert [each.name for each in kr8s.get("deployments", namespace=namespace(), label_selector="tier=front")]
@@ -65,7 +65,7 @@ def reach_it() -> None:
 
 
 def fetch(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -92,7 +92,7 @@ def change_maps() -> None:
 def delete_it() -> None:
     web = Deployment.get("web", namespace=namespace())
     web.delete(propagation_policy="Foreground")
-    web.wait("delete", timeout=40)
+    web.wait("delete", timeout=150)
     assert [each.name for each in kr8s.get("pods", namespace=namespace(), label_selector="app=web")] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from kubernetes import client, config, dynamic, utils, watch
@@ -46,7 +47,7 @@ class Seen:
 
     def wait_for(self, event: str, name: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: (event, name) in self.events, timeout=30), self.events
+            assert self._changed.wait_for(lambda: (event, name) in self.events, timeout=150), self.events
 
 
 def main() -> None:
@@ -63,16 +64,16 @@ def main() -> None:
 
 def roll_out(core: client.CoreV1Api, apps: client.AppsV1Api) -> None:
     utils.create_from_dict(client.ApiClient(), WEB, namespace=namespace())
-    for event in watch.Watch().stream(apps.list_namespaced_deployment, namespace(), timeout_seconds=40):
+    for event in watch.Watch().stream(apps.list_namespaced_deployment, namespace(), timeout_seconds=150):
         if event["object"].status.available_replicas == 2:
             break
     else:
-        raise AssertionError("the Deployment was not available within 40 s")
+        raise AssertionError("the Deployment was not available within 150 s")
     scale = apps.read_namespaced_deployment_scale("web", namespace())
     scale.spec.replicas = 1
     apps.replace_namespaced_deployment_scale("web", namespace(), scale)
     for event in watch.Watch().stream(
-        core.list_namespaced_pod, namespace(), label_selector="app=web", timeout_seconds=40
+        core.list_namespaced_pod, namespace(), label_selector="app=web", timeout_seconds=150
     ):
         if event["type"] == "DELETED":
             break
@@ -147,7 +148,7 @@ def apply_from_two_sides() -> None:
 
 def read_a_container(core: client.CoreV1Api) -> None:
     name = core.list_namespaced_pod(namespace(), label_selector="app=web").items[0].metadata.name
-    assert core.read_namespaced_pod_log(name, namespace()).split() == ["started"]
+    assert await_log(core, name).split() == ["started"]
     said = stream(
         core.connect_get_namespaced_pod_exec,
         name,
@@ -159,8 +160,17 @@ def read_a_container(core: client.CoreV1Api) -> None:
         _preload_content=False,
     )
     said.write_stdin("hello\n")
-    said.run_forever(timeout=20)
+    said.run_forever(timeout=90)
     assert (said.read_stdout(), said.returncode) == ("got hello\n", 4)
+
+
+def await_log(core: client.CoreV1Api, name: str) -> str:
+    """Return what a container has said, once it has: one that runs need not have yet."""
+    deadline = time.monotonic() + 150
+    while not (said := core.read_namespaced_pod_log(name, namespace())):
+        assert time.monotonic() < deadline, f"{name} says nothing"
+        time.sleep(0.1)
+    return said
 
 
 def page_through_lists(core: client.CoreV1Api) -> None:
@@ -184,7 +194,7 @@ def delete_all(core: client.CoreV1Api, apps: client.AppsV1Api) -> None:
     apps.delete_namespaced_deployment(
         "web", namespace(), body=client.V1DeleteOptions(propagation_policy="Foreground")
     )
-    for event in watch.Watch().stream(apps.list_namespaced_deployment, namespace(), timeout_seconds=40):
+    for event in watch.Watch().stream(apps.list_namespaced_deployment, namespace(), timeout_seconds=150):
         if event["type"] == "DELETED":
             break
     assert core.list_namespaced_pod(namespace(), label_selector="app=web").items == []

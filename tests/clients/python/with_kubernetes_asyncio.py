@@ -66,7 +66,7 @@ class Informer:
 
     async def until(self, true: Callable[[dict[str, dict[str, str]]], bool]) -> None:
         """Wait until what is known is so."""
-        async with asyncio.timeout(40), self._changed:
+        async with asyncio.timeout(150), self._changed:
             await self._changed.wait_for(lambda: true(self.known))
 
 
@@ -107,7 +107,7 @@ async def change(core: client.CoreV1Api, number: int) -> None:
 
 async def insistently(call: Callable[[], object]) -> None:
     """Call until the server answers; what it had done already is no error."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(150):
         while True:
             try:
                 await call()
@@ -129,7 +129,7 @@ async def exec_in_a_pod() -> None:
         }
         await core.create_namespaced_pod(namespace(), body)
         async with watch.Watch().stream(
-            core.list_namespaced_pod, namespace(), field_selector="metadata.name=shell", timeout_seconds=40
+            core.list_namespaced_pod, namespace(), field_selector="metadata.name=shell", timeout_seconds=150
         ) as events:
             async for event in events:
                 if event["object"].status.phase == "Running":

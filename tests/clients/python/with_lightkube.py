@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from lightkube import ApiError, Client
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.apps_v1 import DeploymentSpec
@@ -43,7 +45,11 @@ def roll_out(client: Client) -> None:
     client.replace(scale, "web")
     assert client.get(Deployment, "web").spec.replicas == 2
     (pod, *_) = client.list(Pod, labels={"app": "web"}, fields={"status.phase": "Running"})
-    assert [line.strip() for line in client.log(pod.metadata.name)] == ["started"]
+    deadline = time.monotonic() + 150
+    while not (said := [line.strip() for line in client.log(pod.metadata.name)]):  # it runs, and is about to
+        assert time.monotonic() < deadline, "the container says nothing"
+        time.sleep(0.1)
+    assert said == ["started"]
     # In a client of its own: its thread may go on reading what has been closed already, and so a next connection.
     said = Client(namespace=namespace()).exec(pod.metadata.name, command=["echo", "hello"], stdout=True)
     assert said.stdout == "hello\n", said
@@ -65,7 +71,7 @@ def change_maps(client: Client) -> None:
     revision = patched.metadata.resourceVersion
     client.delete(ConfigMap, "settings")
     for event, obj in client.watch(
-        ConfigMap, fields={"metadata.name": "settings"}, resource_version=revision, server_timeout=20
+        ConfigMap, fields={"metadata.name": "settings"}, resource_version=revision, server_timeout=90
     ):
         if event == "DELETED":
             assert obj.data == {"b": "3"}
