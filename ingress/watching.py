@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from ingress.core.certificates import TYPE
+from ingress.core.parameters import SettingsView, are_settings
 from ingress.core.planning import View
 from ingress.gateway_watching import WatchedGateways
 from ingress.syncer import Syncer
@@ -15,12 +17,19 @@ from machinery.client.informer import Informer
 from machinery.model.clock import Clock
 from machinery.model.endpoints import SERVICE_NAME
 from machinery.model.fields import trimmer
-from machinery.model.k8s.core_v1 import Secret, Service
+from machinery.model.k8s.core_v1 import ConfigMap, Secret, Service
 from machinery.model.k8s.discovery_v1 import EndpointSlice
 from machinery.model.k8s.networking_v1 import Ingress, IngressClass
 from machinery.model.log import EventLog
 from machinery.model.requests import Selection
-from machinery.model.resources import ENDPOINT_SLICES, INGRESS_CLASSES, INGRESSES, SECRETS, SERVICES
+from machinery.model.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    INGRESS_CLASSES,
+    INGRESSES,
+    SECRETS,
+    SERVICES,
+)
 from machinery.model.store import Change
 
 _BY_SERVICE: Final = "service"
@@ -41,6 +50,7 @@ _SERVICE_FIELDS: Final = (
 )
 _SLICE_FIELDS: Final = ("addressType", "endpoints", "metadata.labels", "ports")
 _SECRET_FIELDS: Final = ("data",)
+_SETTINGS_S: Final = 10.0  # wall seconds that the first configuration waits for the settings of classes
 
 
 class Watched:
@@ -50,6 +60,9 @@ class Watched:
         """Make them; `published` is namespace/name of the Service that Gateways' Services stand beside."""
         self.gateways = WatchedGateways(api, clock, log)
         self._namespace = published.partition("/")[0]
+        self._clock = clock
+        self._are_settings_watched = False
+        self._on_known: list[Callable[[], None]] = []
         self.ingresses: Informer[Ingress] = Informer(
             api, INGRESSES, clock=clock, keep=trimmer(Ingress, _INGRESS_FIELDS), log=log
         )
@@ -70,6 +83,11 @@ class Watched:
             api, SECRETS, certificates, clock=clock, keep=trimmer(Secret, _SECRET_FIELDS), log=log
         )
 
+        own = Selection(namespace=self._namespace)
+        self.settings: Informer[ConfigMap] = Informer(
+            api, CONFIG_MAPS, own, clock=clock, keep=trimmer(ConfigMap, ("data",)), log=log
+        )
+
     @property
     def view(self) -> View:
         """What is known now, for the plan."""
@@ -80,6 +98,11 @@ class Watched:
             self.secrets.store.get,
             self.services.store.get,
             self.gateways.view(self.secrets.store, self.services.store, self._namespace),
+            SettingsView(
+                self._namespace,
+                lambda name: self.settings.store.get(self._namespace, name),
+                lambda: bool(self.settings.revision),
+            ),
         )
 
     def slices_of(self, namespace: str, name: str) -> list[EndpointSlice]:
@@ -92,7 +115,31 @@ class Watched:
             tasks.create_task(informer.run(), name=f"informer-{informer.resource.plural}")
         for informer in self._all():
             await informer.synced()
+        self._watch_settings(tasks)
+        self.classes.subscribe(lambda _change: self._watch_settings(tasks))
+        if self._are_settings_watched:
+            with suppress(TimeoutError):
+                async with self._clock.timeout_wall(_SETTINGS_S):
+                    await self.settings.synced()
         await self.gateways.begin(tasks)
+
+    def _watch_settings(self, tasks: asyncio.TaskGroup) -> None:
+        """Watch ConfigMaps as soon as a class has parameters; before that, nobody needs the right to."""
+        if (
+            self._are_settings_watched
+            or not self._namespace
+            or not any(map(are_settings, self.classes.store))
+        ):
+            return
+        self._are_settings_watched = True
+        tasks.create_task(self.settings.run(), name="informer-configmaps")
+        tasks.create_task(self._tell_of_settings(), name="known-configmaps")
+
+    async def _tell_of_settings(self) -> None:
+        """Say when they are known: there may be none, whose first sight would say so."""
+        await self.settings.synced()
+        for on_known in self._on_known:
+            on_known()
 
     def tell(self, syncer: Syncer) -> None:
         """Pass every change from now on to the syncer, except for those that change nothing for it."""
@@ -115,6 +162,8 @@ class Watched:
         self.services.subscribe(lambda change: syncer.on_service(*_place(change)))
         self.secrets.subscribe(lambda change: syncer.on_secret(*_place(change)))
         self.slices.subscribe(on_endpoints)
+        self.settings.subscribe(lambda _change: syncer.on_rules())
+        self._on_known.append(syncer.on_rules)
 
     def _all(self) -> Iterator[Informer[Any]]:
         yield from (self.ingresses, self.classes, self.services, self.slices, self.secrets)

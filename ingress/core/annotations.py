@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 PREFIX: Final = "nginx.ingress.kubernetes.io/"
@@ -37,24 +37,47 @@ class Wishes:
     has_patterns: bool = False
 
 
-def read_annotations(annotations: Mapping[str, str]) -> tuple[Wishes, list[str]]:
-    """Read an Ingress' annotations; return what they say, and what is wrong with some, which are left out."""
-    found = _Reader(annotations)
-    wishes = Wishes(
-        redirects_to_tls=found.truth("ssl-redirect", default=True),
-        always_redirects=found.truth("force-ssl-redirect", default=False),
-        most_body_bytes=found.size("proxy-body-size"),
+NO_WISHES: Final = Wishes()
+
+
+def read_annotations(
+    annotations: Mapping[str, str], defaults: Wishes = NO_WISHES
+) -> tuple[Wishes, list[str]]:
+    """Read an Ingress' annotations; return what they say, and what is wrong with some, which are left out.
+
+    `defaults` is what goes for an Ingress that says nothing of its own.
+    """
+    own = {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
+    found = _Reader(own, f"annotation {PREFIX}")
+    wishes = replace(
+        _read_shared(found, defaults),
         rewrite_target=found.target("rewrite-target"),
         has_patterns=found.truth("use-regex", default=False),
     )
     return wishes, [*found.complaints, *found.unknown()]
 
 
+def read_settings(data: Mapping[str, str]) -> tuple[Wishes, list[str]]:
+    """Read what goes for all Ingresses of a class: the annotations, without their prefix, that are about no path of one's own."""
+    found = _Reader(data, "key ")
+    wishes = _read_shared(found, NO_WISHES)
+    return wishes, [*found.complaints, *found.unknown()]
+
+
+def _read_shared(found: _Reader, defaults: Wishes) -> Wishes:
+    return Wishes(
+        redirects_to_tls=found.truth("ssl-redirect", default=defaults.redirects_to_tls),
+        always_redirects=found.truth("force-ssl-redirect", default=defaults.always_redirects),
+        most_body_bytes=found.size("proxy-body-size", default=defaults.most_body_bytes),
+    )
+
+
 class _Reader:
-    def __init__(self, annotations: Mapping[str, str]) -> None:
-        self._left = {
-            key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)
-        }
+    """Reads values by their keys; `what` is what a key is called in front of its name."""
+
+    def __init__(self, values: Mapping[str, str], what: str) -> None:
+        self._left = dict(values)
+        self._what = what
         self.complaints: list[str] = []
 
     def truth(self, key: str, *, default: bool) -> bool:
@@ -63,12 +86,14 @@ class _Reader:
             self._complain(key, text, "has to be true or false")
         return _TRUTHS.get(text or "", default)
 
-    def size(self, key: str) -> int:
-        text = self._left.pop(key, "0")
+    def size(self, key: str, *, default: int) -> int:
+        text = self._left.pop(key, None)
+        if text is None:
+            return default
         read = _SIZE.fullmatch(text)
         if read is None:
             self._complain(key, text, "has to be a number of bytes, as 8m")
-            return 0
+            return default
         return int(read[1]) * _UNITS[read[2].lower()]
 
     def target(self, key: str) -> str:
@@ -79,7 +104,7 @@ class _Reader:
         return text
 
     def unknown(self) -> list[str]:
-        return [f"annotation {PREFIX}{key} is not supported: it is ignored" for key in sorted(self._left)]
+        return [f"{self._what}{key} is not supported: it is ignored" for key in sorted(self._left)]
 
     def _complain(self, key: str, text: str, what: str) -> None:
-        self.complaints.append(f"annotation {PREFIX}{key}: {what}, not {text[:80]!r}; it is ignored")
+        self.complaints.append(f"{self._what}{key}: {what}, not {text[:80]!r}; it is ignored")

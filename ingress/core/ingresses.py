@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ingress.core.annotations import Wishes, read_annotations
+from ingress.core.annotations import NO_WISHES, Wishes, read_annotations
 from ingress.core.rules import ANY_HOST, Options, Owner, Path, PathKind, Problem, Rewrite, Rule, Target
 from machinery.model.k8s.networking_v1 import HTTPIngressPath, Ingress, IngressBackend, IngressRule
 
@@ -39,18 +39,18 @@ def owner_of(ingress: Ingress) -> Owner:
     return Owner("Ingress", meta.namespace, meta.name, meta.creationTimestamp or "")
 
 
-def read_ingress(ingress: Ingress) -> Wanted:
-    """Return what an Ingress wants."""
-    reader = _Reader(ingress)
+def read_ingress(ingress: Ingress, defaults: Wishes = NO_WISHES) -> Wanted:
+    """Return what an Ingress wants; `defaults` is what its class does for all that say nothing of their own."""
+    reader = _Reader(ingress, defaults)
     rules = tuple(reader.rules())
     return Wanted(rules, tuple(reader.certified()), tuple(reader.problems))
 
 
 class _Reader:
-    def __init__(self, ingress: Ingress) -> None:
+    def __init__(self, ingress: Ingress, defaults: Wishes) -> None:
         self._spec = ingress.spec
         self._owner = owner_of(ingress)
-        self._wishes, complaints = read_annotations(ingress.metadata.annotations)
+        self._wishes, complaints = read_annotations(ingress.metadata.annotations, defaults)
         self.problems = [Problem(self._owner, "BadAnnotation", text) for text in complaints]
         self._tls_hosts = {host for host, _ in self.certified()}
 

@@ -15,6 +15,8 @@ from ingress.core.classes import class_of, is_ours
 from ingress.core.gateway.objects import GRPC_ROUTES, HTTP_ROUTES
 from ingress.core.gateway.planning import GatewayPlan, GatewayView, plan_gateways
 from ingress.core.ingresses import Wanted, owner_of, read_ingress
+from ingress.core.parameters import REASON as PARAMETERS_REASON
+from ingress.core.parameters import Parameters, SettingsView, read_parameters
 from ingress.core.rendering import Content
 from ingress.core.routing import Tables, compile_rules
 from ingress.core.rules import Owner, Problem, Rule, Target
@@ -32,6 +34,7 @@ class View:
     find_secret: Callable[[str, str], Secret | None]
     find_service: Callable[[str, str], Service | None]
     gateways: GatewayView = field(default_factory=GatewayView)
+    settings: SettingsView = field(default_factory=SettingsView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Plan:
 def plan(view: View, controller: str, default_certificate: bytes, refused: Mapping[Owner, str]) -> Plan:
     """Return what the proxy has to be. Of what it has `refused`, with what it said, nothing is followed."""
     ours = sorted((each for each in view.ingresses if is_ours(each, view.find_class, controller)), key=_age)
-    wanted = {owner_of(each): read_ingress(each) for each in ours}
+    parameters = _parameters(ours, view)
+    wanted = {owner_of(each): read_ingress(each, parameters[class_of(each)].wishes) for each in ours}
     problems = [problem for each in wanted.values() for problem in each.problems]
     problems += [
         Problem(owner, "Rejected", f"the proxy refuses it: {said}")
@@ -75,7 +79,7 @@ def plan(view: View, controller: str, default_certificate: bytes, refused: Mappi
     gateways = plan_gateways(view.gateways, controller, refused)
     backends = {**gateways.backends, **_backends(tables)}
     targets = {owner: {rule.target for rule in each.rules} for owner, each in followed.items()}
-    problems += [*conflicts, *complaints, *_missing(targets, view), *_parametrized(ours, view)]
+    problems += [*conflicts, *complaints, *_missing(targets, view), *_misconfigured(parameters)]
     return Plan(
         Content(tables, backends, certified, default_certificate, gateways.site),
         tuple(dict.fromkeys(problems)),
@@ -145,10 +149,17 @@ def _missing(targets: Mapping[Owner, Iterable[Target]], view: View) -> Iterable[
                 yield Problem(owner, "NoBackend", f"{why}: requests for it are answered with 503")
 
 
-def _parametrized(ours: Iterable[Ingress], view: View) -> Iterable[Problem]:
-    """Yield the classes in use that have parameters: there are none that mean anything here."""
-    for name in sorted({class_of(each) for each in ours}):
-        found = view.find_class(name)
-        if found is not None and (given := found.spec.parameters) is not None:
-            text = f"spec.parameters ({given.kind} {given.name}) is not supported: it is ignored"
-            yield Problem(Owner("IngressClass", "", name), "UnsupportedParameters", text)
+def _parameters(ours: Iterable[Ingress], view: View) -> dict[str, Parameters]:
+    """Return what the classes in use want for their Ingresses, by name."""
+    names = sorted({class_of(each) for each in ours})
+    return {
+        name: read_parameters(found, view.settings)
+        for name in names
+        if (found := view.find_class(name)) is not None
+    }
+
+
+def _misconfigured(parameters: Mapping[str, Parameters]) -> Iterable[Problem]:
+    for name, each in parameters.items():
+        for text in each.complaints:
+            yield Problem(Owner("IngressClass", "", name), PARAMETERS_REASON, text)

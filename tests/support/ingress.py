@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ingress.core.classes import CONTROLLER
+from ingress.core.parameters import SettingsView
 from ingress.core.planning import Plan, View, plan
 from ingress.core.rendering import Settings
 from ingress.core.routing import EVERY_OTHER, Tables
@@ -70,9 +71,17 @@ def ingress(
     )
 
 
-def ingress_class(name: str = CLASS, controller: str = CONTROLLER) -> IngressClass:
+def ingress_class(
+    name: str = CLASS, controller: str = CONTROLLER, *, parameters: Mapping[str, str] | None = None
+) -> IngressClass:
     """Return a class."""
-    return IngressClass(metadata=meta(name), spec=IngressClassSpec(controller=controller))
+    spec = {"controller": controller, **({"parameters": dict(parameters)} if parameters else {})}
+    return IngressClass(metadata=meta(name), spec=msgspec.convert(spec, IngressClassSpec))
+
+
+def settings_of(name: str = "settings", namespace: str = "edge-system") -> dict[str, str]:
+    """Return the parameters of a class that are a ConfigMap."""
+    return {"kind": "ConfigMap", "name": name, "scope": "Namespace", "namespace": namespace}
 
 
 def service(name: str = "web", namespace: str = "shop", *, ports: Mapping[str, int] | None = None) -> Service:
@@ -136,6 +145,7 @@ class World:
     secrets: list[Secret] = field(default_factory=list)
     services: list[Service] = field(default_factory=lambda: [service()])
     slices: list[EndpointSlice] = field(default_factory=list)
+    settings: SettingsView = field(default_factory=SettingsView)
 
     @property
     def view(self) -> View:
@@ -152,6 +162,7 @@ class World:
             lambda name: find(self.classes, "", name),
             lambda namespace, name: find(self.secrets, namespace, name),
             lambda namespace, name: find(self.services, namespace, name),
+            settings=self.settings,
         )
 
     def slices_of(self, namespace: str, name: str) -> list[EndpointSlice]:

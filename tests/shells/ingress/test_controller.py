@@ -19,8 +19,18 @@ import pytest
 from ingress.app import has_ipv6
 from ingress.core.ingresses import read_ingress
 from ingress.haproxy import ProxyError
-from machinery.model.resources import ENDPOINT_SLICES, EVENTS, INGRESSES, SECRETS, SERVICES
-from tests.support.ingress import NGINX, certificate, ingress, path, route_slowly, tls_secret
+from machinery.model.k8s.core_v1 import ConfigMap
+from machinery.model.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    EVENTS,
+    INGRESS_CLASSES,
+    INGRESSES,
+    SECRETS,
+    SERVICES,
+)
+from tests.support.builders import meta
+from tests.support.ingress import NGINX, certificate, ingress, path, route_slowly, settings_of, tls_secret
 from tests.support.ingress_controller import Running, names_of, own_address, running
 from tests.support.requirements import need
 from tests.support.waiting import until
@@ -299,6 +309,43 @@ async def test_status_and_events_are_the_leaders(tmp_path: Path) -> None:
             return "NoBackend" in await reasons()
 
         await until(is_told, what="the event")
+
+
+async def test_settings_of_a_class_are_followed(tmp_path: Path) -> None:
+    """From the ConfigMap that a class comes to name; as it changes, and no longer once it is gone."""
+    async with running(tmp_path, publish_service="shop/web") as here:
+        await here.serve("web")
+        await here.apply(ingress("one", ("a.com", [path("/")])))
+        user = here.registry.user
+
+        async def posts(size: int) -> int:
+            return (await here.get("a.com", "/", method="POST", data=b"x" * size))[0]
+
+        async def is_refused(size: int) -> bool:
+            return await posts(size) == 413
+
+        assert await posts(2000) == 200
+        own = ConfigMap(metadata=meta("settings", "shop"), data={"proxy-body-size": "1k"})
+        await here.registry.given(CONFIG_MAPS, own)
+        parameters = {"parameters": settings_of(namespace="shop")}
+        await user.patch(INGRESS_CLASSES, "edge", {"spec": parameters})
+        await until(lambda: is_refused(2000))
+        assert await posts(1000) == 200
+        await user.patch(CONFIG_MAPS, "settings", {"data": {"proxy-body-size": "500"}}, namespace="shop")
+        await until(lambda: is_refused(1000))
+        await user.delete(CONFIG_MAPS, "settings", namespace="shop")
+
+        async def is_taken() -> bool:
+            return await posts(2000) == 200
+
+        await until(is_taken)
+
+        async def said() -> list[str]:
+            events = (await user.list(EVENTS)).items
+            return [each.message or "" for each in events if each.reason == "UnsupportedParameters"]
+
+        await until(said)
+        assert all("there is no ConfigMap shop/settings" in each for each in await said())
 
 
 async def test_without_its_proxy_the_controller_ends(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 import pytest
 
 from ingress.core.rendering import MAIN, Configuration, render
@@ -12,7 +11,7 @@ from ingress.core.rules import Owner, Target
 from ingress.core.servers import Server, place, servers_of, why_not
 from ingress.core.status import addresses_of, out_of_date
 from machinery.model.k8s.core_v1 import Service
-from machinery.model.k8s.networking_v1 import IngressClassParametersReference, IngressLoadBalancerIngress
+from machinery.model.k8s.networking_v1 import IngressLoadBalancerIngress
 from tests.support.builders import changed
 from tests.support.ingress import (
     NGINX,
@@ -22,7 +21,6 @@ from tests.support.ingress import (
     endpoint,
     endpoint_slice,
     ingress,
-    ingress_class,
     path,
     read_tables,
     service,
@@ -262,17 +260,3 @@ def test_where_ingresses_are_reached() -> None:
     one = ingress("one", ("a.com", [path("/")]))
     assert out_of_date([one], ()) == []
     assert out_of_date([one], addresses_of(service())) == [one]
-
-
-def test_parameters_of_a_class_are_refused() -> None:
-    """By an event of the class; its Ingresses are followed."""
-    given = {"kind": "ConfigMap", "name": "settings"}
-    parameters = msgspec.convert(given, IngressClassParametersReference)
-    world = World(
-        [ingress("one", ("a.com", [path("/")]))],
-        classes=[changed(ingress_class(), spec__parameters=parameters)],
-    )
-    assert _said(world) == [
-        "edge UnsupportedParameters: spec.parameters (ConfigMap settings) is not supported: it is ignored"
-    ]
-    assert read_tables(world.plan().content.tables, "a.com", "/") is not None
