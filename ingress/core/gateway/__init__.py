@@ -1,6 +1,6 @@
 """What the Gateway API wants of the proxy: pure functions from its objects to the configuration, and to what they say of themselves.
 
-objects      the kinds, as far as they are read
+objects/     the kinds, as far as they are read
 verdicts     conditions, in the specification's words
 hostnames    which of two hosts covers the other, and what covers one
 grants       who may refer to what in another namespace
