@@ -13,7 +13,7 @@ In the order of use:
 - `loopback_listener` bounds what those can take who reach it without a URL;
 - `command_sessions` is exec and attach for either, `port_forward` connects clients to sandboxes (`sandbox_dial`);
 - `exec_process` runs commands and ends them with their clients (`exec_session`);
-- `private_images` tells which images are on this node; `notes` keeps what the engine does not, `creations` what it has not
+- `private_images` tells which images are on this node, `pulled_images` which of them it alone has brought; `notes` keeps what the engine does not, `creations` what it has not
   answered yet; `locks` keeps order;
 - `seam_engine`, `seam_hijacked` and `seam_plugins` put the seam into both conversations; `purge` removes a cluster;
   `loading` brings images to where nodes find them.

@@ -27,6 +27,7 @@ from dockershim.network import Network
 from dockershim.network_checks import NetworkChecks
 from dockershim.notes import Notes
 from dockershim.private_images import PrivateImages
+from dockershim.pulled_images import PulledImages
 from dockershim.rpc import image_service, runtime_service
 from dockershim.rpc.sandbox_status import describe_sandbox
 from dockershim.seam_plugins import RunPlugin
@@ -114,6 +115,7 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
         layers=WritableLayers(engine, clock),
         image_names={},
         private_images=PrivateImages(engine, Notes(state / "images"), Notes(state / "pulls")),
+        pulled_images=PulledImages(engine, Notes(state / "pulled")),
         image_volumes=ImageVolumes(engine, catalogue, state / "image-volumes", log),
         locks=Locks(),
         cdi_dirs=config.cdi_dirs,

@@ -17,6 +17,7 @@ from dockershim.logs import Logs
 from dockershim.network import Network
 from dockershim.notes import Notes
 from dockershim.private_images import PrivateImages
+from dockershim.pulled_images import PulledImages
 from dockershim.statistics import Statistics
 from dockershim.streaming import Streaming
 from dockershim.writable_layers import WritableLayers
@@ -42,6 +43,7 @@ class Shim:
     layers: WritableLayers
     image_names: dict[str, ImageNames]  # by image id
     private_images: PrivateImages
+    pulled_images: PulledImages
     image_volumes: ImageVolumes
     locks: Locks
     cdi_dirs: tuple[str, ...]

@@ -145,6 +145,7 @@ class HollowNode:
             register_with_taints=config.register_with_taints,
             cluster_domain=config.cluster_domain,
             node_status_update_s=config.node_status_update_s,
+            image_gc_high_threshold=100,  # simulated images take no disk
             check_invariants=config.check_invariants,
         )
 

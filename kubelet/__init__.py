@@ -11,6 +11,7 @@ In the order of use:
 - `containment` keeps what nobody foresaw in one pod's work from the others;
 - `probes` (with `http_probe`, `grpc_probe`) watch what runs; `status_writer` reports it to the API;
 - `image_permits` says which pods may use an image that is here, by `image_records`;
+- `image_garbage` and `container_garbage` remove what nobody uses;
 - `eviction` ends pods that exceed their limits on disk, and pods of a node that runs short;
 - `node` and `lease` register the node and keep it alive; `housekeeping` and `log_rotation` tidy up;
 - `server` is the kubelet's own door: `logs`, and exec and attach through `exec_streams`.

@@ -18,9 +18,11 @@ from typing import Final
 from kubelet.certificates import NodeCertificates
 from kubelet.cgroups import Cgroups
 from kubelet.config import KubeletConfig
+from kubelet.container_garbage import ContainerGarbage
 from kubelet.container_resizer import ContainerResizer
 from kubelet.container_starter import ContainerStarter, Providers
 from kubelet.container_stopper import ContainerStopper
+from kubelet.core.eviction.thresholds import OF_DISKS, Observed, Signal
 from kubelet.core.life import Surroundings
 from kubelet.core.network_files import ClusterDns
 from kubelet.core.node_status import Machine
@@ -28,10 +30,11 @@ from kubelet.core.sysctls import allowed_sysctls
 from kubelet.core.usage import Counter
 from kubelet.diskless import DisklessFiles, DisklessRecords, DisklessVolumes
 from kubelet.environment import Environment
-from kubelet.eviction import EvictionManager, NodeSignals, PodDisks, RecentDisks
+from kubelet.eviction import EvictionManager, NodeReclaim, NodeSignals, PodDisks, RecentDisks
 from kubelet.hooks import Hooks
 from kubelet.hosting import CriChannel, KubeletProcess, OwnCertificates
 from kubelet.housekeeping import Housekeeping
+from kubelet.image_garbage import ImageGarbage
 from kubelet.image_permits import ImagePermits
 from kubelet.image_records import ImageRecords
 from kubelet.images import Images
@@ -122,7 +125,8 @@ class Kubelet:
         api = self.api
         self._draining = False
         is_one_of_many = self._is_one_of_many = machine is not None
-        self._around = Surroundings(process.clock.timescale, "", config.node_ips)
+        kept = config.container_limits.kept_at_once
+        self._around = Surroundings(process.clock.timescale, "", config.node_ips, kept)
         self._ports: tuple[int, ...] = ()
         clock, log = process.clock, process.log
         identity = IdentityFiles(config.machine_id_file, config.system_uuid_file, config.boot_id_file)
@@ -209,6 +213,19 @@ class Kubelet:
             )
         )
         self._disks = PodDisks(self.runtime, self.volumes, self.files)
+        self._signals = NodeSignals(self.cgroups, self.machine, config.root)
+        self.dead_containers = ContainerGarbage(self.workers, clock, log, config.container_limits)
+        self.image_garbage = ImageGarbage(
+            self.runtime,
+            self.workers.lives,
+            self._image_disk,
+            self.events,
+            clock,
+            log,
+            limits=config.image_limits,
+            node=self.node.own,
+        )
+        process.metrics.add(self.image_garbage)
         self.evictions = self._make_evictions()
         process.metrics.add(self.evictions)
         process.metrics.add(VolumeMetrics(self.volumes.claimed.usage))
@@ -218,7 +235,7 @@ class Kubelet:
     def _make_evictions(self) -> EvictionManager:
         """Return what ends pods by itself, over the parts that are there already."""
         return EvictionManager(
-            NodeSignals(self.cgroups, self.machine, self._config.root),
+            self._signals,
             self._disks,
             self.runtime,
             self.workers,
@@ -226,6 +243,9 @@ class Kubelet:
             self._process.clock,
             self._process.log,
             settings=self._config.evictions,
+            make_room=NodeReclaim(
+                self.dead_containers, self.image_garbage, self._signals, self._process.log
+            ).make_room,
             node=self.node.own,
             is_simulated=lambda: self.node.runtime_name == HOLLOW if self.node.runtime_name else None,
             on_change=self.node.pulse,
@@ -287,6 +307,7 @@ class Kubelet:
             self.cgroups,
             self.files,
             self.images,
+            self.dead_containers,
             self.plugins.volumes,
             clock,
             log,
@@ -298,6 +319,8 @@ class Kubelet:
             tasks.create_task(self.workers.run(), name="pod-workers")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self.evictions.run(), name="evictions")
+            if self._collects_images():
+                tasks.create_task(self.image_garbage.run(), name="image-garbage")
             tasks.create_task(self.volume_news.run(), name="volume-news")
             if not self._is_one_of_many:
                 tasks.create_task(rotation.run(), name="log-rotation")
@@ -432,6 +455,17 @@ class Kubelet:
 
     def _surroundings(self) -> Surroundings:
         return self._around
+
+    def _collects_images(self) -> bool:
+        """Whether images may have to go, by themselves or for pods."""
+        limits, thresholds = self._config.image_limits, self._config.evictions.thresholds
+        return limits.is_on or any(each.signal in OF_DISKS for each in thresholds)
+
+    async def _image_disk(self) -> Observed | None:
+        """Return how full the disk of the images is; None where that cannot be seen from here."""
+        if not self._signals.has_asked:
+            self._signals.learn_image_dir(each.fs_id.mountpoint for each in await self.runtime.image_fs())
+        return self._signals.read([Signal.IMAGEFS]).get(Signal.IMAGEFS)
 
     def _pressures(self) -> frozenset[str]:
         return self.evictions.conditions()

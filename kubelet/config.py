@@ -13,8 +13,10 @@ import msgspec
 from kubelet.core.eviction.settings import EvictionSettings
 from kubelet.core.eviction.thresholds import DEFAULT_HARD, read_thresholds
 from kubelet.core.image_access import Verification, VerificationPolicy
+from kubelet.core.image_garbage import ImageLimits
 from kubelet.core.log_files import MOST_FILES_LEFT_ALONE, LogLimits
 from kubelet.core.node_status import read_labels
+from kubelet.core.pod_garbage import ContainerLimits
 from kubelet.core.sysctls import allowed_sysctls
 from machinery.model import quantity
 from machinery.model.k8s.core_v1 import Taint
@@ -124,6 +126,31 @@ class KubeletConfig(ComponentConfig):
         help="the most grace period of a pod that is evicted because of a soft threshold",
         unit="cluster seconds",
     )
+    image_gc_high_threshold: int = setting(
+        85,
+        help="how full the disk of the images is, in percent, from where images are removed that nobody uses; 100: none is. Of an"
+        " engine that is shared only images go that this node has pulled and that nobody else has named",
+    )
+    image_gc_low_threshold: int = setting(
+        80, help="how full the disk is, in percent, until which images are removed"
+    )
+    image_minimum_gc_age_s: float = setting(
+        120.0, help="how old an image has to be to be removed for its room", unit="cluster seconds"
+    )
+    image_maximum_gc_age_s: float = setting(
+        0.0,
+        help="for how long an image may be unused until it is removed, however full the disk is; 0: for ever",
+        unit="cluster seconds",
+    )
+    minimum_container_ttl_s: float = setting(
+        0.0, help="how old a dead container has to be to be removed", unit="cluster seconds"
+    )
+    maximum_dead_containers_per_container: int = setting(
+        1, help="old instances that are kept of each container, beside the newest; below 0: all of them"
+    )
+    maximum_dead_containers: int = setting(
+        -1, help="dead containers that are kept on the whole node; below 0: there is no such limit"
+    )
     node_status_update_s: float = setting(
         0.0,
         help="how often the kubelet looks whether its node's status has changed; 0: as the profile says",
@@ -178,6 +205,25 @@ class KubeletConfig(ComponentConfig):
         )
 
     @property
+    def image_limits(self) -> ImageLimits:
+        """When images are removed that nobody uses."""
+        return ImageLimits(
+            self.image_gc_high_threshold,
+            self.image_gc_low_threshold,
+            self.image_minimum_gc_age_s,
+            self.image_maximum_gc_age_s,
+        )
+
+    @property
+    def container_limits(self) -> ContainerLimits:
+        """How many dead containers are kept."""
+        return ContainerLimits(
+            self.maximum_dead_containers_per_container,
+            self.maximum_dead_containers,
+            self.minimum_container_ttl_s,
+        )
+
+    @property
     def image_verification(self) -> Verification:
         """For which images on the node a pod needs credentials."""
         policy = VerificationPolicy(self.image_pull_credentials_verification_policy)
@@ -202,6 +248,10 @@ class KubeletConfig(ComponentConfig):
             "evictionPressureTransitionPeriod": f"{self.eviction_pressure_transition_period_s:g}s",
             "evictionSoft": _by_signal(self.eviction_soft, "<"),
             "evictionSoftGracePeriod": _by_signal(self.eviction_soft_grace_period, "="),
+            "imageGCHighThresholdPercent": self.image_gc_high_threshold,
+            "imageGCLowThresholdPercent": self.image_gc_low_threshold,
+            "imageMaximumGCAge": f"{self.image_maximum_gc_age_s:g}s",
+            "imageMinimumGCAge": f"{self.image_minimum_gc_age_s:g}s",
             "imagePullCredentialsVerificationPolicy": self.image_pull_credentials_verification_policy,
             "preloadedImagesVerificationAllowlist": list(self.preloaded_images_verification_allowlist),
             "rotateCertificates": self.rotate_certificates,
@@ -278,7 +328,15 @@ class KubeletConfig(ComponentConfig):
             _ = self.evictions
         except ValueError as error:
             raise ConfigError("eviction_hard", str(error)) from error
-        for field in ("eviction_pressure_transition_period_s", "eviction_max_pod_grace_period_s"):
+        try:
+            _ = self.image_limits
+        except ValueError as error:
+            raise ConfigError("image_gc_high_threshold", str(error)) from error
+        for field in (
+            "eviction_pressure_transition_period_s",
+            "eviction_max_pod_grace_period_s",
+            "minimum_container_ttl_s",
+        ):
             if getattr(self, field) < 0:
                 raise ConfigError(field, f"may not be below 0, not {getattr(self, field)}")
         if self.container_log_max_files < MOST_FILES_LEFT_ALONE:

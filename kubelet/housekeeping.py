@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kubelet.cgroups import Cgroups
+from kubelet.container_garbage import ContainerGarbage
 from kubelet.containment import contained
 from kubelet.core.life import Stage
 from kubelet.csi import CsiVolumes
@@ -31,6 +32,7 @@ class Housekeeping:
     cgroups: Cgroups
     files: PodFiles
     images: Images
+    containers: ContainerGarbage
     driver_volumes: CsiVolumes
     clock: Clock
     log: EventLog
@@ -52,6 +54,8 @@ class Housekeeping:
             await self.cgroups.sweep(active)
         with contained(self.log, "logs_not_swept"):
             self.files.sweep_logs(active)
+        with contained(self.log, "dead_containers_not_collected"):
+            self.containers.sweep()
         with contained(self.log, "image_records_not_pruned"):
             await self.images.prune()
 

@@ -108,6 +108,7 @@ class _Mailbox:
     runtime: bool = False
     probes: bool = False
     eviction: Verdict | None = None
+    collected: frozenset[str] = frozenset()
     ended: list[tuple[ActionKey, instructions.Problem | None]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -151,6 +152,11 @@ class PodWorker:
     def evict(self, verdict: Verdict) -> None:
         """The node does not keep it; a pod that ends for another reason is left to that."""
         self._mail.eviction = verdict
+        self._mail.news.set()
+
+    def collect(self, ids: frozenset[str]) -> None:
+        """The node has no use for these dead containers any more."""
+        self._mail.collected |= ids
         self._mail.news.set()
 
     # --- work
@@ -241,6 +247,9 @@ class PodWorker:
         if mail.eviction is not None:
             verdict, mail.eviction = mail.eviction, None
             yield instructions.Evicted(verdict)
+        if mail.collected:
+            ids, mail.collected = mail.collected, frozenset()
+            yield instructions.Collected(ids)
         if mail.api is not None:
             news, mail.api = mail.api, None
             yield news

@@ -110,6 +110,11 @@ class PodWorkers:
         if worker := self._workers.get(uid):
             worker.evict(verdict)
 
+    def collect(self, uid: str, ids: frozenset[str]) -> None:
+        """Have dead containers of a pod removed; nothing where there is no such pod."""
+        if worker := self._workers.get(uid):
+            worker.collect(ids)
+
     def is_over(self, uid: str) -> bool:
         """Whether nothing of a pod takes room on the node any more."""
         worker = self._workers.get(uid)

@@ -270,6 +270,16 @@ class Runtime:
         ).images
         return images
 
+    async def remove_image(self, image_id: str) -> None:
+        """Remove an image with all its names; one that is not here is fine.
+
+        Raises:
+            ApiError: the runtime does not answer.
+            Conflict: a container uses it.
+        """
+        request = cri.RemoveImageRequest(image=cri.ImageSpec(image=image_id))
+        await self._ask(self._images.RemoveImage, request, _ACTION_S)
+
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         """Return who asks, and because of what; nothing where there is no caller's name: it asks within its own process."""
         return request_metadata(self._caller) if self._caller else ()

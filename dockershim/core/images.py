@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from machinery.pb import cri_pb2 as cri
@@ -52,6 +52,32 @@ def registry(image: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else HUB
 
 
+def familiar(name: str) -> str:
+    """Return a name as the engine lists it: without its own registry's name, with a tag or a digest."""
+    for prefix in (
+        "docker.io/library/",
+        "index.docker.io/library/",
+        "docker.io/",
+        "index.docker.io/",
+        "library/",
+    ):
+        if name.startswith(prefix):
+            name = name.removeprefix(prefix)
+            break
+    repository, tag = split_reference(name)
+    return f"{repository}@{tag}" if ":" in tag else f"{repository}:{tag}"
+
+
+def has_other_names(raw: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether an image of the engine's list or inspect has a tag, or a digest in a repository, beside these names."""
+    known = set(names)
+    repositories = {name.partition("@")[0] if "@" in name else split_reference(name)[0] for name in known}
+    image = view_image(raw)
+    return not known.issuperset(image.repo_tags) or not repositories.issuperset(
+        digest.partition("@")[0] for digest in image.repo_digests
+    )
+
+
 def is_archive(argument: str) -> bool:
     """Whether an argument means an archive of images: a path (/…, ./…, ../…), or a name that ends as archives do."""
     return argument.startswith(("/", "./", "../")) or argument.endswith((".tar", ".tar.gz", ".tgz"))
@@ -87,15 +113,15 @@ def is_mark(tag: str) -> bool:
     return tag.startswith(f"{PRIVATE}:")
 
 
-def view_image(raw: Mapping[str, Any], *, wanted: str = "") -> Any:
-    """Write an image from the engine's list or inspect."""
+def view_image(raw: Mapping[str, Any], *, wanted: str = "", is_own: bool = False) -> Any:
+    """Write an image from the engine's list or inspect; only what is the node's own may be collected as garbage."""
     image = cri.Image(
         id=raw.get("Id", ""),
         repo_tags=[tag for tag in raw.get("RepoTags") or () if tag != NO_TAG and not is_mark(tag)],
         repo_digests=[digest for digest in raw.get("RepoDigests") or () if not digest.startswith("<none>")],
         size=max(0, int(raw.get("Size") or 0)),
         spec=cri.ImageSpec(image=wanted or raw.get("Id", "")),
-        pinned=PAUSE_IMAGE in (raw.get("RepoTags") or ()),  # every sandbox needs it
+        pinned=not is_own,
     )
     user = str((raw.get("Config") or {}).get("User") or "").partition(":")[0]
     if user.isdecimal() or not user:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from dockershim.core.images import view_image
@@ -19,10 +20,11 @@ async def list_images(shim: Shim, request: Any) -> Any:
     """
     if wanted := request.filter.image.image:
         one = await _find(shim, wanted)
-        return cri.ListImagesResponse(images=[view_image(one)] if one else [])
+        return cri.ListImagesResponse(images=[_view(shim, one)] if one else [])
     found = await shim.engine.images()
     shim.private_images.forget_gone(found)
-    here = [view_image(raw) for raw in found if shim.private_images.is_here(raw)]
+    shim.pulled_images.forget_gone(found)
+    here = [_view(shim, raw) for raw in found if shim.private_images.is_here(raw)]
     return cri.ListImagesResponse(images=here)
 
 
@@ -38,7 +40,7 @@ async def image_status(shim: Shim, request: Any) -> Any:
     found = await _find(shim, wanted)
     if found is None:
         return cri.ImageStatusResponse()
-    response = cri.ImageStatusResponse(image=view_image(found, wanted=wanted))
+    response = cri.ImageStatusResponse(image=_view(shim, found, wanted=wanted))
     if request.verbose:
         response.info["config"] = json.dumps(found.get("Config") or {})
     return response
@@ -57,6 +59,10 @@ async def image_fs_info(shim: Shim, _request: Any) -> Any:
 
 def _filesystem(now_ns: int, root: Any, used: int) -> Any:
     return cri.FilesystemUsage(timestamp=now_ns, fs_id=root, used_bytes=cri.UInt64Value(value=used))
+
+
+def _view(shim: Shim, raw: Mapping[str, Any], *, wanted: str = "") -> Any:
+    return view_image(raw, wanted=wanted, is_own=shim.pulled_images.is_own(raw))
 
 
 async def _find(shim: Shim, name: str) -> dict[str, Any] | None:

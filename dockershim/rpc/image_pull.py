@@ -27,7 +27,10 @@ async def pull_image(shim: Shim, request: Any) -> Any:
     except ValueError as error:
         raise BadRequest(f"the credentials for {name} cannot be read: {error}") from error
     try:
-        async with shim.private_images.pulling(name, with_credentials=bool(auth)):
+        async with (
+            shim.pulled_images.pulling(name),
+            shim.private_images.pulling(name, with_credentials=bool(auth)),
+        ):
             await shim.engine.pull(*split_reference(name), auth)
         return cri.PullImageResponse(image_ref=str((await shim.engine.image(name))["Id"]))
     except (NotFound, Unauthorized, Unavailable, BadRequest) as error:

@@ -31,6 +31,7 @@ async def remove_image(shim: Shim, request: Any) -> Any:
         # InternalError: somebody else (another node's runtime) has removed it in the middle of the engine's work.
         await insist(lambda: _remove(shim, image_id), shim.clock, _LOOK, on=InternalError, attempts=_LOOKS)
         shim.image_names.pop(image_id, None)
+        shim.pulled_images.forget(image_id)
     return cri.RemoveImageResponse()
 
 

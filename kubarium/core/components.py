@@ -357,6 +357,7 @@ def _kubelet(node: NodeSpec, places: Places) -> Component:
         "cgroup-root": f"{places.cgroup_root}/{node.name}" if places.spec.isolated else "",
         "check-invariants": "true" if places.spec.check_invariants else "",
         "eviction-hard": _hard_thresholds(node),
+        "image-gc-high-threshold": "100",  # the engine's disk is the machine's, too
         **({"rotate-server-certificates": "true"} if places.spec.joined else {}),
         **node.kubelet_args,
     }

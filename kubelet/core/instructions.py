@@ -58,6 +58,13 @@ class Evicted:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """The node has no use for these dead containers any more; of a pod that has ended for all that is left."""
+
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The time that the life wanted to be woken at has come."""
 
@@ -82,7 +89,9 @@ class ActionEnded:
     problem: Problem | None = None
 
 
-Stimulus: TypeAlias = PodSeen | PodGone | RuntimeSeen | ProbesSeen | Evicted | TimePassed | ActionEnded
+Stimulus: TypeAlias = (
+    PodSeen | PodGone | RuntimeSeen | ProbesSeen | Evicted | Collected | TimePassed | ActionEnded
+)
 
 # --- instructions
 

@@ -44,6 +44,7 @@ class Surroundings:
     timescale: Timescale = field(default_factory=Timescale)
     runtime: str = "docker"
     host_ips: tuple[str, ...] = ()
+    kept_dead: int | None = 1  # of each container's name beside the newest; None: not decided step by step
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Life:
     is_over: bool = False  # the last plan found nothing more to run
     is_clean: bool = False  # volumes and cgroup are gone
     is_deletion_sent: bool = False
+    collected: frozenset[str] = frozenset()  # ids of dead containers that the node has no use for any more
     watched: tuple[tuple[str, ...], str, PodSpec | None] = ((), "", None)  # what the probes were told last
     told: PodStatus | None = None  # the last status that was handed on
 

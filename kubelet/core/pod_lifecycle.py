@@ -41,6 +41,7 @@ from kubelet.core.containers import find, told_states
 from kubelet.core.instructions import (
     ActionEnded,
     Cancel,
+    Collected,
     DeletePod,
     Evicted,
     Forget,
@@ -61,7 +62,7 @@ from kubelet.core.labels import container_hash
 from kubelet.core.life import Ending, Life, Retry, Stage, Surroundings
 from kubelet.core.observed import ContainerState, ObservedContainer, ObservedPod, pod_of
 from kubelet.core.pod_actions import PodActions, compute_pod_actions
-from kubelet.core.pod_garbage import dead_to_remove
+from kubelet.core.pod_garbage import collected_to_remove, dead_to_remove, has_ended
 from kubelet.core.pod_status import Verdict, compute_status
 from kubelet.core.pod_stop import plan_removal, plan_stop, shorten, sync_kill
 from kubelet.core.resizing import applied_in_status, applied_to_pod, is_in_progress, resources_of
@@ -168,6 +169,7 @@ def handle(
         out.append(Record(WARNING, stimulus.verdict.reason, stimulus.verdict.message))
     life = _check_deadline(life, now_s, around, out)
     life = _follow_table(life, now_s, out)
+    life = _issue(life, _garbage(life, around), now_s, out)
     life = _settle(life, now_s, out)
     _record_resize(before, life, out)
     return _tell(life, now_s, around, out), out
@@ -261,6 +263,8 @@ def _absorb(life: Life, stimulus: Stimulus, now_s: float) -> Life:  # noqa: PLR0
             return _with_end(life, stimulus, now_s)
         case Evicted(verdict):
             return replace(life, verdict=verdict) if _may_be_evicted(life) else life
+        case Collected(ids):
+            return replace(life, collected=life.collected | ids)
         case TimePassed():
             return life
         case _:
@@ -443,7 +447,18 @@ def _sync_actions(life: Life, plan: PodActions, now_s: float) -> list[Action]:
             StartContainer(start, sandbox.id, sandbox.attempt, sandbox.ips, _resources(life, start.name))
             for start in plan.start
         ]
-    return [*actions, *dead_to_remove(life.observed, life.busy)]
+    return actions
+
+
+def _garbage(life: Life, around: Surroundings) -> list[Action]:
+    """Return the removals of what a pod that goes on needs no more, or of what the node has collected of one that has ended."""
+    collected = collected_to_remove(life.observed, life.collected)
+    if life.stage is Stage.SYNCING:
+        return [*dead_to_remove(life.observed, life.busy, around.kept_dead), *collected]
+    if not has_ended(life) or not life.is_clean:
+        return []
+    is_empty = bool(life.collected) and not life.observed.containers
+    return plan_removal(life.observed) if is_empty else collected
 
 
 def _resize_action(life: Life, run: ObservedContainer) -> Action:

@@ -8,7 +8,7 @@ calls: the runtime is asked only about pods that have a limit, or once somebody 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from kubelet.containment import contained
@@ -91,6 +91,7 @@ class EvictionManager:
         log: EventLog,
         *,
         settings: EvictionSettings,
+        make_room: Callable[[Signal], Awaitable[None]],
         node: Callable[[], Node | None],
         is_simulated: Callable[[], bool | None],
         on_change: Callable[[], None],
@@ -103,6 +104,7 @@ class EvictionManager:
         self._clock = clock
         self._log = log
         self._settings = settings
+        self._make_room = make_room
         self._node = node
         self._is_simulated = is_simulated
         self._on_change = on_change
@@ -185,7 +187,7 @@ class EvictionManager:
         return any(_says_how_it_behaves(life.pod) for life in self._pods.lives())
 
     async def _learn_image_folder(self) -> None:
-        if self._is_simulated() or not self._wanted & {Signal.IMAGEFS, Signal.IMAGEFS_INODES}:
+        if self._is_simulated() or not self._wanted & {*OF_DISKS}:
             return
         self._signals.learn_image_dir(each.fs_id.mountpoint for each in await self._runtime.image_fs())
 
@@ -207,6 +209,8 @@ class EvictionManager:
         if (node := self._node()) is not None:
             text = f"Attempting to reclaim {RESOURCES[threshold.signal]}"
             self._events.record(node, WARNING, "EvictionThresholdMet", text)
+        if threshold.signal in OF_DISKS and await self._is_resolved_by_room(threshold.signal):
+            return []
         usages = await self._usages(threshold.signal, active)
         ranked = rank(threshold.signal, (life.pod for life in active), usages)
         if not ranked:
@@ -219,6 +223,16 @@ class EvictionManager:
         verdict = Verdict(words.EVICTED, message, grace_s, is_disruption=True)
         self._evict(life, threshold.signal.value, verdict)
         return [uid]
+
+    async def _is_resolved_by_room(self, signal: Signal) -> bool:
+        """Whether the node has enough again once it has removed what nobody uses."""
+        await self._make_room(signal)
+        observations = await self._observe()
+        self._note(observations)
+        is_resolved = pressure.most_urgent(self._pressure or Pressure()) is None
+        if is_resolved:
+            self._log.info("room_made_without_eviction", signal=signal.value)
+        return is_resolved
 
     async def _usages(self, signal: Signal, active: Iterable[Life]) -> dict[str, PodUsage]:
         if signal in OF_DISKS:

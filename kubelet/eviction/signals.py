@@ -26,6 +26,7 @@ class NodeSignals:
     machine: Machine
     root_dir: Path
     image_dir: Path | None = field(default=None)  # where the images lie, once that is known and can be seen
+    has_asked: bool = field(default=False)  # whether the runtime has said where they lie
 
     def read(self, wanted: Iterable[Signal]) -> dict[Signal, Observed]:
         """Look, now; what cannot be told is left out."""
@@ -46,7 +47,16 @@ class NodeSignals:
 
     def learn_image_dir(self, folders: Iterable[str]) -> None:
         """Note where the runtime keeps its images; of a folder that cannot be seen from here nothing is known."""
+        self.has_asked = True
         self.image_dir = next((path for path in map(Path, folders) if path.is_dir()), None)
+
+    def is_one_file_system(self) -> bool:
+        """Whether images and the kubelet's files lie on the same disk, as far as this can be seen."""
+        if self.image_dir is None:
+            return False
+        with suppress(OSError):
+            return self.image_dir.stat().st_dev == self.root_dir.stat().st_dev
+        return False
 
     def _memory(self) -> Observed | None:
         capacity, used = self.machine.memory_bytes, self.cgroups.memory_used_bytes()

@@ -74,6 +74,9 @@ class _World:
     def read(self, _wanted: Any) -> dict[Signal, Observed]:
         return {Signal.MEMORY: Observed((1000 - sum(self.used.values())) * MI, 1000 * MI)}
 
+    async def make_room(self, signal: Signal) -> None:
+        raise AssertionError(signal)  # memory is nobody's but the pods'
+
     # --- its disks
 
     async def measure(self, life: Life, *, with_containers: bool = True) -> PodDisk:
@@ -129,6 +132,7 @@ def _managed(world: _World, clock: VirtualClock, events: KeptEvents, hard: str) 
         clock,
         SILENT,
         settings=EvictionSettings(read_thresholds([hard]), transition_s=60.0),
+        make_room=world.make_room,
         node=lambda: node("n"),
         is_simulated=lambda: False,
         on_change=lambda: None,
@@ -218,3 +222,43 @@ async def test_what_a_pod_has_written_is_what_lies_in_its_folders(tmp_path: Path
 
 def _with_cache() -> Pod:
     return pod(volumes=[Volume(name="cache", emptyDir=EmptyDirVolumeSource(sizeLimit="1Mi"))])
+
+
+class _FullDisk(_World):
+    """A node whose disk is too full; so much of it is nobody's any more."""
+
+    def __init__(self, garbage: int) -> None:
+        super().__init__(one=100, two=300)
+        self.garbage = garbage
+        self.asked: list[Signal] = []
+        self.disks = {
+            name: PodDisk({"main": ContainerDisk(Space(each * MI, 1))}) for name, each in self.used.items()
+        }
+
+    def read(self, _wanted: Any) -> dict[Signal, Observed]:
+        left = 1000 - self.garbage - sum(self.used.values())
+        return {Signal.NODEFS: Observed(left * MI, 1000 * MI)}
+
+    def learn_image_dir(self, folders: Any) -> None:
+        assert list(folders) == ["/images"]
+
+    async def image_fs(self) -> list[Any]:
+        return [cri.FilesystemUsage(fs_id=cri.FilesystemIdentifier(mountpoint="/images"))]
+
+    async def make_room(self, signal: Signal) -> None:
+        self.asked.append(signal)
+        self.garbage = 0
+
+
+async def test_on_a_full_disk_nobody_has_to_go_where_there_is_garbage_enough():
+    """The condition lasts for its time all the same; where it is not enough, pods go after it."""
+    for garbage, threshold, evicted in ((400, "40%", []), (50, "70%", ["two"])):
+        clock, events, world = VirtualClock(), KeptEvents(), _FullDisk(garbage)
+        with _managed(world, clock, events, f"nodefs.available<{threshold}") as manager:
+            await clock.advance(15.0)
+            assert world.asked[0] is Signal.NODEFS
+            assert [*world.evicted] == evicted
+            assert manager.conditions() == {"DiskPressure"}
+            await clock.advance(100.0)
+            assert manager.conditions() == set()
+        assert "Attempting to reclaim ephemeral-storage" in events.messages
