@@ -124,6 +124,7 @@ class Kubelet:
         self._vital, self.api = api, limited(api, REQUESTS_AT_ONCE)
         api = self.api
         self._draining = False
+        self._is_blind = False  # to the disk of the images, and has said so
         is_one_of_many = self._is_one_of_many = machine is not None
         kept = config.container_limits.kept_at_once
         self._around = Surroundings(process.clock.timescale, "", config.node_ips, kept)
@@ -463,9 +464,15 @@ class Kubelet:
 
     async def _image_disk(self) -> Observed | None:
         """Return how full the disk of the images is; None where that cannot be seen from here."""
-        if not self._signals.has_asked:
-            self._signals.learn_image_dir(each.fs_id.mountpoint for each in await self.runtime.image_fs())
-        return self._signals.read([Signal.IMAGEFS]).get(Signal.IMAGEFS)
+        signals = self._signals
+        if not signals.has_asked:
+            signals.learn_image_dir(each.fs_id.mountpoint for each in await self.runtime.image_fs())
+        is_blind = signals.image_dir is None and self._around.runtime != HOLLOW
+        if is_blind and not self._is_blind:
+            why = "the folder of the images cannot be seen"
+            self._process.log.warning("image_gc_thresholds_without_effect", why=why)
+        self._is_blind = is_blind
+        return signals.read([Signal.IMAGEFS]).get(Signal.IMAGEFS)
 
     def _pressures(self) -> frozenset[str]:
         return self.evictions.conditions()

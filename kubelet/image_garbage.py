@@ -77,7 +77,6 @@ class ImageGarbage:
         self._uses: dict[str, ImageUse] | None = None  # by id; None before the first look
         self._removed: Counter[str] = Counter()  # by the reason
         self._has_failed = False
-        self._is_blind = False  # and has said so
 
     def lines(self) -> Iterator[str]:
         """Yield how many images went, and why, as Prometheus reads it."""
@@ -145,11 +144,6 @@ class ImageGarbage:
         self, candidates: Sequence[cri.Image], uses: dict[str, ImageUse], now_s: float
     ) -> None:
         if (disk := await self._disk()) is None:
-            if not self._is_blind:
-                self._log.warning(
-                    "image_gc_thresholds_without_effect", why="the folder of the images cannot be seen"
-                )
-            self._is_blind = True
             return
         if not disk.capacity:
             text = "invalid capacity 0 on image filesystem"
