@@ -58,7 +58,10 @@ def test_the_flags_that_a_user_may_hand_to_a_kubelet_are_those_that_the_cluster_
         "in-cluster",
         "kubeconfig",
     }  # how it is started and comes in
-    by_default = {"eviction-hard", "image-gc-high-threshold"}  # which the cluster sets where the user does not
+    by_default = {
+        "eviction-hard",
+        "image-gc-high-threshold",
+    }  # which the cluster sets where the user does not
     assert set(KUBELET_FLAGS) == (known - set_here - others) | by_default
 
 
