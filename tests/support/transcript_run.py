@@ -21,8 +21,8 @@ Judge: TypeAlias = Callable[
     [Command, str, int], str
 ]  # says how what was printed, and the exit code, are other than expected
 
-_COMMAND_S = 200.0  # longer than the 180 s that pages give what they wait for
-_REPEAT_S = 120.0
+_COMMAND_S = 240.0  # longer than the 180 s that pages give what they wait for
+_REPEAT_S = 180.0
 _AGAIN_S = 0.2
 _AT_ONCE = 6  # most of them wait for the cluster; more would only make each other late
 # What is said of a page that goes wrong, beside what was printed.
