@@ -24,7 +24,7 @@ class ControlSocket(http.client.HTTPConnection):
     """HTTP to a process's control socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=60)
         self._path = path
 
     def connect(self) -> None:

@@ -321,7 +321,7 @@ async def etcd_member(address: str) -> AsyncIterator[Conversation]:
             return await kv.Txn(write(key), timeout=timeout_s)
 
     async def seen() -> int:
-        found = (await healthy.Range(etcd_pb2.RangeRequest(key=key), timeout=5)).kvs
+        found = (await healthy.Range(etcd_pb2.RangeRequest(key=key), timeout=60)).kvs
         return int(found[0].version) if found else 0
 
     @contextlib.asynccontextmanager
@@ -346,7 +346,7 @@ async def etcd_member(address: str) -> AsyncIterator[Conversation]:
 
     async def provoke() -> None:
         for _ in range(20):  # the watch may not be there yet
-            await healthy.Txn(write(key + b"/told"), timeout=5)
+            await healthy.Txn(write(key + b"/told"), timeout=60)
             await pause(0.01, "the watch may be there by then")
 
     try:

@@ -19,7 +19,7 @@ end = time.monotonic() + limit_s
 print("started", flush=True)
 while time.monotonic() < end:
     try:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=10)
         if name:
             connection.connect()
             connection.sock = anybody.wrap_socket(connection.sock, server_hostname=name)

@@ -118,12 +118,12 @@ async def test_a_watch_goes_on_at_another_server(two: Two):
     seen: asyncio.Queue[str] = asyncio.Queue()
     following = asyncio.ensure_future(_follow(api, listing.revision, seen))
     await api.create(CONFIG_MAPS, config_map("first"))
-    assert await asyncio.wait_for(seen.get(), 10) == "first"
+    assert await asyncio.wait_for(seen.get(), 60) == "first"
     assert api.answered_by == "apiserver-1"
     await two.end("apiserver-1")
     await _until_created(api, "second")
     await api.create(CONFIG_MAPS, config_map("third"))
-    assert [await asyncio.wait_for(seen.get(), 10) for _ in range(2)] == ["second", "third"]
+    assert [await asyncio.wait_for(seen.get(), 60) for _ in range(2)] == ["second", "third"]
     assert api.answered_by == "apiserver-2"
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

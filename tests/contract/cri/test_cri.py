@@ -259,9 +259,9 @@ async def test_sigterm_that_is_handled_ends_at_once(runtime: Cri):
     """The answer comes when the container has ended; to stop it again is fine."""
     _, container = await runtime.run(SLEEPS)
     await runtime.heeds_sigterm(container)
-    with taking(less_than_s=5):
+    with taking(less_than_s=30):
         for _ in range(2):
-            await runtime.call("StopContainer", container_id=container, timeout=10)
+            await runtime.call("StopContainer", container_id=container, timeout=60)
     status = await runtime.status(container)
     assert (status.state, status.exit_code, status.reason) == (cri.CONTAINER_EXITED, 0, "Completed")
 
@@ -279,8 +279,8 @@ async def test_a_second_stop_without_timeout_kills_at_once(runtime: Cri):
     """It is not held up by the first one."""
     _, container = await runtime.run(DEAF)
     await runtime.heeds_sigterm(container)
-    with taking(less_than_s=10):
-        patient = asyncio.ensure_future(runtime.call("StopContainer", container_id=container, timeout=20))
+    with taking(less_than_s=30):
+        patient = asyncio.ensure_future(runtime.call("StopContainer", container_id=container, timeout=60))
         await stays(lambda: not patient.done(), for_s=0.3)
         await runtime.call("StopContainer", container_id=container, timeout=0)
         await patient

@@ -295,7 +295,7 @@ async def test_who_is_not_the_server_is_not_talked_to() -> None:
             for tls in strangers:
                 channel = tls.channel(address, WALL)
                 with pytest.raises(NotConnected, match="cannot connect"):
-                    await channel.unary_unary(f"/{SERVICE}/Ask", bytes, bytes)(b"", timeout=10)
+                    await channel.unary_unary(f"/{SERVICE}/Ask", bytes, bytes)(b"", timeout=60)
                 await channel.close()
 
 
@@ -407,5 +407,5 @@ def _is_ready(echo: Echo) -> bool:
 
 async def _answers(echo: Echo) -> bool:
     with contextlib.suppress(NotConnected):
-        return bool(await echo.ask(b"there?", timeout=10))
+        return bool(await echo.ask(b"there?", timeout=60))
     return False

@@ -45,7 +45,7 @@ async def client(served: Served) -> AsyncIterator[Client]:
         session = aiohttp.ClientSession(
             f"https://{served.config.rest_listen[0]}",
             connector=aiohttp.TCPConnector(ssl=context),
-            timeout=aiohttp.ClientTimeout(total=20),
+            timeout=aiohttp.ClientTimeout(total=120),
         )
         opened.append(session)
         return session

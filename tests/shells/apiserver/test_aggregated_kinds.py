@@ -123,7 +123,7 @@ async def test_components_ask_a_server_over_their_own_door(
     async with aclosing(api.watch(FLUNDERS, resource_version="1")) as watch:  # type: ignore[type-var]  # a generator
         assert await anext(watch) == []
         await api.create(FLUNDERS, flunder("c"))
-        (event,) = await asyncio.wait_for(anext(watch), 10)
+        (event,) = await asyncio.wait_for(anext(watch), 60)
         assert (event.type, event.object.metadata.name, event.revision) == (EventType.ADDED, "c", 2)
     await api.delete(FLUNDERS, "a", namespace="default")
     await api.delete_collection(FLUNDERS, Selection("default"))

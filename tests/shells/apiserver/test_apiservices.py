@@ -75,7 +75,9 @@ METRICS = "v1beta1.metrics.k8s.io"
 async def test_apiservers_register_what_they_serve(several: list[Served]) -> None:
     """Built-in versions from the start, those of definitions as they come and go; each apiserver sees the same ones."""
     first, second = (each.connect("grpc") for each in several)
-    found = await shown(first, lambda them: len(them) == 22)
+    found = await shown(
+        first, lambda them: len(them) == 22 and all(each.status.get("conditions") for each in them.values())
+    )
     assert {name: (each.metadata.labels[AUTOMANAGED], each.spec["groupPriorityMinimum"]) for name, each in found.items()
             if name in {"v1.", "v1.apps", "v2.autoscaling"}} == {
         "v1.": ("onstart", 18_000),

@@ -26,17 +26,20 @@ import sys
 from pathlib import Path
 from kubarium.claims import SlotClaims, cluster_locked
 with cluster_locked("t", Path(sys.argv[1]), patience_s=1), SlotClaims() as claims:
-    claims.claim(249)
+    claims.claim(int(sys.argv[2]))
     print("held", flush=True)
     sys.stdin.readline()
 """
 
 
 @contextmanager
-def _holder(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that is at cluster "t" and has slot 249."""
+def _holder(home: Path, slot: int = 248) -> Iterator[subprocess.Popen[str]]:
+    """Another process that is at cluster "t" and has a slot, which is the machine's: one test alone looks at its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(home), str(slot)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -72,7 +75,7 @@ def test_who_waits_goes_on_when_the_first_has_ended(tmp_path: Path):
 def test_a_slot_is_claimed_once_and_waits_for_nobody(tmp_path: Path):
     """Also where folders are not shared; it is free again when its holder has ended."""
     with SlotClaims() as claims:
-        with _holder(tmp_path):
+        with _holder(tmp_path, 249):
             assert not claims.claim(249)
         assert claims.claim(249)
     with SlotClaims() as claims:
