@@ -7,5 +7,5 @@ It stands above `kubelet` and `hollow`, and is the one component that does. In t
 - `node` is one of them: a `hollow.simulation.Simulation` and a `kubelet.app.Kubelet`, and what they take for their process;
 - `runtime_channel` is the CRI between the two, without a wire;
 - `transport` is a node's way to the apiserver, over connections that all share: `shared_watches` follows each collection
-  once for all of them, `write_batches` has what many write go in one request, `link` is where a node is cut off.
+  once for all of them, what many write goes in one request, `link` is where a node is cut off.
 """

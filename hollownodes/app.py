@@ -17,12 +17,12 @@ from hollownodes.fleet import Fleet
 from hollownodes.node import Surroundings
 from hollownodes.shared_watches import SharedWatches
 from hollownodes.transport import SharedDoor
-from hollownodes.write_batches import WriteBatches
 from kubelet.core.node_status import Machine
 from kubelet.machine_info import read_machine
 from machinery.client.api import Api
 from machinery.client.grpc_transport import connect_grpc
 from machinery.client.limited import limited
+from machinery.client.write_batches import WriteBatches
 from machinery.model.profile import intervals
 from machinery.process.run import Process
 from machinery.process.tls import ServerTls

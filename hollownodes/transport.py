@@ -13,14 +13,25 @@ from typing import Final, TypeVar
 
 from hollownodes.link import Link
 from hollownodes.shared_watches import SharedWatches, place_of
-from hollownodes.write_batches import WriteBatches, line_of
 from machinery.client.transport import ApiRequest, Page, Transport
+from machinery.client.write_batches import Line, WriteBatches, line_of
 from machinery.model.requests import WatchEvent
-from machinery.model.resources import LEASES, NODES, KubeObject
+from machinery.model.resources import EVENTS, LEASES, NODES, PODS, KubeObject
 
 T = TypeVar("T", bound=KubeObject)
 
 _VITAL: Final = (LEASES, NODES)
+
+
+def shared_line_of(request: ApiRequest) -> Line | None:
+    """Return with which others a node's request may go; None where it goes by itself."""
+    resource, method = request.resource, request.method
+    is_alone = not (
+        (resource is EVENTS and method == "CreateEach")
+        or (resource is LEASES and method == "Update")
+        or (resource in (NODES, PODS) and method == "Patch" and request.subresource == "status")
+    )
+    return None if is_alone or request.fence is not None else line_of(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class NodeTransport:
             ApiError: it was refused, or it is not known whether it was carried out.
         """
         await self._link.passed(timeout_s)
-        line = line_of(request)
+        line = shared_line_of(request)
         if line is None:
             answer = await self._chosen(request).call(request, timeout_s)
         else:
@@ -73,7 +84,7 @@ class NodeTransport:
         return page
 
     async def _page(self, request: ApiRequest, timeout_s: float) -> Page:
-        if (line := line_of(request)) is not None:
+        if (line := shared_line_of(request)) is not None:
             return await self._batches(request).page(line, request, timeout_s)
         place = place_of(request) if request.method == "List" else None
         if place is not None:

@@ -1,22 +1,27 @@
-"""From a decision to a bound pod: one request, whose outcome is always found out."""
+"""From a decision to a bound pod: one request, which many bindings may share, whose outcome is always found out."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from machinery.client.api import Api
+from machinery.client.transport import ApiRequest
+from machinery.client.write_batches import WriteBatches, line_of
 from machinery.model.backoff import Backoff
 from machinery.model.clock import Clock
 from machinery.model.errors import ApiError, Definite, NotFound, OutcomeUnknown
 from machinery.model.insist import Failures, insist, tell_first
 from machinery.model.k8s.core_v1 import Binding, ObjectReference, Pod
-from machinery.model.k8s.meta_v1 import ObjectMeta, Status
+from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.log import EventLog
 from machinery.model.resources import PODS
+from machinery.wire import objects
 from scheduler.core.pod import PodInfo
 
+_TOGETHER_AT_ONCE: Final = 2  # requests with bindings under way: what is decided meanwhile goes with the next
 _RETRY: Final = Backoff(initial_s=0.1, cap_s=2.0)  # wall seconds between two looks at an unknown outcome
 
 
@@ -45,6 +50,11 @@ class Binder:
         self._timeout_s = timeout_s
         self._clock = clock
         self._log = log
+        self._batches: WriteBatches | None = None
+
+    def send_together(self, tasks: asyncio.TaskGroup) -> None:
+        """Have bindings from now on share requests, which tasks of this group send."""
+        self._batches = WriteBatches(self._api.transport, tasks, self._clock, at_once=_TOGETHER_AT_ONCE)
 
     async def bind(self, pod: PodInfo, node: str) -> Result:
         """Bind a pod to a node; returns when it is certain what became of it, however long that takes."""
@@ -79,9 +89,11 @@ class Binder:
             metadata=ObjectMeta(name=pod.name, namespace=pod.namespace, uid=pod.uid),
             target=ObjectReference(kind="Node", name=node),
         )
-        await self._api.post(
-            PODS, pod.name, "binding", body, Status, namespace=pod.namespace, timeout_s=self._timeout_s
-        )
+        request = ApiRequest("Create", PODS, pod.namespace, pod.name, "binding", body=objects.encode(body))
+        if self._batches is None:
+            await self._api.transport.call(request, self._timeout_s)
+        else:
+            await self._batches.call(line_of(request), request, self._timeout_s)
 
     async def _after_refusal(self, pod: PodInfo, node: str, error: Definite) -> Result:
         """Find out whether the refusal means that an earlier request of ours has come through."""

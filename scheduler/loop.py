@@ -118,6 +118,7 @@ class SchedulingLoop:
         for pod, error in list(self._watch.unreadable.values()):
             self.tell_unreadable(pod, error)
         async with asyncio.TaskGroup() as tasks:
+            self._binder.send_together(tasks)
             tasks.create_task(self._confirm(), name="confirm")
             while True:
                 await self._slots.acquire()

@@ -125,8 +125,7 @@ class _Calls:
 
     def _end_part(self, whole: Story, item: Any, outcome: Any, failure: Mapping[str, Any]) -> None:
         is_create = isinstance(item, pb.CreateEachRequest.Item)
-        place = {"namespace": item.namespace} | ({} if is_create else {"name": item.name})
-        attributes = replace(whole.attributes, **place)
+        attributes = replace(whole.attributes, namespace=item.namespace, name=item.name)
         story = Story(
             audit_id=random_id(),
             uri=_path(attributes),

@@ -317,11 +317,8 @@ class Resources:
     async def _checked_item(self, whole: Request, item: Any, context: Any) -> Part | Exception:
         """Return the request of one of several objects, or why there can be none."""
         try:
-            if whole.verb == "create":
-                request = structs.replace(whole, namespace=item.namespace, body=item.json)
-            else:
-                body = item.patch if whole.verb == "patch" else item.json
-                request = structs.replace(whole, namespace=item.namespace, name=item.name, body=body)
+            body = item.patch if whole.verb == "patch" else item.json
+            request = structs.replace(whole, namespace=item.namespace, name=item.name, body=body)
             checked = await self._checked(await self._acting(request, context))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's
             return error

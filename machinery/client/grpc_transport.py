@@ -212,7 +212,10 @@ def _list(target: pb.Target, request: ApiRequest, _caller: str) -> pb.ListReques
 
 def _create_each(target: pb.Target, request: ApiRequest, caller: str) -> pb.CreateEachRequest:
     item = pb.CreateEachRequest.Item
-    items = [item(namespace=one.namespace, json=one.body, cause=header(one.causes)) for one in request.each]
+    items = [
+        item(namespace=one.namespace, name=one.name, json=one.body, cause=header(one.causes))
+        for one in request.each
+    ]
     return pb.CreateEachRequest(target=target, items=items, field_manager=field_manager(caller))
 
 

@@ -43,7 +43,7 @@ class One(NamedTuple):
     namespace: str
     body: bytes  # JSON
     causes: tuple[CauseRef, ...]
-    name: str = ""  # of an object that is there
+    name: str = ""  # of an object that is there, also where a subresource of it is created
 
 
 class ApiRequest(NamedTuple):
@@ -144,13 +144,18 @@ class Transport(Protocol):
         ...
 
 
+_SUCCESS: Final = msgspec.Raw(b'"Success"')  # the answer to a binding
+
+
 class _Kinded(msgspec.Struct):
     kind: str = ""
+    status: msgspec.Raw = msgspec.Raw(b"")
 
 
 def refusal_in(item: bytes) -> ApiError | None:
     """Return why one of several objects was not written: an item of the answer is the object, or the Status that refuses it."""
-    if objects.decode(item, _Kinded).kind == "Status":
+    kinded = objects.decode(item, _Kinded)
+    if kinded.kind == "Status" and kinded.status != _SUCCESS:
         return from_status(msgspec.json.decode(item))
     return None
 

@@ -139,14 +139,16 @@ class CreateRequest(_message.Message):
 class CreateEachRequest(_message.Message):
     __slots__ = ("target", "items", "field_validation", "field_manager")
     class Item(_message.Message):
-        __slots__ = ("namespace", "json", "cause")
+        __slots__ = ("namespace", "json", "cause", "name")
         NAMESPACE_FIELD_NUMBER: _ClassVar[int]
         JSON_FIELD_NUMBER: _ClassVar[int]
         CAUSE_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
         namespace: str
         json: bytes
         cause: str
-        def __init__(self, namespace: _Optional[str] = ..., json: _Optional[bytes] = ..., cause: _Optional[str] = ...) -> None: ...
+        name: str
+        def __init__(self, namespace: _Optional[str] = ..., json: _Optional[bytes] = ..., cause: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
     TARGET_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     FIELD_VALIDATION_FIELD_NUMBER: _ClassVar[int]

@@ -331,6 +331,24 @@ async def test_a_pod_is_bound_once(door: Door) -> None:
     assert (await door.api.get(kinds.PODS, "p", namespace="default")).spec.nodeName == "x"
 
 
+async def test_several_pods_are_bound_by_one_request(door: Door) -> None:
+    """And each is answered for itself."""
+    await ready(door.api)
+    await door.api.create(kinds.PODS, pod("p"))
+    await door.api.create(kinds.PODS, pod("q"))
+    bindings = tuple(
+        One("default", msgspec.json.encode({"target": {"kind": "Node", "name": node}}), (), name)
+        for name, node in (("q", "x"), ("gone", "x"), ("p", "y"), ("q", "z"))
+    )
+    request = ApiRequest("CreateEach", kinds.PODS, subresource="binding", each=bindings[:3])
+    page = await door.api.transport.page(request, 5)
+    assert [type(refusal_in(each)) for each in page.items] == [type(None), NotFound, type(None)]
+    again = await door.api.transport.page(request._replace(each=bindings[3:]), 5)
+    assert [type(refusal_in(each)) for each in again.items] == [Conflict]
+    for name, node in (("p", "y"), ("q", "x")):
+        assert (await door.api.get(kinds.PODS, name, namespace="default")).spec.nodeName == node
+
+
 @on_both_stores
 async def test_a_watch_says_at_once_that_it_is_established(door: Door) -> None:
     """The first batch is empty and waits for nothing; each change follows once, in order."""

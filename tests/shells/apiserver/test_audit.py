@@ -203,6 +203,22 @@ async def test_each_of_several_creates_is_told(pki: Pki, tmp_path: Path) -> None
     assert complete[1]["responseObject"]["data"] == {"key": "1"}
 
 
+async def test_each_of_several_bindings_is_told(pki: Pki, tmp_path: Path) -> None:
+    """By the name of its pod."""
+    async with audited(pki, tmp_path) as (served, path):
+        api = served.connect("grpc")
+        body = b'{"target": {"kind": "Node", "name": "n"}}'
+        each = tuple(One("default", body, (), name) for name in ("gone", "away"))
+        await api.transport.page(ApiRequest("CreateEach", kinds.PODS, subresource="binding", each=each), 5)
+        await api.aclose()
+    told = [
+        (each["objectRef"]["name"], each["objectRef"]["subresource"], each["responseStatus"]["code"])
+        for each in events(path)
+        if each["stage"] == "ResponseComplete" and each["verb"] == "create"
+    ]
+    assert told == [("gone", "binding", 404), ("away", "binding", 404)]
+
+
 async def test_each_of_several_changes_is_told(pki: Pki, tmp_path: Path) -> None:
     """By the name of its object, with the patch."""
     async with audited(pki, tmp_path) as (served, path):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 
 from hollownodes.config import HollowNodesConfig
 from hollownodes.link import Link
 from hollownodes.runtime_channel import RuntimeChannel
-from hollownodes.write_batches import WriteBatches, line_of
+from hollownodes.transport import shared_line_of
 from kubelet.runtime import Runtime
-from machinery.client.transport import ApiRequest, One, Page
+from machinery.client.transport import ApiRequest
 from machinery.model.errors import (
-    Conflict,
     DeadlineExceeded,
     InternalError,
     NotFound,
@@ -25,7 +22,7 @@ from machinery.model.errors import (
 )
 from machinery.model.hollow_nodes import certificate_of, names_by_certificate, node_names, pod_range
 from machinery.model.requests import Fence, PatchType
-from machinery.model.resources import EVENTS, LEASES, NODES, PODS
+from machinery.model.resources import LEASES, NODES, PODS
 from machinery.pb import cri_pb2 as cri
 from machinery.process.config import ConfigError
 from tests.support.virtual_clock import VirtualClock
@@ -124,112 +121,14 @@ async def test_a_frozen_runtime_answers_when_it_is_thawed():
     assert (await asked).runtime_name == "hollow"
 
 
-class Server:
-    """Takes events, and remembers how many came together."""
-
-    def __init__(self, *, is_down: bool = False) -> None:
-        self.sizes: list[int] = []
-        self.is_down = is_down
-
-    async def page(self, request: ApiRequest, _timeout_s: float) -> Page:
-        self.sizes.append(len(request.each))
-        if self.is_down:
-            raise Unavailable("nobody answers")
-        return Page([new.body for new in request.each], 7, "", 0)
-
-
-def _request(*bodies: bytes) -> ApiRequest:
-    return ApiRequest("CreateEach", EVENTS, each=tuple(One("default", body, ()) for body in bodies))
-
-
-async def _written(server: Server, requests: Sequence[ApiRequest]) -> list[Page | BaseException]:
-    clock = VirtualClock()
-    async with asyncio.TaskGroup() as tasks:
-        batches = WriteBatches(server, tasks, clock, gather_s=0.1)  # type: ignore[arg-type]
-        return await asyncio.gather(
-            *(batches.page(_line(each), each, 5) for each in requests), return_exceptions=True
-        )
-
-
-class Leases:
-    """Answers each write with what was sent, and refuses that of "b"."""
-
-    def __init__(self) -> None:
-        self.names: list[list[str]] = []
-
-    async def page(self, request: ApiRequest, _timeout_s: float) -> Page:
-        assert request.method == "UpdateEach"
-        self.names.append([one.name for one in request.each])
-        refused = msgspec.json.encode(Conflict("somebody else wrote").to_status())
-        return Page([refused if one.name == "b" else one.body for one in request.each], 0, "", 0)
-
-
-def _renewal(name: str) -> ApiRequest:
-    return ApiRequest(
-        "Update", LEASES, "kube-node-lease", name, body=b'{"kind":"Lease","n":"%b"}' % name.encode()
-    )
-
-
-async def test_renewals_of_a_moment_go_together_and_each_hears_of_its_own():
-    """What nobody waits for any more, as its node has no power, is not sent."""
-    server = Leases()
-    async with asyncio.TaskGroup() as tasks:
-        batches = WriteBatches(server, tasks, VirtualClock(), gather_s=0.2)  # type: ignore[arg-type]
-        a, b, c = (
-            asyncio.ensure_future(batches.call(_line(_renewal(name)), _renewal(name), 5)) for name in "abc"
-        )
-        await asyncio.sleep(0)
-        c.cancel()
-        found = await asyncio.gather(a, b, c, return_exceptions=True)
-    assert found[0] == _renewal("a").body
-    assert [type(each) for each in found[1:]] == [Conflict, asyncio.CancelledError]
-    assert server.names == [["a", "b"]]
-
-
-async def test_what_cannot_be_sent_is_theirs_who_sent_it():
-    """And the next ones go on."""
-
-    class Failing(Leases):
-        async def page(self, request: ApiRequest, timeout_s: float) -> Page:
-            if "a" in {one.name for one in request.each}:
-                raise ValueError("cannot be written")
-            return await super().page(request, timeout_s)
-
-    async with asyncio.TaskGroup() as tasks:
-        batches = WriteBatches(Failing(), tasks, VirtualClock(), gather_s=0.2)  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="cannot be written"):
-            await batches.call(_line(_renewal("a")), _renewal("a"), 5)
-        assert await batches.call(_line(_renewal("c")), _renewal("c"), 5) == _renewal("c").body
-
-
 def test_only_what_many_nodes_write_goes_together():
     """A lease that is created, or read, goes by itself; so does what carries a fence."""
-    assert line_of(_renewal("a")) == line_of(_renewal("b")) is not None
-    assert line_of(_renewal("a")._replace(method="Create")) is None
-    assert line_of(ApiRequest("Get", LEASES, "kube-node-lease", "a")) is None
+    renewal = ApiRequest("Update", LEASES, "kube-node-lease", "a")
+    assert shared_line_of(renewal) == shared_line_of(renewal._replace(name="b")) is not None
+    assert shared_line_of(renewal._replace(method="Create")) is None
+    assert shared_line_of(ApiRequest("Get", LEASES, "kube-node-lease", "a")) is None
     status = ApiRequest("Patch", PODS, "default", "a", "status", patch_type=PatchType.STRATEGIC_MERGE)
-    assert line_of(status) is not None
-    assert line_of(status._replace(resource=NODES, namespace="")) is not None
-    assert line_of(status._replace(subresource="")) is None
-    assert line_of(_renewal("a")._replace(fence=Fence("kube-system", "l", "uid", "me", 1))) is None
-
-
-def _line(request: ApiRequest) -> Any:
-    line = line_of(request)
-    assert line is not None
-    return line
-
-
-async def test_events_of_a_moment_go_together_and_each_hears_of_its_own():
-    """In requests that are not larger than the server takes."""
-    server = Server()
-    requests = [_request(*(b"%d-%d" % (number, each) for each in range(60))) for number in range(5)]
-    pages = await _written(server, requests)
-    assert [page.items for page in pages] == [[new.body for new in each.each] for each in requests]
-    assert server.sizes == [120, 120, 60]
-
-
-async def test_all_hear_of_a_request_that_failed():
-    """Each decides for itself whether it tries again."""
-    found = await _written(Server(is_down=True), [_request(b"a"), _request(b"b")])
-    assert [type(each) for each in found] == [Unavailable, Unavailable]
+    assert shared_line_of(status) is not None
+    assert shared_line_of(status._replace(resource=NODES, namespace="")) is not None
+    assert shared_line_of(status._replace(subresource="")) is None
+    assert shared_line_of(renewal._replace(fence=Fence("kube-system", "l", "uid", "me", 1))) is None
