@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from kubelet.certificates import NodeCertificates
@@ -76,6 +76,7 @@ from machinery.model.k8s.core_v1 import Pod
 from machinery.model.seam import Ends
 from machinery.process.run import Process
 from machinery.process.server import GrpcServer, bound_ports, grpc_server
+from machinery.process.z_pages import ZPages
 from machinery.wire.stubs import unix_channel
 
 REQUESTS_AT_ONCE: Final = 12  # of all pods together: the node's lease and status are not among them
@@ -362,6 +363,9 @@ class Kubelet:
             local_volumes=LocalVolumes(config.root / "local-volumes"),
             checkpoints=config.root / "checkpoints",
             now=lambda: clock.timescale.format(clock.now()),
+            z_pages=ZPages(
+                "kubelet", clock, asdict(config), ("/healthz", "/metrics", "/pods", "/stats/summary")
+            ),
             volumes=self.volumes.claimed.usage,
             disks=RecentDisks(self._disks, self.workers.lives, clock).read,
             network=NetworkPages(

@@ -36,6 +36,7 @@ from machinery.model.errors import (
 from machinery.model.k8s.core_v1 import Pod
 from machinery.model.node_folders import FOLDERS, folder_of
 from machinery.model.node_network import NETWORK
+from machinery.process.z_pages import FLAGS, STATUS, ZPages
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -47,8 +48,6 @@ _UNBUILT: Final = frozenset(
     {
         "cri",
         "debug",
-        "flagz",
-        "statusz",
         "metrics/slis",
     }
 )
@@ -109,6 +108,7 @@ class Pages:
     local_volumes: LocalVolumes
     checkpoints: Path  # the folder of the files that containers' states are written to
     now: Callable[[], str]  # the time, as objects carry it
+    z_pages: ZPages
     volumes: Callable[[], Iterable[VolumeUsage]] = tuple  # those of the pods that claims stand for
     disks: Callable[[], Awaitable[Mapping[str, PodDisk]]] = nothing_written  # what pods have written, by uid
     network: Callable[[str], Awaitable[bytes]] = no_network  # a page about the node's network, as JSON
@@ -140,6 +140,8 @@ class Pages:
             "pods": self._pods,
             "runningpods": self._running_pods,
             "configz": self._configz,
+            STATUS: self._status,
+            FLAGS: self._flags,
         }
         if (name in _UNBUILT or root in _UNBUILT) and name not in known:
             raise NotImplementedHere(f"/{name} of the kubelet is not built")
@@ -214,7 +216,8 @@ class Pages:
         return Page(_METRICS, self.metrics().encode())
 
     async def _resource_metrics(self) -> Page:
-        return Page(_METRICS, resource_metrics(await self.runtime.sandbox_stats(), self.usage()).encode())
+        stats = await self.runtime.sandbox_stats()
+        return Page(_METRICS, resource_metrics(stats, self.usage(), self.pods()).encode())
 
     async def _cadvisor_metrics(self) -> Page:
         stats, machine = await self.runtime.sandbox_stats(), self.machine
@@ -238,6 +241,12 @@ class Pages:
     async def _pods(self) -> Page:
         found = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(self.pods())}
         return Page(_JSON, msgspec.json.encode(found))
+
+    async def _status(self) -> Page:
+        return Page(_TEXT, self.z_pages.status_text().encode())
+
+    async def _flags(self) -> Page:
+        return Page(_TEXT, self.z_pages.flags_text().encode())
 
     async def _configz(self) -> Page:
         return Page(_JSON, msgspec.json.encode({"kubeletconfig": self.configuration}))

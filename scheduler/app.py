@@ -37,6 +37,7 @@ from scheduler.core.profile import Profile
 from scheduler.device_binder import DeviceBinder
 from scheduler.extenders import Extenders
 from scheduler.loop import SchedulingLoop
+from scheduler.own_metrics import PodResources
 from scheduler.own_plugins import installed_plugins
 from scheduler.plugin_time import PluginTime
 from scheduler.preemptor import Preemptor
@@ -56,6 +57,7 @@ async def serve(config: SchedulerConfig, process: Process) -> None:
     api = process.connect()
     identity = new_identity(process.name)
     scheduler = build(config, api, process.clock, process.log, process.metrics, identity=identity)
+    process.pages["/metrics/resources"] = PodResources(scheduler.watch.pods.store.list)
     try:
         await scheduler.run(process.ready)
     finally:

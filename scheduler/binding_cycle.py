@@ -29,8 +29,9 @@ from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
 from scheduler.core.registry import EXTENDER
 from scheduler.core.rejection import Stopped
-from scheduler.core.schedule import Bind
+from scheduler.core.schedule import Bind, Mark
 from scheduler.extenders import Extenders
+from scheduler.own_metrics import SchedulerMetrics
 from scheduler.pre_bind import NotReady, PreBinder
 from scheduler.reports import Reports, cause_of_pod
 
@@ -55,7 +56,7 @@ class Placed(NamedTuple):
 
 
 class BindingCycle:
-    """Has bound what was decided. `count` notes how an attempt ended, `woken` wakes who looks for pods to decide on."""
+    """Has bound what was decided. `numbers` counts how an attempt ended, `woken` wakes who looks for pods to decide on."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class BindingCycle:
         slots: asyncio.Semaphore,
         woken: asyncio.Event,
         plugin_timeout_s: float,
-        count: Callable[[str], None],
+        numbers: SchedulerMetrics,
         log: EventLog,
     ) -> None:
         self._watch = watch
@@ -88,17 +89,18 @@ class BindingCycle:
         self._woken = woken
         # wall seconds for a plugin's own PreBind, Bind or PostBind, and for a status
         self._plugin_timeout_s = plugin_timeout_s
-        self._count = count
+        self._numbers = numbers
         self._log = log
 
-    def begin(self, item: QueuedPod, decision: Bind) -> Coroutine[Any, Any, None] | None:
+    def begin(self, item: QueuedPod, decision: Bind, mark: Mark) -> Coroutine[Any, Any, None] | None:
         """Count a pod on its node; return what is left to be done, None where it does not get the node.
 
-        The slot that is held for the binding is given back by then, or at the end of what is left.
+        The slot that is held for the binding is given back by then, or at the end of what is left. `mark` is
+        told when Reserve and Permit have ended.
         """
         placed = Placed(item, decision, self._clock.monotonic())
         try:
-            waits = self._reserve(placed)
+            waits = self._reserve(placed, mark)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this pod only
             self._slots.release()
             self._fail(placed, str(error) if isinstance(error, PluginFailed) else repr(error))
@@ -141,22 +143,25 @@ class BindingCycle:
         """Return who is asked to bind a pod before DefaultBinder is."""
         return [*self._extenders.binders(placed.pod), *self._profile(placed).binds]
 
-    def _reserve(self, placed: Placed) -> dict[str, Wait] | Stopped:
+    def _reserve(self, placed: Placed, mark: Mark) -> dict[str, Wait] | Stopped:
         """Count a pod and what it gets on its node; return who has it wait, or that it does not get the node."""
         snapshot = self._watch.snapshot
         self._watch.withdraw(placed.pod.uid, placed.node)
         snapshot.assume(placed.pod, placed.node)
         for plugin, what in placed.decision.reserved:
             plugin.keep(what, placed.node, snapshot)
+        mark("Reserve", "Success")
         permits, node = self._profile(placed).permits, snapshot.node(placed.node)
         waits: dict[str, Wait] = {}
         if permits and node is not None:
             for plugin in permits:
                 said = plugin.permit(placed.pod, node, self._handle)
                 if isinstance(said, Stopped):
+                    mark("Permit", "Unschedulable")
                     return said
                 if said is not None:
                     waits[plugin.name] = said
+            mark("Permit", "Wait" if waits else "Success")
         return waits
 
     async def _wait(self, placed: Placed, waiting: WaitingPod, news: asyncio.Event) -> None:
@@ -194,21 +199,24 @@ class BindingCycle:
 
     async def _bind_prepared(self, placed: Placed) -> None:
         """Do what comes before a binding and may take minutes, then have the pod bound."""
-        pod, node = placed.pod, placed.node
+        pod, node, mark = placed.pod, placed.node, self._numbers.stopwatch(placed.pod.scheduler_name)
         with acting((cause_of_pod(pod),)):
             for plugin, what in placed.decision.reserved:
                 if plugin.name in self._pre_binders:
                     try:
                         await self._pre_binders[plugin.name].bind(pod, what, node)
                     except NotReady as not_ready:
+                        mark("PreBind", "Error")
                         self._fail(placed, f'running PreBind plugin "{plugin.name}": {not_ready}')
                         return
             for plugin in self._profile(placed).pre_binds:
                 if (
                     problem := await self._run(plugin, "PreBind", plugin.pre_bind(pod, node, self._api))
                 ) is not None:
+                    mark("PreBind", "Error")
                     self._fail(placed, problem)
                     return
+            mark("PreBind", "Success")
             outcome = await self._bind(placed)
             if outcome is Outcome.REFUSED:
                 for plugin, what in placed.decision.reserved:
@@ -227,7 +235,7 @@ class BindingCycle:
         return None
 
     async def _bind(self, placed: Placed) -> Outcome:
-        pod, node = placed.pod, placed.node
+        pod, node, mark = placed.pod, placed.node, self._numbers.stopwatch(placed.pod.scheduler_name)
         for plugin in self._binds(placed):
             did: list[bool] = []
             problem = await self._run(plugin, "Bind", _noting(plugin.bind(pod, node, self._api), did))
@@ -235,6 +243,7 @@ class BindingCycle:
                 continue
             result = outcome_of(await self._binder.look(pod), pod, node) or Result(Outcome.REFUSED)
             if result.outcome is Outcome.REFUSED:
+                mark("Bind", "Error")
                 said = (
                     problem
                     or f'running Bind plugin "{plugin.name}": it said that the pod was bound, and it is not'
@@ -244,9 +253,11 @@ class BindingCycle:
             break
         else:
             result = await self._binder.bind(pod, node)
+        mark("Bind", "Success" if result.outcome is Outcome.BOUND else "Error")
         self._take(placed, result)
-        if result.outcome is Outcome.BOUND:
+        if result.outcome is Outcome.BOUND and self._profile(placed).post_binds:
             await self._post_bind(placed)
+            mark("PostBind", "Success")
         return result.outcome
 
     async def _post_bind(self, placed: Placed) -> None:
@@ -258,14 +269,14 @@ class BindingCycle:
     def _take(self, placed: Placed, result: Result) -> None:
         watch, pod, now_s = self._watch, placed.pod, self._clock.monotonic()
         if result.outcome is Outcome.BOUND:
-            self._count("scheduled")
+            self._numbers.attempted(placed.item, "scheduled")
             watch.queue.remove(pod.uid)
             watch.snapshot.finish_binding(pod.uid, now_s)
             self._reports.bound(pod, placed.node)
             elapsed_ms = round(self._clock.timescale.wall(now_s - placed.begun_s) * 1000, 1)
             self._log.info("pod_bound", pod=pod.key, node=placed.node, elapsed_ms=elapsed_ms)
             return
-        self._count("error")
+        self._numbers.attempted(placed.item, "error")
         self._log.warning(
             "pod_not_bound",
             pod=pod.key,
@@ -280,7 +291,7 @@ class BindingCycle:
     def _fail(self, placed: Placed, problem: str) -> None:
         """Free the node, since something before the binding has failed; the pod is told, and tried again later."""
         self._log.warning("pod_not_placed", pod=placed.pod.key, node=placed.node, problem=problem)
-        self._count("error")
+        self._numbers.attempted(placed.item, "error")
         self._give_back(placed)
         if self._watch.is_there(placed.pod):
             self._reports.fault(placed.pod, problem)
@@ -288,7 +299,7 @@ class BindingCycle:
     def _turn_down(self, placed: Placed, rejected: Stopped) -> None:
         """Free the node, since a plugin does not permit it; the pod waits for what may change the plugin's mind."""
         pod = placed.pod
-        self._count("unschedulable")
+        self._numbers.attempted(placed.item, "unschedulable")
         self._release(placed)
         if self._watch.is_there(pod):
             self._watch.queue.set_unschedulable(placed.item, frozenset({rejected.plugin}))

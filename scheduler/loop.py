@@ -36,6 +36,7 @@ from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
 from scheduler.core.schedule import Bind, Decision, Unschedulable, feasible, preemptable, schedule
 from scheduler.extenders import Extenders
+from scheduler.own_metrics import SchedulerMetrics
 from scheduler.pre_bind import PreBinder
 from scheduler.reports import Reports, cause_of_pod
 
@@ -84,13 +85,7 @@ class SchedulingLoop:
         self._log = log
         self._evaluations = self._fresh_evaluations()
         self._is_running = False
-        self._attempts = metrics.counter(
-            "scheduler_schedule_attempts_total", "Attempts to schedule a pod", ("result",)
-        )
-        self._preemptions = metrics.counter(
-            "scheduler_preemption_attempts_total", "Attempts to have pods of lower priority go"
-        )
-        self._waiting = metrics.gauge("scheduler_pending_pods", "Pods that wait for a node", ("queue",))
+        self._numbers = SchedulerMetrics(metrics, watch.queue, clock)
         self._cycle = BindingCycle(
             watch,
             binder,
@@ -104,7 +99,7 @@ class SchedulingLoop:
             slots=self._slots,
             woken=woken,
             plugin_timeout_s=plugin_timeout_s,
-            count=lambda result: self._attempts.add(1, result),
+            numbers=self._numbers,
             log=log,
         )
 
@@ -132,8 +127,6 @@ class SchedulingLoop:
             now_s = self._clock.monotonic()
             if (item := queue.pop(now_s)) is not None:
                 return item
-            for where, number in queue.counts().items():
-                self._waiting.set(number, where.name.lower())
             self._woken.clear()
             due_s = queue.next_due_s()
             await event_within(self._woken, self._clock, None if due_s is None else max(0.0, due_s - now_s))
@@ -157,6 +150,7 @@ class SchedulingLoop:
                     asking = self._extenders.ask(pod, fitting)
                     tasks.create_task(self._ask(item, asking, tasks), name=f"ask-{pod.key}")
                     return
+            mark = self._numbers.sampled(pod.scheduler_name)
             with self._limited() if evaluations.profile.is_extended else nullcontext():
                 decision = schedule(
                     pod,
@@ -165,6 +159,7 @@ class SchedulingLoop:
                     tie_break=self._random(),
                     extended=extended,
                     offers=offers,
+                    mark=mark,
                 )
                 found = self._to_be_asked_about(pod, decision, evaluations, extended, offers)
             if found:
@@ -179,11 +174,11 @@ class SchedulingLoop:
         match decision:
             case Bind():
                 self._reports.drop(pod)
-                if (rest := self._cycle.begin(item, decision)) is not None:
+                if (rest := self._cycle.begin(item, decision, mark)) is not None:
                     tasks.create_task(rest, name=f"bind-{pod.key}")
             case Unschedulable():
                 self._slots.release()
-                self._attempts.add(1, "unschedulable")
+                self._numbers.attempted(item, "unschedulable")
                 nominated = self._nominate(pod, decision.nomination)
                 watch.queue.set_unschedulable(item, decision.plugins)
                 self._log.info("pod_unschedulable", pod=pod.key, message=decision.message)
@@ -194,7 +189,7 @@ class SchedulingLoop:
     def _nominate(self, pod: PodInfo, nomination: Nomination | None) -> str | None:
         """Have a node kept for a pod; return what is to be written into its status of that, None for nothing."""
         if _PREEMPTS in self._profiles[pod.scheduler_name].remedying:
-            self._preemptions.add(1)
+            self._numbers.preempts()
         if nomination is None:
             return None
         self._watch.nominate(pod, nomination)
@@ -261,7 +256,7 @@ class SchedulingLoop:
     def _give_up(self, item: QueuedPod, error: Exception) -> None:
         """Report to a pod that a plugin failed on it, and try it again later; the others go on."""
         self._evaluations = self._fresh_evaluations()  # what the plugin left half done is dropped
-        self._attempts.add(1, "error")
+        self._numbers.attempted(item, "error")
         self._watch.queue.set_failed(item)
         self._log.error("pod_not_judged", pod=item.pod.key, error=error)
         text = str(error) if isinstance(error, PluginFailed) else fault(error)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from functools import cache
-from platform import machine, python_version
 from typing import Final
 
 import msgspec
@@ -34,14 +32,13 @@ from apiserver.rest.paths import Discovery
 from apiserver.rest.protobuf_answers import element, object_body
 from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
-from apiserver.rest.z_pages import ZPages
-from apiserver.schemas import VERSION
+from apiserver.rest.z_pages import StructuredZPages
 from machinery.model.errors import MethodNotSupported, NotImplementedHere
+from machinery.process.build_info import version_info
 
 _YEAR_S: Final = 365 * 86_400
 _APF: Final = "debug/api_priority_and_fairness"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
-_MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _ROOTS: Final = (
     "/.well-known/openid-configuration",
     "/api",
@@ -89,7 +86,7 @@ class Pages:
             },
             ".well-known/openid-configuration": self._issuer,
             "openid/v1/jwks": self._keys,
-            **ZPages(services).pages,
+            **StructuredZPages(services).pages,
         }
 
     @staticmethod
@@ -140,7 +137,7 @@ class Pages:
         return reply(pretty(msgspec.json.encode({"paths": paths})))
 
     def _version(self, _: HttpRequest) -> Reply:
-        return reply(pretty(_version_info()))
+        return reply(pretty(msgspec.json.encode(version_info())))
 
     def _metrics(self, _: HttpRequest) -> Reply:
         return reply(self._services.metrics.render().encode(), content_type=_PROMETHEUS)
@@ -261,27 +258,6 @@ def _discovery_json(lists: discovery.Discovery, target: Discovery, host: str) ->
     if not target.group:
         return msgspec.json.encode(lists.api_group_list())
     return msgspec.json.encode(lists.api_group(target.group)) if known else None
-
-
-@cache
-def _version_info() -> bytes:
-    major, minor, _ = VERSION.removeprefix("v").split(".")
-    info = {
-        "major": major,
-        "minor": minor,
-        "emulationMajor": major,
-        "emulationMinor": minor,
-        "minCompatibilityMajor": major,
-        "minCompatibilityMinor": str(int(minor) - 1),
-        "gitVersion": f"{VERSION}+kubarium",
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "",
-        "goVersion": "",
-        "compiler": f"CPython {python_version()}",
-        "platform": f"linux/{_MACHINES.get(machine(), machine())}",
-    }
-    return msgspec.json.encode(info)
 
 
 def _check_get(http: HttpRequest) -> None:

@@ -1,4 +1,4 @@
-"""The z-pages: /statusz and /flagz, what this process is and what it was told, for people and in a structured form.
+"""The z-pages of an apiserver: /statusz and /flagz, for people and in a structured form.
 
 https://kubernetes.io/docs/reference/instrumentation/zpages/
 """
@@ -6,7 +6,6 @@ https://kubernetes.io/docs/reference/instrumentation/zpages/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -14,77 +13,33 @@ import msgspec
 from apiserver.rest.http_request import HttpRequest
 from apiserver.rest.replies import Reply, pretty, reply, text_reply
 from apiserver.rest.services import RestServices
-from apiserver.schemas import VERSION
 from machinery.model.errors import NotAcceptable
+from machinery.process.z_pages import FLAGS, STATUS, ZPages
 
 _GROUP_VERSION: Final = "config.k8s.io/v1beta1"
 _PATHS: Final = ("/healthz", "/livez", "/metrics", "/readyz", "/statusz", "/version")
 _NAME: Final = "kube-apiserver"
-_WARNING: Final = (
-    "Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for "
-    "debugging purposes only."
-)
 
 
-class ZPages:
-    """Both pages of one apiserver, whose life begins with them."""
+class StructuredZPages:
+    """Both pages of one apiserver, in the form that a client asks for."""
 
     def __init__(self, services: RestServices) -> None:
-        self._services = services
-        self._started_s = services.clock.now()
+        self._own = ZPages(_NAME, services.clock, services.configuration, _PATHS)
         self.pages: Mapping[str, Callable[[HttpRequest], Reply]] = {
-            "statusz": self._status,
-            "flagz": self._flags,
+            STATUS: self._status,
+            FLAGS: self._flags,
         }
 
     def _status(self, http: HttpRequest) -> Reply:
-        clock = self._services.clock
-        up_s = int(clock.now() - self._started_s)
-        binary, emulated = VERSION.removeprefix("v"), VERSION.removeprefix("v").rpartition(".")[0]
         if _is_structured(http.accept, "Statusz"):
-            told = {
-                "startTime": clock.timescale.format(self._started_s),
-                "uptimeSeconds": up_s,
-                "binaryVersion": binary,
-                "emulationVersion": emulated,
-                "paths": _PATHS,
-            }
-            return _structured("Statusz", told)
-        began = datetime.fromtimestamp(clock.timescale.wall(self._started_s), UTC)
-        minutes, seconds = divmod(up_s, 60)
-        hours, minutes = divmod(minutes, 60)
-        lines = (
-            f"{_NAME} statusz",
-            _WARNING,
-            "",
-            f"Started: {began:%a %b %d %H:%M:%S UTC %Y}",
-            f"Up: {hours} hr {minutes:02} min {seconds:02} sec",
-            f"Binary version: {binary}",
-            f"Emulation version: {emulated}",
-            f"Paths: {' '.join(_PATHS)}",
-        )
-        return text_reply("\n".join(lines) + "\n")
+            return _structured("Statusz", self._own.status())
+        return text_reply(self._own.status_text())
 
     def _flags(self, http: HttpRequest) -> Reply:
-        told = self._services.configuration.items()
-        flags = {name.replace("_", "-"): _text(value) for name, value in sorted(told)}
         if _is_structured(http.accept, "Flagz"):
-            return _structured("Flagz", {"flags": flags})
-        lines = (f"{_NAME} flags", _WARNING, "", *(f"{name}={value}" for name, value in flags.items()))
-        return text_reply("\n".join(lines) + "\n")
-
-
-def _text(value: object) -> str:
-    """Write a value as Kubernetes' flags print theirs."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case None:
-            return ""
-        case list() | tuple():
-            return f"[{','.join(map(str, value))}]"
-        case _:
-            return str(value)
+            return _structured("Flagz", {"flags": self._own.flags()})
+        return text_reply(self._own.flags_text())
 
 
 def _is_structured(accept: str, kind: str) -> bool:

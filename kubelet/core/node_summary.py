@@ -19,6 +19,7 @@ from machinery.model.k8s.core_v1 import Pod
 
 _CONTAINER_CPU: Final = "container_cpu_usage_seconds_total"
 _CONTAINER_MEMORY: Final = "container_memory_working_set_bytes"
+_CONTAINER_START: Final = "container_start_time_seconds"
 _POD_CPU: Final = "pod_cpu_usage_seconds_total"
 _POD_MEMORY: Final = "pod_memory_working_set_bytes"
 _NODE_CPU: Final = "node_cpu_usage_seconds_total"
@@ -27,6 +28,7 @@ _ERROR: Final = "resource_scrape_error"
 _HEADS: Final = {
     _CONTAINER_CPU: ("counter", "Cumulative cpu time consumed by the container in core-seconds"),
     _CONTAINER_MEMORY: ("gauge", "Current working set of the container in bytes"),
+    _CONTAINER_START: ("gauge", "Start time of the container since unix epoch in seconds"),
     _NODE_CPU: ("counter", "Cumulative cpu time consumed by the node in core-seconds"),
     _NODE_MEMORY: ("gauge", "Current working set of the node in bytes"),
     _POD_CPU: ("counter", "Cumulative cpu time consumed by the pod in core-seconds"),
@@ -246,8 +248,8 @@ def _add_cadvisor(series: dict[str, list[str]], labelled: str, cpu: Any, memory:
             _add(series[name], name, labelled, float(getattr(memory, field).value), memory.timestamp)
 
 
-def resource_metrics(stats: Iterable[Any], usage: NodeUsage) -> str:
-    """Return the statistics of a node and its pods as Prometheus reads them."""
+def resource_metrics(stats: Iterable[Any], usage: NodeUsage, pods: Iterable[Pod]) -> str:
+    """Return the statistics of a node and its pods as Prometheus reads them; `pods` say since when their containers run."""
     series: dict[str, list[str]] = {name: [] for name in _HEADS}
     at_ms = usage.at_ns // 1_000_000
     if usage.cpu_ns is not None:
@@ -255,6 +257,7 @@ def resource_metrics(stats: Iterable[Any], usage: NodeUsage) -> str:
     if usage.memory_used_bytes is not None:
         series[_NODE_MEMORY].append(f"{_NODE_MEMORY} {usage.memory_used_bytes} {at_ms}\n")
     series[_ERROR].append(f"{_ERROR} 0\n")  # a failed look is a failed request
+    series[_CONTAINER_START] += [line for pod in pods for line in _starts(pod)]
     for pod in stats:
         where = _where(pod)
         for each in pod.linux.containers:
@@ -264,6 +267,19 @@ def resource_metrics(stats: Iterable[Any], usage: NodeUsage) -> str:
         _add(series[_POD_CPU], _POD_CPU, where, _core_seconds(pod.linux.cpu), pod.linux.cpu.timestamp)
         _add(series[_POD_MEMORY], _POD_MEMORY, where, *_working_set(pod.linux.memory))
     return "".join(_lines(series))
+
+
+def _starts(pod: Pod) -> Iterator[str]:
+    meta, status = pod.metadata, pod.status
+    for each in (
+        *status.initContainerStatuses,
+        *status.containerStatuses,
+        *status.ephemeralContainerStatuses,
+    ):
+        if each.state and each.state.running and (started := each.state.running.startedAt):
+            since_s = datetime.fromisoformat(started).timestamp()
+            labelled = f'container="{each.name}",namespace="{meta.namespace}",pod="{meta.name}"'
+            yield f"{_CONTAINER_START}{{{labelled}}} {since_s:.0f}\n"
 
 
 def _lines(series: dict[str, list[str]]) -> Iterator[str]:

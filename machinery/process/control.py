@@ -1,6 +1,7 @@
 """The process's control socket: HTTP on a unix socket that only the process's own user may open.
 
     GET /livez, /readyz, /metrics    what `machinery.process.health` says
+    GET /statusz, /flagz             what the process is, and what it was told
     GET /faults                      the fault plan, and what each of its rules has met and done
     PUT /faults                      a plan in place of the one before; rules that both have go on with their counts
     GET /clock, PUT /clock           {"ahead_s": 30}: the wall seconds that the process's clock shows too many
@@ -28,6 +29,7 @@ from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.recorder import Recorded, Recorder
+from machinery.process.z_pages import FLAGS, STATUS, ZPages
 
 _PATIENCE_S: Final = 5.0  # wall seconds for a request to arrive
 _LARGEST_BODY: Final = 1024 * 1024
@@ -119,6 +121,23 @@ class Control:
             return Answer(400, str(error).encode())
         self.faults.use(plan)
         return self._plan()
+
+
+@dataclass(frozen=True, slots=True)
+class ZDoor:
+    """A z-page, for people."""
+
+    pages: ZPages
+
+    def answer(self, method: str, path: str, _body: bytes) -> Answer:
+        """Return the page."""
+        text = self.pages.text(path) if method == "GET" else None
+        return Answer(405, b"GET") if text is None else Answer(200, text.encode())
+
+
+def z_doors(pages: ZPages) -> dict[str, Pages]:
+    """Return who answers the z-pages of a process, by path."""
+    return {f"/{name}": ZDoor(pages) for name in (STATUS, FLAGS)}
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a process says of itself at /livez, /readyz and /metrics; `machinery.process.control` serves it.
+"""What a process says of itself at /livez (/healthz), /readyz and /metrics; `machinery.process.control` serves it.
 
 Alive is a process that answers. Ready it is once the component has said so and while every check passes.
 """
@@ -34,7 +34,7 @@ class Health:
     def answer(self, path: str) -> tuple[int, str]:
         """Return the HTTP status and body for a path."""
         match path:
-            case "/livez":
+            case "/livez" | "/healthz":
                 return 200, "ok"
             case "/readyz":
                 problems = self.problems()

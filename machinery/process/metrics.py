@@ -9,11 +9,27 @@ from __future__ import annotations
 import os
 import resource
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from machinery.process.build_info import version_info
+
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+_BUILD: Final = {
+    "build_date": "buildDate",
+    "compiler": "compiler",
+    "git_commit": "gitCommit",
+    "git_tree_state": "gitTreeState",
+    "git_version": "gitVersion",
+    "go_version": "goVersion",
+    "major": "major",
+    "minor": "minor",
+    "platform": "platform",
+}
+"""The labels of kubernetes_build_info, and what they show of `version_info`."""
 
 Values = tuple[str, ...]
 _M = TypeVar("_M", "Counter", "Gauge", "Histogram")
@@ -91,7 +107,9 @@ class Histogram:
 
     def observe(self, measure: float, *values: str) -> None:
         """Count one observation."""
-        series = self._series.setdefault(values, _Series([0] * (len(self.buckets) + 1)))
+        series = self._series.get(values)
+        if series is None:
+            series = self._series[values] = _Series([0] * (len(self.buckets) + 1))
         series.counts[bisect_left(self.buckets, measure)] += 1
         series.total += measure
 
@@ -146,11 +164,14 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _measure_process(self) -> None:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = self.gauge("process_cpu_seconds_total", "User and system CPU time, in seconds")
-        cpu.set(usage.ru_utime + usage.ru_stime)
-        memory = self.gauge("process_resident_memory_bytes", "Resident memory")
-        memory.set(resident_bytes())
+        cpu = self.counter("process_cpu_seconds_total", "User and system CPU time, in seconds")
+        cpu.add(_cpu_s() - cpu.value())
+        for name, text, measure in _OF_THE_PROCESS:
+            self.gauge(name, text).set(measure())
+        info = version_info()
+        text = "Which version of Kubernetes this is like, always 1"
+        build = self.gauge("kubernetes_build_info", text, list(_BUILD))
+        build.set(1, *(info[field] for field in _BUILD.values()))
 
 
 def described(name: str, text: str, kind: str) -> Iterator[str]:
@@ -187,8 +208,37 @@ def resident_bytes() -> int:
 
 
 def _resident_pages() -> int:
+    return int(_pages()[1])
+
+
+def _virtual_bytes() -> int:
+    return int(_pages()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pages() -> list[str]:
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - one line of /proc
-        return int(statm.read().split()[1])
+        return statm.read().split()
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+_OF_THE_PROCESS: Final[tuple[tuple[str, str, Callable[[], float]], ...]] = (
+    ("process_resident_memory_bytes", "Resident memory", resident_bytes),
+    ("process_virtual_memory_bytes", "Virtual memory", _virtual_bytes),
+    ("process_open_fds", "Open file descriptors", _open_files),
+    (
+        "process_max_fds",
+        "How many file descriptors may be open",
+        lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    ),
+)
 
 
 def _same(metric: Counter | Gauge | Histogram, kind: type[_M]) -> _M:

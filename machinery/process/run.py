@@ -22,6 +22,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from machinery.client.api import Api
@@ -29,19 +30,28 @@ from machinery.client.tls import ClientTls, RenewableTls
 from machinery.model.seam import Seam, compose
 from machinery.process.clock import WALL, SystemClock
 from machinery.process.config import ComponentConfig, parse
-from machinery.process.control import Control, Pages, served
+from machinery.process.control import Control, Pages, served, z_doors
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.logging import Log, capture_libraries, describe
 from machinery.process.memory import limit_memory
 from machinery.process.metrics import Metrics
 from machinery.process.recorder import Recorder
+from machinery.process.z_pages import ZPages
 
 C = TypeVar("C", bound=ComponentConfig)
 
 DRAIN_LIMIT_S: Final = 10.0  # wall seconds
 _LOOK_S: Final = 0.5  # wall seconds between two looks at the loop's punctuality
 _LATE_S: Final = 0.02
+_PATHS: Final = ("/faults", "/livez", "/metrics", "/readyz")
+_NAMES: Final = {
+    "apiserver": "kube-apiserver",
+    "controllers": "kube-controller-manager",
+    "proxy": "kube-proxy",
+    "scheduler": "kube-scheduler",
+}
+"""What Kubernetes calls the programs that it has, too."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: how the TaskGroup is told to end
@@ -58,6 +68,8 @@ class Process:
         self.tasks = tasks
         self.clock = SystemClock(config.time_scale)
         self.metrics = Metrics()
+        began = self.metrics.gauge("process_start_time_seconds", "When the process began, since the epoch")
+        began.set(self.clock.wall_ns() // 1_000_000 / 1000)
         self.health = Health(self.metrics)
         self.faults = PlannedFaults(self.clock, config.faults_file, log)
         self.recorder = Recorder(self.clock, config.record_messages) if config.record_messages else None
@@ -144,6 +156,8 @@ async def _main(
             process = Process(component, config, log, tasks)
             process.faults.load()
             tasks.create_task(_watch_loop(process), name="loop-watch")
+            name = _NAMES.get(component, component)
+            process.pages |= z_doors(ZPages(name, process.clock, asdict(config), _PATHS))
             async with served(
                 Control(process.health, process.faults, process.clock, process.recorder, process.pages),
                 config.health_socket,

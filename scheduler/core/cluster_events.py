@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum
 from typing import Final
 
 from machinery.model.k8s.core_v1 import Node
 
 
 class ClusterEvent(Enum):
-    """What can happen that lets a pod fit."""
+    """What can happen that lets a pod fit; the values are the words of kube-scheduler's metrics for it."""
 
-    NODE_ADDED = auto()
-    NODE_REMOVED = auto()
-    NODE_LABELS = auto()
-    NODE_TAINTS = auto()  # and cordons
-    NODE_ALLOCATABLE = auto()
-    POD_CREATED = auto()  # without a node, for one of this scheduler's profiles
-    POD_ARRIVED = auto()  # on a node
-    POD_RELABELED = auto()
-    POD_GONE = auto()  # from a node, or on its way
-    CLAIM = auto()  # added or changed, as those of storage below
-    VOLUME = auto()
-    STORAGE_CLASS = auto()
-    CSI_NODE = auto()
-    CSI_DRIVER = auto()
-    CSI_CAPACITY = auto()  # added, or there is more
-    DEVICE_CLAIM = auto()
-    DEVICE_CLASS = auto()
-    RESOURCE_SLICE = auto()
-    NAMESPACE = auto()  # added, or its labels changed
+    NODE_ADDED = "NodeAdd"
+    NODE_REMOVED = "NodeDelete"
+    NODE_LABELS = "NodeUpdateNodeLabel"
+    NODE_TAINTS = "NodeUpdateNodeTaint"  # and cordons
+    NODE_ALLOCATABLE = "NodeUpdateNodeAllocatable"
+    POD_CREATED = "UnscheduledPodAdd"  # without a node, for one of this scheduler's profiles
+    POD_ARRIVED = "AssignedPodAdd"  # on a node
+    POD_RELABELED = "AssignedPodUpdatePodLabel"
+    POD_GONE = "AssignedPodDelete"  # from a node, or on its way
+    CLAIM = "PersistentVolumeClaimUpdate"  # added or changed, as those of storage below
+    VOLUME = "PersistentVolumeUpdate"
+    STORAGE_CLASS = "storage.k8s.io/StorageClassUpdate"
+    CSI_NODE = "storage.k8s.io/CSINodeUpdate"
+    CSI_DRIVER = "storage.k8s.io/CSIDriverUpdate"
+    CSI_CAPACITY = "storage.k8s.io/CSIStorageCapacityUpdate"  # added, or there is more
+    DEVICE_CLAIM = "ResourceClaimUpdate"
+    DEVICE_CLASS = "DeviceClassUpdate"
+    RESOURCE_SLICE = "ResourceSliceUpdate"
+    NAMESPACE = "NamespaceUpdate"  # added, or its labels changed
 
 
 OF_STORAGE: Final = frozenset(

@@ -18,7 +18,8 @@ are monotonic cluster seconds, passed in.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count, takewhile
@@ -31,6 +32,7 @@ from scheduler.core.pod import PodInfo
 from scheduler.core.registry import HELPING, Helping
 
 BACKOFF: Final = Backoff(initial_s=1.0, cap_s=10.0)
+_FAILURE: Final = "ScheduleAttemptFailure"
 STUCK_S: Final = 300.0  # an unschedulable pod is tried again after so long even if nothing has happened
 
 
@@ -53,6 +55,7 @@ class QueuedPod:
     where: Where = Where.ACTIVE
     attempts: int = 0
     tried_s: float = 0.0
+    first_tried_s: float = 0.0
     plugins: frozenset[str] = frozenset()  # that rejected it last
     ticket: int = 0  # of its valid entry in a heap
     gated_by: str = ""  # the plugin that holds it back
@@ -127,6 +130,10 @@ class SchedulingQueue:
         self._key = key
         self._pods: dict[str, QueuedPod] = {}
         self._counts = dict.fromkeys(Where, 0)
+        self._into_gated: Counter[str] = Counter()
+        self._into_active: Counter[str] = Counter()
+        self._into_backoff: Counter[str] = Counter()
+        self._into_unschedulable: Counter[str] = Counter()
         self._active: list[tuple[tuple[float, ...], int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         self._unschedulable: dict[frozenset[str], _Rejected] = {}  # by the plugins that rejected them
@@ -159,31 +166,40 @@ class SchedulingQueue:
         """Return how many pods there are in each part."""
         return dict(self._counts)
 
+    def incoming(self) -> Mapping[Where, Mapping[str, int]]:
+        """Return how many pods came into each part so far, by what brought them, in the words of kube-scheduler's metrics."""
+        return {
+            Where.GATED: self._into_gated,
+            Where.ACTIVE: self._into_active,
+            Where.BACKOFF: self._into_backoff,
+            Where.UNSCHEDULABLE: self._into_unschedulable,
+        }
+
     def put(self, pod: PodInfo, now_s: float) -> None:
         """Add a pod, or take its new state; a change that may let it fit wakes it."""
         item = self._pods.get(pod.uid)
         if item is None:
             item = self._pods[pod.uid] = QueuedPod(pod, now_s)
             self._counts[item.where] += 1
-            self._open(item)
+            self._open(item, "UnscheduledPodAdd")
             return
         same, item.pod = item.pod.asks_as(pod) and item.pod.kind == pod.kind, pod
         if item.where is Where.GATED:
-            self._open(item)
+            self._open(item, "UnscheduledPodUpdate")
         elif item.where is Where.UNSCHEDULABLE and not same:
-            self._wake(item, now_s)
+            self._wake(item, now_s, "UnscheduledPodUpdate")
 
     def look_again(self, uid: str) -> None:
         """Activate a gated pod, if it may enter by now."""
         item = self._pods.get(uid)
         if item is not None and item.where is Where.GATED:
-            self._open(item)
+            self._open(item, "UnscheduledPodUpdate")
 
     def wake(self, uid: str, now_s: float) -> None:
         """Try a pod again that fitted nowhere, once its backoff is over."""
         item = self._pods.get(uid)
         if item is not None and item.where is Where.UNSCHEDULABLE:
-            self._wake(item, now_s)
+            self._wake(item, now_s, "ForceActivate")
 
     def remove(self, uid: str) -> None:
         """Remove a pod, wherever it is; entries in heaps are skipped later."""
@@ -202,6 +218,8 @@ class SchedulingQueue:
                 self._move(item, Where.IN_FLIGHT)
                 item.attempts += 1
                 item.tried_s = now_s
+                if item.attempts == 1:
+                    item.first_tried_s = now_s
                 item.seen = self._events
                 return item
         return None
@@ -214,15 +232,16 @@ class SchedulingQueue:
         if item.seen < self._events and any(
             number > item.seen and self._helping.helps(event, plugins) for event, number in self._last.items()
         ):
-            self._back_off(item)
+            self._back_off(item, _FAILURE)
             return
         self._move(item, Where.UNSCHEDULABLE)
+        self._into_unschedulable[_FAILURE] += 1
         self._unschedulable.setdefault(plugins, _Rejected()).add(item)
 
     def set_failed(self, item: QueuedPod) -> None:
         """Put back a pod whose binding failed: it is tried again after its backoff."""
         if self._pods.get(item.pod.uid) is item:
-            self._back_off(item)
+            self._back_off(item, _FAILURE)
 
     def happened(
         self,
@@ -237,10 +256,10 @@ class SchedulingQueue:
         self._last[event] = self._events
         for plugins in [each for each in self._unschedulable if self._helping.helps(event, each)]:
             for item in self._unschedulable[plugins].concerned(concerns, of_kinds=of_kinds):
-                self._wake(item, now_s)
+                self._wake(item, now_s, event.value)
         for plugin in [each for each in self._gated if self._helping.opens(event, each)]:
             for item in [each for each in self._gated[plugin].values() if concerns(each.pod)]:
-                self._open(item)
+                self._open(item, event.value)
 
     def next_due_s(self) -> float | None:
         """Return when `pop` may return something that it does not return now; None: only after a change."""
@@ -250,30 +269,33 @@ class SchedulingQueue:
         due += [group.tried_first_s + STUCK_S for group in self._unschedulable.values()]
         return min(due, default=None)
 
-    def _open(self, item: QueuedPod) -> None:
+    def _open(self, item: QueuedPod, event: str) -> None:
         plugin = self._held_by(item.pod)
         if plugin != item.gated_by:
             self._ungate(item)
             item.gated_by = plugin
             if plugin:
                 self._gated.setdefault(plugin, {})[item.pod.uid] = item
-        if plugin:
+        if not plugin:
+            self._activate(item, event)
+        elif item.where is not Where.GATED:
             self._move(item, Where.GATED)
-        else:
-            self._activate(item)
+            self._into_gated[event] += 1
 
     def _move(self, item: QueuedPod, where: Where) -> None:
         self._counts[item.where] -= 1
         self._counts[where] += 1
         item.where = where
 
-    def _activate(self, item: QueuedPod) -> None:
+    def _activate(self, item: QueuedPod, event: str) -> None:
         self._move(item, Where.ACTIVE)
+        self._into_active[event] += 1
         item.ticket = next(self._tickets)
         heapq.heappush(self._active, (self._key(item.pod, item.added_s), item.ticket, item.pod.uid))
 
-    def _back_off(self, item: QueuedPod) -> None:
+    def _back_off(self, item: QueuedPod, event: str) -> None:
         self._move(item, Where.BACKOFF)
+        self._into_backoff[event] += 1
         item.ticket = next(self._tickets)
         heapq.heappush(self._backoff, (self._ready_s(item), item.ticket, item.pod.uid))
 
@@ -281,12 +303,12 @@ class SchedulingQueue:
         """Return when the backoff of a pod is over."""
         return item.tried_s + self._backoff_of.delay(item.attempts)
 
-    def _wake(self, item: QueuedPod, now_s: float) -> None:
+    def _wake(self, item: QueuedPod, now_s: float, event: str) -> None:
         self._leave(item)
         if self._ready_s(item) > now_s:
-            self._back_off(item)
+            self._back_off(item, event)
         else:
-            self._activate(item)
+            self._activate(item, event)
 
     def _leave(self, item: QueuedPod) -> None:
         group = self._unschedulable.get(item.plugins)
@@ -307,10 +329,10 @@ class SchedulingQueue:
             _, ticket, uid = heapq.heappop(self._backoff)
             item = self._valid(uid, ticket, Where.BACKOFF)
             if item is not None:
-                self._activate(item)
+                self._activate(item, "BackoffComplete")
         for group in list(self._unschedulable.values()):
             for item in list(takewhile(lambda item: item.tried_s + STUCK_S <= now_s, group.pods.values())):
-                self._wake(item, now_s)
+                self._wake(item, now_s, "UnschedulableTimeout")
 
     def _valid(self, uid: str, ticket: int, where: Where) -> QueuedPod | None:
         item = self._pods.get(uid)

@@ -10,7 +10,7 @@ pod ─▶ plugins say what they have to know of it; one keeps it from every nod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -69,6 +69,13 @@ class Unschedulable:
 
 Decision: TypeAlias = Bind | Unschedulable
 
+Mark: TypeAlias = Callable[[str, str], None]
+"""Notes that an extension point has ended, and how: Success, Unschedulable."""
+
+
+def no_mark(_point: str, _status: str) -> None:
+    """Note nothing."""
+
 
 def feasible(pod: PodInfo, snapshot: Snapshot, evaluations: Evaluations) -> tuple[str, ...]:
     """Return the nodes that plugins take, for extenders to be asked about; none where `schedule` says why."""
@@ -92,11 +99,12 @@ def schedule(
     tie_break: float,
     extended: Extended | None = None,
     offers: Offers | None = None,
+    mark: Mark = no_mark,
 ) -> Decision:
     """Choose a node. `tie_break`, in [0, 1), chooses among those with the highest score.
 
     `extended` is what extenders said of the nodes that were `feasible` when they were asked, `offers` what they made of the pods
-    that were `preemptable`.
+    that were `preemptable`. `mark` is told when Filter, with what comes before it, Score and PostFilter have ended.
 
     Raises:
         ValueError: `tie_break` is out of its range.
@@ -105,19 +113,25 @@ def schedule(
         return Unschedulable(messages.NO_NODES, frozenset({NO_NODES}))
     evaluation = evaluations.of(pod)
     if isinstance(evaluation, Stopped):
+        mark("PreFilter", "Unschedulable")
         return _stopped(pod, snapshot, evaluation)
     verdicts = _verdicts(pod, evaluation, snapshot, tie_break, offers)
     kept = verdicts.kept
     if verdicts.fits_kept and kept and (extended is None or extended.verdict(kept.name) is None):
         return Bind(kept.name, 0, 1, _reserve(pod, evaluation, kept, snapshot))
     candidates = evaluation.candidates()
+    mark("Filter", "Success" if candidates else "Unschedulable")
     if not candidates:
-        return _unschedulable(pod, snapshot, verdicts, evaluations.profile)
+        rejected = _unschedulable(pod, snapshot, verdicts, evaluations.profile)
+        mark("PostFilter", "Success" if rejected.nomination else "Unschedulable")
+        return rejected
     if extended is not None:
         return _choose_extended(
             candidates, pod, evaluation, snapshot, evaluations.profile, verdicts, extended
         )
-    return _choose(candidates, pod, evaluation, snapshot, tie_break)
+    chosen = _choose(candidates, pod, evaluation, snapshot, tie_break)
+    mark("Score", "Success")
+    return chosen
 
 
 def preemptable(

@@ -42,6 +42,7 @@ from machinery.process.clock import WALL, SystemClock
 from machinery.process.faults import PlannedFaults
 from machinery.process.server import bound_ports, grpc_server
 from machinery.process.tls import ServerTls
+from machinery.process.z_pages import ZPages
 from machinery.rpc.status import RpcError
 from machinery.wire.node import SERVICE, SERVICE_PATH
 from machinery.wire.node import messages as pb
@@ -568,6 +569,7 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         local_volumes=LocalVolumes(tmp_path / "local-volumes"),
         checkpoints=tmp_path / "checkpoints",
         now=lambda: "2026-01-01T00:00:00Z",
+        z_pages=ZPages("kubelet", WALL, {"node_ip": "192.0.2.7", "check_invariants": False}, ("/healthz",)),
         volumes=lambda: [VolumeUsage("u", "disk", "default", "data", Disk(100, 60, 40, 10, 9))],
         disks=_written,
     )
@@ -606,6 +608,10 @@ async def test_the_pages_of_a_kubelet(tmp_path: Path):
         metrics = (await read("/metrics/resource"))[1].decode()
         labelled = 'container="main",namespace="default",pod="web"'
         assert f"container_cpu_usage_seconds_total{{{labelled}}} 2.5 1000000000000\n" in metrics
+        status, flags = (await read("/statusz"))[1].decode(), (await read("/flagz"))[1].decode()
+        assert status.startswith("kubelet statusz\n")
+        assert "\nBinary version: 1.36.0\n" in status
+        assert flags.endswith("\ncheck-invariants=false\nnode-ip=192.0.2.7\n")
         cadvisor = (await read("/metrics/cadvisor"))[1].decode()
         assert 'container_memory_working_set_bytes{container="main",id=""' in cadvisor
         assert f"machine_memory_bytes {machine.memory_bytes}\n" in cadvisor

@@ -15,11 +15,12 @@ import pytest
 from machinery.model.errors import ApiError
 from machinery.model.seam import Ends, compose
 from machinery.process.clock import SystemClock
-from machinery.process.control import Control, served
+from machinery.process.control import Control, served, z_doors
 from machinery.process.faults import PlannedFaults
 from machinery.process.health import Health
 from machinery.process.metrics import Metrics
 from machinery.process.recorder import Recorder
+from machinery.process.z_pages import ZPages
 from machinery.wire.conversation import Conversation, Reading
 
 RULE = {"fault": "expired", "method": "Get", "count": 2}
@@ -34,7 +35,8 @@ class Process:
         clock = self.clock = SystemClock()
         self.faults = PlannedFaults(clock, str(self.plan_file))
         recorder = Recorder(clock)
-        self.control = Control(Health(Metrics()), self.faults, clock, recorder)
+        pages = z_doors(ZPages("kube-scheduler", clock, {"bindings": 10, "leader_elect": True}, ("/livez",)))
+        self.control = Control(Health(Metrics()), self.faults, clock, recorder, pages)
         seam = compose(recorder, self.faults)
         assert seam is not None
         self._conversation = Conversation(seam, Ends("scheduler", "apiserver", "resources"), Reading(str))
@@ -85,6 +87,15 @@ async def test_health_is_asked_where_it_always_was(process: Process) -> None:
     assert (await process.ask("GET", "/readyz"))[0] == 503
     assert (await process.ask("GET", "/nothing"))[0] == 404
     assert (await process.ask("POST", "/livez"))[0] == 405
+
+
+async def test_what_the_process_is_and_what_it_was_told(process: Process) -> None:
+    """As kube-scheduler shows it to people; it can only be read."""
+    status, flags = await process.ask("GET", "/statusz"), await process.ask("GET", "/flagz")
+    assert status[1].startswith(b"kube-scheduler statusz\nWarning: ")
+    assert status[1].endswith(b"\nBinary version: 1.36.0\nEmulation version: 1.36\nPaths: /livez\n")
+    assert flags[1].endswith(b"\n\nbindings=10\nleader-elect=true\n")
+    assert (await process.ask("PUT", "/statusz"))[0] == 405
 
 
 async def test_a_plan_that_is_extended_goes_on_with_its_counts(process: Process) -> None:

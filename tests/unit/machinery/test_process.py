@@ -148,6 +148,10 @@ def test_metrics_are_rendered_for_prometheus():
     assert 'took_seconds_bucket{le="0.1"} 0' in text
     assert 'took_seconds_bucket{le="+Inf"} 1' in text
     assert "process_resident_memory_bytes" in text
+    assert "# TYPE process_cpu_seconds_total counter\n" in text
+    [build] = [line for line in text.splitlines() if line.startswith("kubernetes_build_info{")]
+    assert build.endswith("} 1")
+    assert 'git_version="v1.36.0+kubarium",go_version="",major="1",minor="36",platform="linux/' in build
 
 
 def test_a_name_is_one_kind_of_metric():
@@ -168,7 +172,7 @@ def test_ready_is_who_said_so_and_passes_every_check():
     assert health.answer("/readyz") == (503, "etcd: etcd is away")
     problems.clear()
     assert health.answer("/readyz") == (200, "ok")
-    assert health.answer("/livez") == (200, "ok")
+    assert health.answer("/livez") == health.answer("/healthz") == (200, "ok")
     assert health.answer("/nothing")[0] == 404
 
 
