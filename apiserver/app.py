@@ -19,6 +19,7 @@ from apiserver.behind_doors import Core, build
 from apiserver.compaction import Compaction
 from apiserver.config import ApiserverConfig
 from apiserver.request_checks import BODY_LIMIT
+from apiserver.rest.listener import AnsweringDoor
 from apiserver.rest.server import serving_rest
 from apiserver.rest.services import RestServices
 from apiserver.services.resources import resources_handler
@@ -29,7 +30,7 @@ from machinery.client.seam_channel import through
 from machinery.model.seam import Ends
 from machinery.process import heap
 from machinery.process.run import Process
-from machinery.process.server import grpc_server
+from machinery.process.server import GrpcServer, grpc_server
 from machinery.process.tls import ServerTls
 
 __all__ = ["Core", "build", "doors", "rest_services", "running", "serve"]
@@ -121,40 +122,16 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
     Raises:
         ListenError: an address is taken.
     """
-    services = rest_services(core, process, config)
-    handler = resources_handler(
-        core.catalogue,
-        core.registry,
-        core.gate,
-        core.authenticator,
-        name=process.name,
-        others=core.aggregation.registry,
-        kubelets=core.kubelets,
-    )
     access = AccessLog(process.log, process.clock) if config.access_log else None
-    if access is not None:
-        from apiserver.services.access import logged  # seldom needed
-
-        handler = logged(handler, access)
-    around = None
-    if core.trail is not None:
-        from apiserver.audit.grpc import audited  # seldom needed
-        from apiserver.audit.rest import AuditedDoor
-
-        handler = audited(handler, core.gate, core.authenticator, core.trail)
-        around = partial(AuditedDoor, gate=core.gate, trail=core.trail)
-    server = grpc_server(
-        config.grpc_listen,
-        _tls(config),
-        [handler],
-        process.seam,
-        name=process.name,
-        largest_bytes=2 * BODY_LIMIT,  # those up to here are refused with a Status
-        connections=config.rest_limits.connections,
-    )
-    rest_tls = _tls(config, require_client=False)
+    server = _grpc_door(core, config, process, access)
     async with serving_rest(
-        services, config.rest_listen, rest_tls, config.rest_limits, process.seam, access, around
+        rest_services(core, process, config),
+        config.rest_listen,
+        _tls(config, require_client=False),
+        config.rest_limits,
+        process.seam,
+        access,
+        _around_rest(core),
     ):
         await server.start()
         process.log.info("serving", rest=",".join(config.rest_listen), grpc=",".join(config.grpc_listen))
@@ -164,6 +141,45 @@ async def doors(core: Core, config: ApiserverConfig, process: Process) -> AsyncI
             process.health.is_ready = False
             core.feed.end_watches()
             await server.stop(GRACE_S)
+
+
+def _grpc_door(core: Core, config: ApiserverConfig, process: Process, access: AccessLog | None) -> GrpcServer:
+    """Return the gRPC door; what is around its handler sees a request before it: the audit log, then the access log."""
+    handler = resources_handler(
+        core.catalogue,
+        core.registry,
+        core.gate,
+        core.authenticator,
+        name=process.name,
+        others=core.aggregation.registry,
+        kubelets=core.kubelets,
+    )
+    if access is not None:
+        from apiserver.services.access import logged  # seldom needed
+
+        handler = logged(handler, access)
+    if core.trail is not None:
+        from apiserver.audit.grpc import audited  # seldom needed
+
+        handler = audited(handler, core.gate, core.authenticator, core.trail)
+    return grpc_server(
+        config.grpc_listen,
+        _tls(config),
+        [handler],
+        process.seam,
+        name=process.name,
+        largest_bytes=2 * BODY_LIMIT,  # those up to here are refused with a Status
+        connections=config.rest_limits.connections,
+    )
+
+
+def _around_rest(core: Core) -> Callable[[AnsweringDoor], AnsweringDoor] | None:
+    """Return what is around the REST door: the audit log, where there is one."""
+    if core.trail is None:
+        return None
+    from apiserver.audit.rest import AuditedDoor  # seldom needed
+
+    return partial(AuditedDoor, gate=core.gate, trail=core.trail)
 
 
 def _etcd(config: ApiserverConfig, process: Process) -> EtcdStorage:

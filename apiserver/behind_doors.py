@@ -115,52 +115,16 @@ def build(
         ValueError: the file of the key holds none, or another one of the configuration makes no sense.
         OSError: one cannot be read.
     """
-    rng = rng or random.Random()  # noqa: S311 - a uid is no secret
-    letters, ends = (random.Random(rng.getrandbits(64)) for _ in range(2))  # noqa: S311
-    clock, log = process.clock, process.log
-    stored = _make_stored(process, store, ends, config.families)
+    chance = _chance(rng or random.Random())  # noqa: S311 - a uid is no secret
+    stored = _make_stored(process, store, chance.ends, config.families)
     guards = _make_guards(config, process, stored, key)
     peers = _make_peers(config, process, stored)
     guards.access.closing.append(peers.web_client.aclose)
     definitions = _make_definitions(process, stored, peers)
     admission = _make_admission(config, process, stored, guards, peers)
-    allocator = _make_allocator(config, process, stored, rng)
-    parts = Parts(
-        stored.catalogue,
-        stored.storage,
-        stored.feed,
-        stored.schemas,
-        clock,
-        WriteRecord(clock, log),
-        {served.SERVICES.group_resource: allocator},
-        admission.configured.settings,
-        guards.gate,
-        rng,
-        letters,
-        admission.chain,
-        admission.dynamic,
-        admission.metrics,
-        admission.configured.image_policy,
-        MissingNamespaces(lambda name: bootstrap.create(core_bootstrap.namespace(name)))
-        if admission.chain.provides_namespaces
-        else None,
-    )
-    answers = _make_answers(process, stored, guards, peers, lambda: registry)
-    flow = FlowControl(config.max_requests_inflight, process.metrics, clock)
-    registry = guards.makers.registry(
-        parts, stored.reads, stored.opening, answers.handlers, process.metrics, flow, answers.listers
-    )
-    bootstrap = Bootstrap(stored.catalogue, registry, stored.feed, log)
-    aggregation = build_aggregation(
-        config.front_proxy_files,
-        stored.catalogue,
-        registry,
-        stored.feed,
-        peers.dialer,
-        process.metrics,
-        clock,
-        log,
-    )
+    allocator = _make_allocator(config, process, stored, chance.values)
+    writing = _make_writing(config, process, stored, guards, peers, admission, allocator, chance)
+    aggregation = _make_aggregation(config, process, stored, peers, writing.registry)
     _watch_over(process, stored, aggregation)
     return Core(
         catalogue=stored.catalogue,
@@ -168,25 +132,36 @@ def build(
         feed=stored.feed,
         reads=stored.reads,
         opening=stored.opening,
-        write_record=parts.write_record,
-        registry=registry,
+        write_record=writing.write_record,
+        registry=writing.registry,
         gate=guards.gate,
         authenticator=guards.authenticator,
-        keep_legacy_tokens=partial(guards.legacy_uses.keep, stored.lookup, bootstrap),
+        keep_legacy_tokens=partial(guards.legacy_uses.keep, stored.lookup, writing.bootstrap),
         token_key=guards.token_key,
         kubelets=peers.kubelets,
-        bootstrap=bootstrap,
-        presence=_make_presence(config, process, stored, allocator, bootstrap),
+        bootstrap=writing.bootstrap,
+        presence=_make_presence(config, process, stored, allocator, writing.bootstrap),
         allocator=allocator,
         reloaded=tuple(guards.access.reloaded),
         closing=guards.access.closing,
-        definitions=Upkeep(
-            served.CUSTOM_RESOURCE_DEFINITIONS, definitions, registry, stored.storage, stored.feed, clock, log
-        ),
+        definitions=_make_upkeep(process, stored, definitions, writing.registry),
         trail=guards.makers.trail,
-        flow_objects=FlowObjects(stored.feed, flow, clock, log),
+        flow_objects=FlowObjects(stored.feed, writing.flow, process.clock, process.log),
         aggregation=aggregation,
     )
+
+
+class _Chance(NamedTuple):
+    """What is drawn by lot: uids and addresses, the letters of generated names, when watches end."""
+
+    values: random.Random
+    letters: random.Random
+    ends: random.Random
+
+
+def _chance(rng: random.Random) -> _Chance:
+    letters, ends = (random.Random(rng.getrandbits(64)) for _ in range(2))  # noqa: S311 - no secrets
+    return _Chance(rng, letters, ends)
 
 
 class _Stored(NamedTuple):
@@ -352,6 +327,82 @@ def _make_answers(
         ("", served.COMPONENT_STATUSES.plural, "", "get"): statuses.get,
     }
     return _Answers(handlers, {("", served.COMPONENT_STATUSES.plural): statuses.list, **metrics.listers()})
+
+
+class _Writing(NamedTuple):
+    """The way of each write, who takes it first, and what it waits for."""
+
+    write_record: WriteRecord
+    registry: Registry
+    bootstrap: Bootstrap
+    flow: FlowControl
+
+
+def _make_writing(
+    config: ApiserverConfig,
+    process: Process,
+    stored: _Stored,
+    guards: _Guards,
+    peers: _Peers,
+    admission: _AdmissionParts,
+    allocator: Allocator,
+    chance: _Chance,
+) -> _Writing:
+    namespaces = MissingNamespaces(lambda name: bootstrap.create(core_bootstrap.namespace(name)))
+    parts = Parts(
+        stored.catalogue,
+        stored.storage,
+        stored.feed,
+        stored.schemas,
+        process.clock,
+        WriteRecord(process.clock, process.log),
+        {served.SERVICES.group_resource: allocator},
+        settings=admission.configured.settings,
+        guard=guards.gate,
+        uids=chance.values,
+        letters=chance.letters,
+        chain=admission.chain,
+        dynamic=admission.dynamic,
+        admission_metrics=admission.metrics,
+        image_policy=admission.configured.image_policy,
+        missing_namespaces=namespaces if admission.chain.provides_namespaces else None,
+    )
+    answers = _make_answers(process, stored, guards, peers, lambda: registry)
+    flow = FlowControl(config.max_requests_inflight, process.metrics, process.clock)
+    registry = guards.makers.registry(
+        parts, stored.reads, stored.opening, answers.handlers, process.metrics, flow, answers.listers
+    )
+    bootstrap = Bootstrap(stored.catalogue, registry, stored.feed, process.log)
+    return _Writing(parts.write_record, registry, bootstrap, flow)
+
+
+def _make_aggregation(
+    config: ApiserverConfig, process: Process, stored: _Stored, peers: _Peers, registry: Registry
+) -> Aggregation:
+    return build_aggregation(
+        config.front_proxy_files,
+        stored.catalogue,
+        registry,
+        stored.feed,
+        peers.dialer,
+        process.metrics,
+        process.clock,
+        process.log,
+    )
+
+
+def _make_upkeep(
+    process: Process, stored: _Stored, definitions: ServedDefinitions, registry: Registry
+) -> Upkeep:
+    return Upkeep(
+        served.CUSTOM_RESOURCE_DEFINITIONS,
+        definitions,
+        registry,
+        stored.storage,
+        stored.feed,
+        process.clock,
+        process.log,
+    )
 
 
 def _make_presence(
