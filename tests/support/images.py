@@ -30,7 +30,7 @@ echo ok >/tmp/www/health
 echo ok >/tmp/www/ready
 httpd -f -p 8080 -h /tmp/www &
 server=$!
-trap 'sleep 3; kill $server; exit 0' TERM
+trap 'sleep 10; kill $server; exit 0' TERM
 echo "serving $VERSION"
 while kill -0 $server 2>/dev/null; do wait $server; done
 """
