@@ -5,7 +5,7 @@
 - `cli`, `cluster`: the two handles; `core`: what can be asked for and what a cluster is made of, decided without I/O;
 - `beginning`, `starting`, `ending`, `claims`, `remains`, `patience`: a cluster's begin and end; `membership`, `joining`: of machines in it;
 - `running`, `nodes`, `logs`, `waiting`: a cluster that runs, asked and changed; `recommendations`, `explanations`, `tunnels`, `net`: questions about it;
-- `preflight`, `homes`, `search_path`: what has to be there first, and where clusters live;
+- `preflight`, `homes`: what has to be there first, and where clusters live;
 - `identity`: keys, certificates, kubeconfigs, the ids of nodes; `host`: the kernel's and the engine's side of nodes;
 - `starter`, `supervisor`: the process that runs a cluster's programs; `import_path`, `program`: how these are found;
 - `simulating`: what the scheduler would do, without a cluster; `machine`: the same cluster as compose services.

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from kubarium.core.compose import IMAGE
 from kubarium.core.dns_workload import DEPLOYMENT, NAMESPACE, REPLICAS, account, deployment, service, settings
 from kubarium.core.layout import Layout
 from kubarium.core.spec import ClusterSpec
 from kubarium.errors import KubariumError
 from kubarium.host.containers import load_images
+from kubarium.host.docker_host import product_image
 from kubarium.waiting import as_admin
 from machinery.client.api import Api
 from machinery.model.backoff import Backoff
@@ -34,10 +34,11 @@ def check_image(spec: ClusterSpec) -> None:
     Raises:
         KubariumError: the engine does not have it; the message says how it is made.
     """
+    image = product_image()
     try:
-        load_images([IMAGE], docker_socket=spec.docker_socket, registry=spec.registry)
+        load_images([image], docker_socket=spec.docker_socket, registry=spec.registry)
     except KubariumError as error:
-        raise KubariumError(f"{error} (`scripts/image` in a checkout builds {IMAGE})") from error
+        raise KubariumError(f"{error} (`scripts/image` in a checkout builds {image})") from error
 
 
 def deploy(spec: ClusterSpec, layout: Layout[Path]) -> None:
@@ -65,7 +66,7 @@ async def _create(api: Api, nodes: int) -> None:
         (SERVICE_ACCOUNTS, account()),
         (CONFIG_MAPS, settings()),
         (SERVICES, service()),
-        (DEPLOYMENTS, deployment(nodes)),
+        (DEPLOYMENTS, deployment(nodes, product_image())),
     )
     for resource, manifest in wanted:
         if resource is DEPLOYMENTS:

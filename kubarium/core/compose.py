@@ -16,13 +16,14 @@ SLOT = 200  # of the backbone; far from the slots that local clusters take first
 STATE = "/var/lib/kubarium"  # where every service has the project's volume
 _VOLUME = "state"
 _BUILD = {"context": ".", "args": {"BASE": "${KUBARIUM_BASE:-debian:bookworm-slim}"}}
-IMAGE = "kubarium:latest"
+IMAGE = "kubarium:latest"  # unless the user names another one
+_IMAGE = f"${{KUBARIUM_IMAGE:-{IMAGE}}}"
 PUBLISHED = {  # of load balancers' ports: where the user's browser finds them, on loopback unless told otherwise
     80: "${KUBARIUM_HTTP:-127.0.0.1:8080}",
     443: "${KUBARIUM_HTTPS:-127.0.0.1:9443}",
 }
 _GIVEN_TO_ALL = {
-    "image": IMAGE,
+    "image": _IMAGE,
     "restart": "on-failure",
     "environment": {
         "KUBARIUM_PROFILE": "${KUBARIUM_PROFILE:-default}",
@@ -93,7 +94,7 @@ def compose_file(spec: ClusterSpec) -> dict[str, Any]:
 def _setup() -> dict[str, Any]:
     """Build the image and write keys, certificates and the kubeconfig, once."""
     return {
-        "image": IMAGE,
+        "image": _IMAGE,
         "build": _BUILD,
         "command": ["setup"],
         "environment": _GIVEN_TO_ALL["environment"],
@@ -140,7 +141,7 @@ def joined_host_file() -> dict[str, Any]:
     }
     environment = {"KUBARIUM_NAME": "${KUBARIUM_NAME:-compose}", **wanted}
     state = [f"{_VOLUME}:{STATE}"]
-    common = {"image": IMAGE, "environment": environment, "volumes": state, "networks": ["backbone"]}
+    common = {"image": _IMAGE, "environment": environment, "volumes": state, "networks": ["backbone"]}
     service = {**common, "restart": "on-failure", "depends_on": ready}
     nodes = {
         f"node-{number}": {

@@ -49,7 +49,7 @@ def service() -> dict[str, Any]:
     }
 
 
-def deployment(nodes: int) -> dict[str, Any]:
+def deployment(nodes: int, image: str = IMAGE) -> dict[str, Any]:
     """Return the Deployment: two pods where there are two nodes, on different ones if that can be."""
     return {
         "apiVersion": "apps/v1",
@@ -59,7 +59,7 @@ def deployment(nodes: int) -> dict[str, Any]:
             "replicas": max(1, min(nodes, REPLICAS)),
             "selector": {"matchLabels": _SELECTOR},
             "strategy": {"rollingUpdate": {"maxUnavailable": 1}},
-            "template": {"metadata": {"labels": _SELECTOR}, "spec": _pod()},
+            "template": {"metadata": {"labels": _SELECTOR}, "spec": _pod(image)},
         },
     }
 
@@ -68,7 +68,7 @@ def _meta(name: str) -> dict[str, Any]:
     return {"name": name, "namespace": NAMESPACE, "labels": _LABELS}
 
 
-def _pod() -> dict[str, Any]:
+def _pod(image: str) -> dict[str, Any]:
     apart = {"labelSelector": {"matchLabels": _SELECTOR}, "topologyKey": "kubernetes.io/hostname"}
     return {
         "serviceAccountName": NAME,
@@ -88,11 +88,11 @@ def _pod() -> dict[str, Any]:
             },  # a new node
         ],
         "terminationGracePeriodSeconds": 5,
-        "containers": [_container()],
+        "containers": [_container(image)],
     }
 
 
-def _container() -> dict[str, Any]:
+def _container(image: str) -> dict[str, Any]:
     flags = {
         "in-cluster": "true",
         "listen": "0.0.0.0:53",
@@ -105,7 +105,7 @@ def _container() -> dict[str, Any]:
     ports = [{"name": name, "containerPort": 53, "protocol": protocol} for name, protocol in _PROTOCOLS]
     return {
         "name": "dns",
-        "image": IMAGE,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",  # it was built here, and no registry has it
         "command": ["/opt/kubarium/bin/python", "-P", "-m", "kubarium.program", "dns"],
         "args": [f"--{flag}={value}" for flag, value in flags.items()],

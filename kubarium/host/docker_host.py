@@ -1,4 +1,4 @@
-"""Which Docker engine the user means, as the docker command line finds it.
+"""Which Docker engine the user means, as the docker command line finds it, and which image of the product.
 
 DOCKER_HOST wins; then DOCKER_CONTEXT, then the current context of the configuration (`docker context use`). Kubarium needs
 a unix socket of this machine: pods' containers are joined to network namespaces that are here.
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from kubarium.core.compose import IMAGE
 from kubarium.core.spec import DOCKER_SOCKET
 from kubarium.errors import KubariumError
 
@@ -34,6 +35,11 @@ def docker_socket() -> str:
             f"(DOCKER_HOST=unix:///path/to/docker.sock)"
         )
     return host.removeprefix(_UNIX)
+
+
+def product_image() -> str:
+    """Return the name of the product's own image: KUBARIUM_IMAGE, as `scripts/image` and the compose files have it."""
+    return os.environ.get("KUBARIUM_IMAGE") or IMAGE
 
 
 def _said() -> tuple[str, str]:

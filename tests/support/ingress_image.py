@@ -19,9 +19,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.support.images import LABEL, present, write_base
+from tests.support.product_image import INGRESS_IMAGE
 
-IMAGE = "kubarium-ingress:stand-in"  # beside the real one, which may be of another day
 _ROOT = Path(__file__).resolve().parents[2]
+# Beside the real one, which may be of another day, and those of other checkouts, whose tests may run now.
+IMAGE = INGRESS_IMAGE.replace(":", ":stand-in-")
 _PACKAGES = ("ingress", "kubarium", "machinery")
 _LOCK = Path("/tmp/kubarium-ingress-image.lock")
 _LINKED = re.compile(r"(?:=> |^\t)(/\S+) \(0x", re.MULTILINE)
@@ -61,11 +63,11 @@ def build_ingress_image() -> None:
         assert engine.returncode == 0, f"{' '.join(command)} ended with {engine.returncode}"
 
 
-def ingress_manifest() -> str:
-    """Return examples/ingress.yaml with the stand-in in the image's place."""
+def ingress_manifest(image: str = IMAGE) -> str:
+    """Return examples/ingress.yaml with the stand-in, or another image, in the image's place."""
     text = (_ROOT / "examples/ingress.yaml").read_text()
     assert " kubarium-ingress:latest\n" in text
-    return text.replace("kubarium-ingress:latest", IMAGE)
+    return text.replace("kubarium-ingress:latest", image)
 
 
 def _digest() -> str:

@@ -10,9 +10,10 @@ import pytest
 from kubarium import Cluster
 from tests.support.clusters import clusters, images, start_cluster
 from tests.support.kubectl import Kubectl, own_namespace
+from tests.support.product_image import product_image
 from tests.support.requirements import need
 
-__all__ = ["cluster", "images", "kubectl", "start_cluster"]
+__all__ = ["cluster", "images", "kubectl", "product_image", "start_cluster"]
 
 _NUMBERS = itertools.count(1)
 

@@ -14,7 +14,9 @@ from urllib.request import Request, urlopen
 import docker
 import pytest
 
+from tests.support.ingress_image import ingress_manifest
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.product_image import INGRESS_IMAGE, NAMED
 from tests.support.requirements import compose_command, need
 from tests.support.sleepers import assert_recovery, deployment
 
@@ -25,17 +27,12 @@ PROJECT = "kubarium-test"
 HTTP = "127.0.0.1:18080"
 ENVIRONMENT = {
     **os.environ,
+    **NAMED,
     "KUBARIUM_PROFILE": "fast",
     "KUBARIUM_HTTP": HTTP,
     "KUBARIUM_HTTPS": "127.0.0.1:18443",
     "COMPOSE_PROJECT_NAME": PROJECT,
 }
-
-
-@pytest.fixture(scope="module")
-def built(images: None) -> None:
-    """The image of the services."""
-    subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
 
 
 @pytest.fixture(scope="module", params=["compose", "compose-v2"])
@@ -46,7 +43,7 @@ def command(request: pytest.FixtureRequest) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def composed(command: list[str], built: None) -> Iterator[tuple[list[str], Kubectl]]:
+def composed(command: list[str], product_image: str) -> Iterator[tuple[list[str], Kubectl]]:
     """The cluster, up by compose."""
     run(command, "up", "-d")
     try:
@@ -105,9 +102,9 @@ def test_an_ingress_is_seen_from_the_machine(composed: tuple[list[str], Kubectl]
     """By its host, at the port that the file publishes; another host is nobody's."""
     _, kubectl = composed
     eventually(lambda: kubectl.run("get", "serviceaccount", "default").code == 0)
-    example = str(ROOT / "examples" / "ingress.yaml")
+    example = ingress_manifest(INGRESS_IMAGE)
     edge = Kubectl(ROOT / ".compose" / "kubeconfig", "kubarium-ingress")
-    edge("apply", "-f", example)
+    edge("apply", "-f", "-", stdin=example)
     kubectl("create", "deployment", "shop", "--image=myregistry/web-app:v1.0.0")
     kubectl("expose", "deployment", "shop", "--port=80", "--target-port=8080")
     kubectl("create", "ingress", "shop", "--class=kubarium", "--rule=shop.example/*=shop:80")
@@ -117,7 +114,7 @@ def test_an_ingress_is_seen_from_the_machine(composed: tuple[list[str], Kubectl]
     eventually(lambda: pod in _seen("shop.example"), what=f"http://{HTTP} of shop.example")
     assert pod not in _seen("other.example")
     kubectl("delete", "ingress,deployment,service", "shop")
-    edge("delete", "-f", example, "--timeout=180s", timeout_s=200)
+    edge("delete", "-f", "-", "--timeout=180s", stdin=example, timeout_s=200)
 
 
 def test_what_is_there_is_kept_over_down_and_up(composed: tuple[list[str], Kubectl]):

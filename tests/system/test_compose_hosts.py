@@ -7,7 +7,6 @@ by a program, and knows one project's connections when it sees the other's.
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support.compose_projects import Project, hosts_of_one_engine
 from tests.support.kubectl import Kubectl, eventually
+from tests.support.product_image import NAMED
 from tests.support.requirements import compose_command, need
 from tests.support.two_hosts import MANIFEST, NODES
 
@@ -32,13 +32,13 @@ class Both(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def both(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def both(product_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """A cluster on both hosts."""
     need("docker", "cni", "kubectl", "compose")
-    subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
     command = compose_command("compose-v2") or compose_command("compose")
     with hosts_of_one_engine() as hosts, contextlib.ExitStack() as downs:
         settings = {
+            **NAMED,
             "KUBARIUM_PROFILE": "fast",
             "KUBARIUM_HTTP": "127.0.0.1:18080",
             "KUBARIUM_HTTPS": "127.0.0.1:18443",
@@ -57,7 +57,7 @@ def both(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
             command,
             "kubarium-two",
             ["docker-compose.join.yml"],
-            {**told, "KUBARIUM_LISTEN": hosts.second, "KUBARIUM_NAME": "compose-two"},
+            {**told, **NAMED, "KUBARIUM_LISTEN": hosts.second, "KUBARIUM_NAME": "compose-two"},
         )
         downs.callback(second.down)
         second.run("up", "-d")

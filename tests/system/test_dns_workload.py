@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from tests.support.clusters import StartCluster
@@ -12,18 +9,12 @@ from tests.support.kubectl import Kubectl, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
 BUSYBOX = "busybox:1.36"
 
 
-@pytest.fixture(scope="module")
-def built(images: None) -> None:
-    """The product's image."""
-    subprocess.run([str(ROOT / "scripts" / "image")], check=True, timeout=400)
-
-
-def test_dns_is_a_workload(built: None, start_cluster: StartCluster):
+def test_dns_is_a_workload(product_image: str, start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch):
     """The image is there, so that auto is that. It answers before "is up" is said, heals, follows its ConfigMap, and is on two nodes; no process stands beside it."""
+    monkeypatch.setenv("KUBARIUM_IMAGE", product_image)
     cluster = start_cluster("kt-dns", nodes=2, runtime="docker", dns="auto")
     assert "dns" not in {each.name for each in cluster.ps()}
     system, kubectl = Kubectl(cluster.kubeconfig, "kube-system"), Kubectl(cluster.kubeconfig)
