@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
 from machinery.model.clock import Clock
 from machinery.model.k8s.resource_v1 import DeviceClass, ResourceClaim, ResourceSlice
 from machinery.model.log import EventLog
-from machinery.model.resources import DEVICE_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES, KubeObject
+from machinery.model.resources import DEVICE_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.devices.inventory import Devices, essential_device_claim
 from scheduler.core.pod import ClaimKey
-
-T = TypeVar("T", bound=KubeObject)
+from scheduler.following import follow
 
 
 class ClaimChanged(Protocol):
@@ -48,14 +46,13 @@ class DeviceWatch:
         slices: Informer[ResourceSlice] = Informer(api, RESOURCE_SLICES, clock=clock, log=log)
         self.informers: tuple[Informer[Any], ...] = (classes, slices, claims)
         self._devices = devices
-        self._happened = happened
         self._claim_changed = claim_changed
         claims.subscribe(self._take_claim)
-        classes.subscribe(
-            partial(self._take, devices.set_class, devices.remove_class, ClusterEvent.DEVICE_CLASS)
+        follow(
+            classes, devices.set_class, devices.remove_class, lambda _: happened(ClusterEvent.DEVICE_CLASS)
         )
-        slices.subscribe(
-            partial(self._take, devices.set_slice, devices.remove_slice, ClusterEvent.RESOURCE_SLICE)
+        follow(
+            slices, devices.set_slice, devices.remove_slice, lambda _: happened(ClusterEvent.RESOURCE_SLICE)
         )
 
     def _take_claim(self, change: Change[ResourceClaim]) -> None:
@@ -65,16 +62,3 @@ class DeviceWatch:
         else:
             frees = self._devices.set_claim(change.new)
         self._claim_changed((meta.namespace, meta.name), frees_devices=frees)
-
-    def _take(
-        self,
-        put: Callable[[T], None],
-        drop: Callable[[T], None],
-        event: ClusterEvent,
-        change: Change[T],
-    ) -> None:
-        if change.new is None:
-            drop(change.object)
-        else:
-            put(change.new)
-        self._happened(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from machinery.client.api import Api
 from machinery.client.informer import Informer
@@ -19,15 +19,14 @@ from machinery.model.resources import (
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     STORAGE_CLASSES,
-    KubeObject,
 )
 from machinery.model.store import Change
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.pod import ClaimKey
 from scheduler.core.storage import Storage, essential_claim, essential_volume
 from scheduler.core.storage_capacity import essential_capacity, essential_driver, has_grown
+from scheduler.following import follow
 
-T = TypeVar("T", bound=KubeObject)
 Happened: TypeAlias = Callable[[ClusterEvent, ClaimKey | None], None]
 
 
@@ -51,29 +50,26 @@ class StorageWatch:
         )
         self.informers: tuple[Informer[Any], ...] = (claims, volumes, classes, nodes, drivers, capacities)
         self._happened = happened
-        for informer, put, drop, event in (
-            (claims, storage.set_claim, storage.remove_claim, ClusterEvent.CLAIM),
-            (volumes, storage.set_volume, storage.remove_volume, ClusterEvent.VOLUME),
-            (classes, storage.set_class, storage.remove_class, ClusterEvent.STORAGE_CLASS),
-            (nodes, storage.set_csi_node, storage.remove_csi_node, ClusterEvent.CSI_NODE),
-            (drivers, storage.set_csi_driver, storage.remove_csi_driver, ClusterEvent.CSI_DRIVER),
-            (capacities, storage.set_capacity, storage.remove_capacity, ClusterEvent.CSI_CAPACITY),
-        ):
-            informer.subscribe(partial(self._take, put, drop, event))
+        follow(claims, storage.set_claim, storage.remove_claim, self._telling(ClusterEvent.CLAIM))
+        follow(volumes, storage.set_volume, storage.remove_volume, self._telling(ClusterEvent.VOLUME))
+        follow(classes, storage.set_class, storage.remove_class, self._telling(ClusterEvent.STORAGE_CLASS))
+        follow(nodes, storage.set_csi_node, storage.remove_csi_node, self._telling(ClusterEvent.CSI_NODE))
+        follow(
+            drivers, storage.set_csi_driver, storage.remove_csi_driver, self._telling(ClusterEvent.CSI_DRIVER)
+        )
+        follow(
+            capacities,
+            storage.set_capacity,
+            storage.remove_capacity,
+            self._telling(ClusterEvent.CSI_CAPACITY),
+        )
 
-    def _take(
-        self,
-        put: Callable[[T], None],
-        drop: Callable[[T], None],
-        event: ClusterEvent,
-        change: Change[T],
-    ) -> None:
-        """Note a change, and wake whom it may help: what is gone helps nobody, except that the claim of a pod may be made anew."""
+    def _telling(self, event: ClusterEvent) -> Callable[[Change[Any]], None]:
+        return partial(self._tell, event)
+
+    def _tell(self, event: ClusterEvent, change: Change[Any]) -> None:
+        """Wake whom a change may help: what is gone helps nobody, except that the claim of a pod may be made anew."""
         meta = change.object.metadata
-        if change.new is None:
-            drop(change.object)
-        else:
-            put(change.new)
         if not _is_less_room(change):
             self._happened(event, (meta.namespace, meta.name) if event is ClusterEvent.CLAIM else None)
 

@@ -72,7 +72,7 @@ class SchedulerWorld:
             [result] = await asyncio.gather(task, return_exceptions=True)
             assert isinstance(result, asyncio.CancelledError), result
 
-    async def node_of(self, name="web"):
+    async def node_of(self, name: str = "web") -> str:
         return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
 
     async def condition_of(self, name="web"):
@@ -88,6 +88,11 @@ class SchedulerWorld:
         return [
             event.message for event in events if (event.involvedObject.name, event.reason) == (name, reason)
         ]
+
+    async def failures(self) -> list[str]:
+        """Return what events say to pods that have no node."""
+        found = (await self.user.list(EVENTS)).items
+        return [each.message or "" for each in found if each.reason == "FailedScheduling"]
 
     def binding_calls(self, api=None):
         return [call for call in (api or self.api).calls if call[0] == "post binding"]

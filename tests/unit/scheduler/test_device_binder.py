@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,45 +10,24 @@ import pytest
 from machinery.model.device_claims import CLAIM_FINALIZER
 from machinery.model.errors import Forbidden
 from machinery.model.k8s.resource_v1 import ResourceClaim
-from machinery.model.log import SILENT
 from machinery.model.requests import DeleteOptions, PatchType
 from machinery.model.resources import (
     DEVICE_CLASSES,
-    EVENTS,
     NODES,
     PODS,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
 )
-from machinery.process.metrics import Metrics
-from scheduler.app import build
-from scheduler.config import SchedulerConfig
 from tests.support.builders import changed, node
 from tests.support.device_claims import claim, claim_spec, pod
 from tests.support.devices import device, device_class, request, slice_of
-from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
+from tests.support.scheduler_world import SchedulerWorld
+from tests.support.scripted_api import local_registry
 from tests.support.virtual_clock import VirtualClock
 
 
-class World:
-    """A registry, and a scheduler when one is wanted."""
-
-    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
-        self.clock, self.server, self.user = clock, server, server.user
-
-    @asynccontextmanager
-    async def scheduling(self, api: ScriptedApi | None = None) -> AsyncIterator[None]:
-        api = api or self.server.api("scheduler")
-        config = SchedulerConfig(leader_elect=False)
-        scheduler = build(config, api, self.clock, SILENT, Metrics(), identity="", tie_breaks=lambda: 0.0)
-        task = asyncio.ensure_future(scheduler.run())
-        await scheduler.watch.synced()
-        try:
-            yield
-        finally:
-            task.cancel()
-            [result] = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(result, asyncio.CancelledError), result
+class World(SchedulerWorld):
+    """Two nodes, a card on one of them, and a scheduler when one is wanted."""
 
     async def claimed(self, *names: str) -> None:
         """Make claims of one card each, and a pod of the same name for each."""
@@ -67,13 +44,6 @@ class World:
         assert allocation is not None
         assert allocation.devices is not None
         return allocation.devices.results[0].device
-
-    async def node_of(self, name: str) -> str:
-        return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
-
-    async def failures(self) -> list[str]:
-        found = (await self.user.list(EVENTS)).items
-        return [each.message or "" for each in found if each.reason == "FailedScheduling"]
 
 
 @pytest.fixture

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from machinery.model.k8s.core_v1 import PersistentVolumeClaimVolumeSource, Volume
-from machinery.model.log import SILENT
 from machinery.model.requests import DeleteOptions
 from machinery.model.resources import (
     CSI_DRIVERS,
     CSI_STORAGE_CAPACITIES,
-    EVENTS,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
@@ -23,12 +20,10 @@ from machinery.model.resources import (
     STORAGE_CLASSES,
 )
 from machinery.model.storage import BIND_COMPLETED, BOUND_BY_CONTROLLER, NO_PROVISIONER, SELECTED_NODE
-from machinery.process.metrics import Metrics
-from scheduler.app import build
-from scheduler.config import SchedulerConfig
 from tests.support.builders import node, pod
 from tests.support.claims import claim, csi_driver, room, storage_class, volume
-from tests.support.scripted_api import LocalRegistry, ScriptedApi, local_registry
+from tests.support.scheduler_world import SchedulerWorld
+from tests.support.scripted_api import local_registry
 from tests.support.virtual_clock import VirtualClock
 
 HOST = "kubernetes.io/hostname"
@@ -40,25 +35,8 @@ def user_of(name: str = "web", claim_name: str = "data") -> Any:
     return pod(name, volumes=[Volume(name="data", persistentVolumeClaim=source)])
 
 
-class World:
-    """A registry, and a scheduler when one is wanted."""
-
-    def __init__(self, clock: VirtualClock, server: LocalRegistry) -> None:
-        self.clock, self.server, self.user = clock, server, server.user
-
-    @asynccontextmanager
-    async def scheduling(self, api: ScriptedApi | None = None, **fields: Any) -> AsyncIterator[None]:
-        config = SchedulerConfig(leader_elect=False, **fields)
-        api = api or self.server.api("scheduler")
-        scheduler = build(config, api, self.clock, SILENT, Metrics(), identity="", tie_breaks=lambda: 0.0)
-        task = asyncio.ensure_future(scheduler.run())
-        await scheduler.watch.synced()
-        try:
-            yield
-        finally:
-            task.cancel()
-            [result] = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(result, asyncio.CancelledError), result
+class World(SchedulerWorld):
+    """Two nodes, a claim, and a scheduler when one is wanted."""
 
     async def claim(self, name: str = "data") -> Any:
         return await self.user.get(PERSISTENT_VOLUME_CLAIMS, name, namespace="default")
@@ -87,16 +65,9 @@ class World:
             if name in reserved:
                 await self.bind(reserved[name], name)
 
-    async def node_of(self, name: str = "web") -> str:
-        return (await self.user.get(PODS, name, namespace="default")).spec.nodeName
-
     async def expected(self, name: str = "web") -> str:
         """Return the node that is kept for a pod, by its status."""
         return (await self.user.get(PODS, name, namespace="default")).status.nominatedNodeName
-
-    async def failures(self) -> list[str]:
-        found = (await self.user.list(EVENTS)).items
-        return [each.message or "" for each in found if each.reason == "FailedScheduling"]
 
 
 @pytest.fixture
