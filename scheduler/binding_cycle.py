@@ -9,31 +9,26 @@ assume, Reserve ─▶ Permit ─┬─▶ PreBind ─▶ Bind ─▶ bound, Pos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from machinery.client.api import Api
 from machinery.client.waiting import event_within
-from machinery.model.clock import Clock
-from machinery.model.log import EventLog
 from machinery.wire.cause_headers import acting
-from scheduler.binder import Binder, Outcome, Result, outcome_of
-from scheduler.cluster_watch import ClusterWatch
+from scheduler.binder import Outcome, Result, outcome_of
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.framework import Plugin
 from scheduler.core.guarded import PluginFailed
 from scheduler.core.messages import not_permitted
-from scheduler.core.permit import Handle, Wait, WaitingPod, WaitingPods
+from scheduler.core.permit import Handle, Wait, WaitingPod
 from scheduler.core.pod import PodInfo
 from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
 from scheduler.core.registry import EXTENDER
 from scheduler.core.rejection import Stopped
 from scheduler.core.schedule import Bind, Mark
-from scheduler.extenders import Extenders
-from scheduler.own_metrics import SchedulerMetrics
-from scheduler.pre_bind import NotReady, PreBinder
-from scheduler.reports import Reports, cause_of_pod
+from scheduler.parts import SchedulingParts
+from scheduler.pre_bind import NotReady
+from scheduler.reports import cause_of_pod
 
 
 class Placed(NamedTuple):
@@ -58,39 +53,21 @@ class Placed(NamedTuple):
 class BindingCycle:
     """Has bound what was decided. `numbers` counts how an attempt ended, `woken` wakes who looks for pods to decide on."""
 
-    def __init__(
-        self,
-        watch: ClusterWatch,
-        binder: Binder,
-        profiles: Mapping[str, Profile],
-        pre_binders: Mapping[str, PreBinder],
-        reports: Reports,
-        extenders: Extenders,
-        *,
-        api: Api,
-        waiting: WaitingPods,
-        clock: Clock,
-        slots: asyncio.Semaphore,
-        woken: asyncio.Event,
-        plugin_timeout_s: float,
-        numbers: SchedulerMetrics,
-        log: EventLog,
-    ) -> None:
-        self._watch = watch
-        self._binder = binder
-        self._profiles = profiles
-        self._pre_binders = pre_binders  # by the plugins that reserve what they write
-        self._reports = reports
-        self._extenders = extenders
-        self._api = api
-        self._handle = Handle(watch.snapshot, waiting)
-        self._clock = clock
-        self._slots = slots
-        self._woken = woken
-        # wall seconds for a plugin's own PreBind, Bind or PostBind, and for a status
-        self._plugin_timeout_s = plugin_timeout_s
-        self._numbers = numbers
-        self._log = log
+    def __init__(self, parts: SchedulingParts) -> None:
+        self._watch = parts.watch
+        self._binder = parts.binder
+        self._profiles = parts.profiles
+        self._pre_binders = parts.pre_binders
+        self._reports = parts.reports
+        self._extenders = parts.extenders
+        self._api = parts.api
+        self._handle = Handle(parts.watch.snapshot, parts.waiting)
+        self._clock = parts.clock
+        self._slots = parts.slots
+        self._woken = parts.woken
+        self._plugin_timeout_s = parts.plugin_timeout_s
+        self._numbers = parts.numbers
+        self._log = parts.log
 
     def begin(self, item: QueuedPod, decision: Bind, mark: Mark) -> Coroutine[Any, Any, None] | None:
         """Count a pod on its node; return what is left to be done, None where it does not get the node.

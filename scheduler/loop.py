@@ -8,20 +8,15 @@ queue ─▶ decide ─▶ bind, in the background
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Final, TypeVar
 
-from machinery.client.api import Api
 from machinery.client.waiting import event_within
-from machinery.model.clock import Clock
 from machinery.model.k8s.core_v1 import Pod
-from machinery.model.log import EventLog
-from machinery.process.metrics import Metrics
 from machinery.wire.cause_headers import acting
-from scheduler.binder import Binder, Outcome, outcome_of
+from scheduler.binder import Outcome, outcome_of
 from scheduler.binding_cycle import BindingCycle
-from scheduler.cluster_watch import ClusterWatch
 from scheduler.core.cluster_events import ClusterEvent
 from scheduler.core.evaluations import Evaluations
 from scheduler.core.extended_preemption import Offers, cheapest
@@ -29,16 +24,12 @@ from scheduler.core.extending import Extended
 from scheduler.core.framework import Nomination, Plugin
 from scheduler.core.guarded import Limited, PluginFailed
 from scheduler.core.messages import fault
-from scheduler.core.permit import WaitingPods
 from scheduler.core.plugins.default_preemption import NAME as _PREEMPTS
 from scheduler.core.pod import PodInfo
-from scheduler.core.profile import Profile
 from scheduler.core.queue import QueuedPod
 from scheduler.core.schedule import Bind, Decision, Unschedulable, feasible, preemptable, schedule
-from scheduler.extenders import Extenders
-from scheduler.own_metrics import SchedulerMetrics
-from scheduler.pre_bind import PreBinder
-from scheduler.reports import Reports, cause_of_pod
+from scheduler.parts import SchedulingParts
+from scheduler.reports import cause_of_pod
 
 T = TypeVar("T")
 _ASKING: Final = 16  # pods about which extenders are asked at once
@@ -50,58 +41,30 @@ class SchedulingLoop:
 
     def __init__(
         self,
-        watch: ClusterWatch,
-        binder: Binder,
-        profiles: Mapping[str, Profile],
-        pre_binders: Mapping[str, PreBinder],
-        reports: Reports,
-        extenders: Extenders,
+        parts: SchedulingParts,
         *,
-        api: Api,
-        waiting: WaitingPods,
-        clock: Clock,
-        woken: asyncio.Event,
-        bindings: int,
         confirm_s: float,
-        plugin_timeout_s: float,
         limited: Limited,
         random: Callable[[], float],
-        metrics: Metrics,
-        log: EventLog,
     ) -> None:
-        self._watch = watch
-        self._binder = binder
-        self._profiles = profiles
-        self._pre_binders = pre_binders  # by the plugins that reserve what they write
-        self._reports = reports
-        self._extenders = extenders
+        self._watch = parts.watch
+        self._binder = parts.binder
+        self._profiles = parts.profiles
+        self._pre_binders = parts.pre_binders
+        self._reports = parts.reports
+        self._extenders = parts.extenders
         self._asking = asyncio.Semaphore(_ASKING)
-        self._clock = clock
-        self._woken = woken
-        self._slots = asyncio.Semaphore(bindings)
+        self._clock = parts.clock
+        self._woken = parts.woken
+        self._slots = parts.slots
         self._confirm_s = confirm_s
         self._limited = limited  # of what plugins that are not Kubarium's take
         self._random = random
-        self._log = log
+        self._log = parts.log
         self._evaluations = self._fresh_evaluations()
         self._is_running = False
-        self._numbers = SchedulerMetrics(metrics, watch.queue, clock)
-        self._cycle = BindingCycle(
-            watch,
-            binder,
-            profiles,
-            pre_binders,
-            reports,
-            extenders,
-            api=api,
-            waiting=waiting,
-            clock=clock,
-            slots=self._slots,
-            woken=woken,
-            plugin_timeout_s=plugin_timeout_s,
-            numbers=self._numbers,
-            log=log,
-        )
+        self._numbers = parts.numbers
+        self._cycle = BindingCycle(parts)
 
     def _fresh_evaluations(self) -> dict[str, Evaluations]:
         snapshot = self._watch.snapshot
