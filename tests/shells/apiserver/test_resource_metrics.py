@@ -46,8 +46,11 @@ class Kubelet:
 
 
 @pytest.fixture
-async def kubelets(pki: Pki, admin: aiohttp.ClientSession) -> AsyncIterator[dict[str, Kubelet]]:
-    """Two nodes, each with a kubelet and a pod of its name that runs."""
+async def kubelets(
+    pki: Pki, admin: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[dict[str, Kubelet]]:
+    """Two nodes, each with a kubelet and a pod of its name that runs; what they say is kept for longer than a test takes."""
+    monkeypatch.setattr(node_usages, "WINDOW_S", 600.0)
     files = (str(pki.certificate("node-1")), str(pki.key("node-1")), str(pki.certificate("ca")))
     made, servers = {}, []
     await post(admin, "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})

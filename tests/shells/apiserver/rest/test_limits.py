@@ -24,7 +24,7 @@ from tests.support.waiting import pause, until
 
 Dial: TypeAlias = Callable[..., Awaitable[Wire]]
 
-LIMITS: Final = Limits(handshake_s=0.5, head_s=0.5, idle_s=2.5, plain_body_s=0.2, answer_s=1.0, stalled_s=0.8)
+LIMITS: Final = Limits(handshake_s=2.0, head_s=1.0, idle_s=5.0, plain_body_s=0.3, answer_s=3.0, stalled_s=2.0)
 WAYS: Final = ((), ("TE: trailers",))  # headers that leave a request to the door, and to aiohttp
 HALF: Final = b"GET /version HTTP/1.1\r\nHost: ku"
 
@@ -138,7 +138,7 @@ async def test_an_idle_connection_is_closed(dial: Dial, way: tuple[str, ...]) ->
     rest, took = await end_of(wire)
     assert rest == b""
     assert took.wall_s > LIMITS.idle_s - 0.1
-    assert took.own_s < LIMITS.idle_s + 1
+    assert took.own_s < LIMITS.idle_s + 5
 
 
 @pytest.mark.parametrize("lengths", [("Content-Length: 1000",), ("Transfer-Encoding: chunked",)])
@@ -146,7 +146,7 @@ async def test_a_body_that_stays_away_is_a_timeout(dial: Dial, lengths: tuple[st
     """The answer is what Kubernetes gives when a request takes too long, and the connection ends."""
     wire = await dial()
     await wire.send(request("POST", MAPS, *lengths), b"3\r\n{}\n\r\n")
-    with taking(less_than_s=LIMITS.answer_s + LIMITS.plain_body_s + 1):
+    with taking(less_than_s=LIMITS.answer_s + LIMITS.plain_body_s + 5):
         status, _, body = await wire.answer()
     assert (status, json.loads(body)["reason"], json.loads(body)["code"]) == (504, "Timeout", 504)
     assert "allotted timeout" in json.loads(body)["message"]
@@ -187,7 +187,7 @@ async def test_a_handshake_that_stops_is_given_up(address: tuple[str, int]) -> N
         await wire.send(hello)
         rest, took = await end_of(wire)
         assert rest in (b"", b"reset")
-        assert took.own_s < LIMITS.handshake_s + 1
+        assert took.own_s < LIMITS.handshake_s + 5
         wire.writer.close()
 
 
@@ -236,7 +236,7 @@ async def test_who_takes_a_large_answer_slowly_gets_all_of_it(dial: Dial) -> Non
     left = int(head.lower().partition(b"content-length: ")[2].split()[0])
     while left:
         left -= len(await wire.reader.readexactly(min(left, 256 * 1024)))
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.14)
     assert time.monotonic() - began > LIMITS.idle_s
     await wire.send(request("GET", f"{MAPS}/large-1"))
     assert (await wire.answer())[0] == 200
@@ -292,7 +292,7 @@ async def test_a_flood_of_headers_is_refused(
         line = await wire.reader.readline()
     assert 400 <= int(line.split()[1]) < 500
     rest, took = await end_of(wire)
-    assert took.own_s < 2
+    assert took.own_s < 10
     assert b"HTTP/" not in rest
     assert longest_s < 0.1
     assert not caplog.records
