@@ -100,7 +100,9 @@ def assemble(config: DockershimConfig, process: Process, engine: Engine, run_plu
             config.cni_conf,
             clock,
             Chain(
-                config.cni_bin_dirs, seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S)
+                config.cni_bin_dirs,
+                seam_plugins.through(run_plugin, process.seam, process.name, PLUGIN_S),
+                state / "programs",
             ),
         ),
         logs=logs,

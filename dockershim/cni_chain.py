@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dockershim.core import cni
-from dockershim.core.cni_conf import NetworkConf, valid_attachments
+from dockershim.core.cni_conf import NetworkConf, only_filter, valid_attachments
 from dockershim.seam_plugins import RunPlugin
 from machinery.model.errors import InternalError, NotImplementedHere
 
@@ -40,9 +40,11 @@ class PluginError(InternalError):
 class Chain:
     """Runs the plugins of networks."""
 
-    def __init__(self, folders: Sequence[str], run_plugin: RunPlugin) -> None:
+    def __init__(self, folders: Sequence[str], run_plugin: RunPlugin, own: Path) -> None:
+        """`own`: a folder for what plugins find instead of the system's programs."""
         self._folders = [folder for folder in folders if Path(folder).is_dir()]
         self._run_plugin = run_plugin
+        self._own = own
 
     def missing(self, conf: NetworkConf) -> list[str]:
         """List the programs without which no pod can be connected."""
@@ -78,8 +80,9 @@ class Chain:
             PluginError: it is not, or one cannot say (`cni.is_broken` tells the two apart).
             NotImplementedHere, DeadlineExceeded: as `add`.
         """
-        for plugin in attachment.conf.checked(attachment.wishes, result):
-            await self._run("CHECK", plugin, attachment, result)
+        for plugin in attachment.conf.busy(attachment.wishes):
+            path = self._path_of(only_filter(plugin, result))
+            await self._run("CHECK", plugin, attachment, result, path=path)
 
     async def collect(self, conf: NetworkConf, sandbox_ids: Sequence[str]) -> None:
         """Have the plugins drop what belongs to none of these sandboxes.
@@ -95,7 +98,13 @@ class Chain:
         return shutil.which(plugin, path=os.pathsep.join(self._folders)) or ""
 
     async def _run(
-        self, command: str, plugin: Mapping[str, Any], attachment: Attachment, previous: dict[str, Any] | None
+        self,
+        command: str,
+        plugin: Mapping[str, Any],
+        attachment: Attachment,
+        previous: dict[str, Any] | None,
+        *,
+        path: str = "",
     ) -> dict[str, Any]:
         name = str(plugin["type"])
         program = self._find(name)
@@ -105,7 +114,7 @@ class Chain:
             )
         config = attachment.conf.told(plugin, attachment.wishes, previous)
         code, output = await self._run_plugin(
-            program, json.dumps(config).encode(), self._environment(command, attachment)
+            program, json.dumps(config).encode(), self._environment(command, attachment, path)
         )
         try:
             answer: dict[str, Any] = json.loads(output) if output.strip() else {}
@@ -117,9 +126,21 @@ class Chain:
             raise PluginError(f"CNI plugin {name}: {command}{whom}: {why}", int(answer.get("code") or code))
         return answer
 
-    def _environment(self, command: str, attachment: Attachment) -> dict[str, str]:
+    def _path_of(self, only: str) -> str:
+        """Return a search path with one program alone, "" for the system's own."""
+        found = shutil.which(only, path=_system_path()) if only else None
+        if found is None:
+            return ""
+        link = self._own / only / only
+        if not link.is_symlink() or str(link.readlink()) != found:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(found)
+        return str(link.parent)
+
+    def _environment(self, command: str, attachment: Attachment, path: str) -> dict[str, str]:
         return {
-            "PATH": os.environ.get("PATH", _SEARCH_PATH),  # portmap calls iptables
+            "PATH": path or _system_path(),  # portmap calls iptables
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": attachment.sandbox_id,
             "CNI_NETNS": attachment.netns,
@@ -127,3 +148,7 @@ class Chain:
             "CNI_ARGS": attachment.arguments,
             "CNI_PATH": os.pathsep.join(self._folders),
         }
+
+
+def _system_path() -> str:
+    return os.environ.get("PATH", _SEARCH_PATH)

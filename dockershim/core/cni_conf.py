@@ -19,6 +19,7 @@ _FIRST_CHECK: Final = VERSIONS.index("0.4.0")
 _FIRST_GC: Final = VERSIONS.index("1.1.0")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+_FILTERS: Final = {False: "iptables", True: "ip6tables"}  # by whether of IPv6
 _RATES: Final = ("ingressRate", "egressRate")
 _IDLE_WITHOUT: Final = {"portmap": "portMappings", "bandwidth": "bandwidth"}  # plugin: its capability
 BUILT_IN: Final = "the built-in CNI configuration"
@@ -74,17 +75,6 @@ class NetworkConf:
         """List the plugins that have something to do; others would pass on what they were given."""
         return tuple(plugin for plugin in self.plugins if not _is_idle(plugin, wishes))
 
-    def checked(self, wishes: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """List the plugins whose CHECK can be believed, for a pod that was added with this result.
-
-        portmap (1.1.1, Debian 12) looks for the rules of both families, and misses those of one that the pod does not have,
-        where the node has a table for it.
-        """
-        families = {":" in str(each["address"]) for each in result.get("ips") or ()}
-        return tuple(
-            plugin for plugin in self.busy(wishes) if plugin["type"] != "portmap" or len(families) == 2
-        )
-
     def told(
         self, plugin: Mapping[str, Any], wishes: Mapping[str, Any], previous: dict[str, Any] | None
     ) -> dict[str, Any]:
@@ -121,6 +111,16 @@ def noted(note: Mapping[str, Any]) -> NetworkConf:
         has_check=note["check"],
         has_gc=note["gc"],
     )
+
+
+def only_filter(plugin: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Return the only program of a packet filter that the CHECK of a plugin may find, for a pod with this result; "" for any.
+
+    portmap (1.1.1, Debian 12) looks for the rules of each family whose program there is, and misses those of one that the pod
+    has no address of (https://github.com/containernetworking/plugins/issues/819).
+    """
+    families = {":" in str(each["address"]) for each in result.get("ips") or ()}
+    return _FILTERS[families.pop()] if plugin["type"] == "portmap" and len(families) == 1 else ""
 
 
 def variables(pod_cidr: str, data_dir: str, mtu: int) -> dict[str, Any]:

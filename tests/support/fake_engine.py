@@ -225,9 +225,11 @@ class FakePlugins:
         """Run one."""
         await asyncio.sleep(0)
         sandbox_id = environment["CNI_CONTAINERID"]
+        is_portmap = Path(program).name == "portmap"
         if environment["CNI_COMMAND"] == "CHECK":
-            return 0, b""
-        if Path(program).name == "portmap":
+            is_there = sandbox_id in (self.mapped if is_portmap else self.addresses)
+            return (0, b"") if is_there else (1, _json({"code": 999, "msg": f"{sandbox_id} is not there"}))
+        if is_portmap:
             change = self.mapped.discard if environment["CNI_COMMAND"] == "DEL" else self.mapped.add
             change(sandbox_id)
             return 0, _json(json.loads(stdin).get("prevResult", {}))

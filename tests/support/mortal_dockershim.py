@@ -1,4 +1,7 @@
-"""A dockershim in the test's process that dies of a chosen call: of the engine, or of a CNI plugin."""
+"""A dockershim in the test's process that dies of a chosen call: of the engine, or of a CNI plugin.
+
+Each has the plugins CHECK the networks that it finds, as one that is started anew does.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from dockershim.app import assemble, sweep
 from dockershim.config import DockershimConfig
 from dockershim.docker import Engine
 from dockershim.engine_connection import Connection, EngineCall, Hijacked
+from dockershim.network_checks import NetworkChecks
 from dockershim.rpc import RUNTIME
 from dockershim.seam_plugins import RunPlugin
 from dockershim.shim import Shim
@@ -111,7 +115,7 @@ class MortalDockershim:
                 tasks.create_task(shim.events.announce())
                 await sweep(shim)
                 born.set_result(shim)
-                await asyncio.get_running_loop().create_future()
+                await NetworkChecks(shim.network, shim.catalogue, shim.locks, shim.clock, shim.log, 0).run()
 
         self._life = asyncio.create_task(live())
         died = asyncio.create_task(mortality.dead.wait())
@@ -142,6 +146,11 @@ class MortalDockershim:
                 return answer.result()
             answer.cancel()
             await asyncio.gather(answer, return_exceptions=True)
+            await self._rise_again()
+
+    async def revive(self) -> None:
+        """Start another where one has died of what nobody asked it for."""
+        if self.mortality.dead.is_set():
             await self._rise_again()
 
     async def _rise_again(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -123,6 +124,55 @@ async def test_a_pod_comes_and_goes_once_whenever_dockershim_dies(kind: str, tmp
             else:
                 pytest.fail("there is always another call")
             assert {*shim.mortality.made} >= {*WANTED}
+
+
+async def test_a_network_is_found_whole_or_broken_whenever_dockershim_dies_of_a_check(tmp_path: Path):
+    """A pod whose network is whole stays ready through it; one that a port no longer leads to is not, and goes without a trace."""
+    async with fake_bench() as bench:
+        plugins = FakePlugins()
+        async with mortal_dockershim(tmp_path, bench.cluster, bench.connection, plugins.run) as shim:
+            for is_broken in (False, True):
+                for fatal in range(_MOST_CALLS):
+                    number = _MOST_CALLS * is_broken + fatal
+                    await shim.start()
+                    pod = await come(shim, bench, plugins, number)
+                    await shim.kill()
+                    if is_broken:
+                        plugins.mapped.clear()
+                    shim.deaths = 0
+                    await shim.start(fatal)
+                    await until(partial(has_checked, shim), what="all is checked")
+                    await check(shim, is_broken=is_broken, why=f"after call {fatal}, {shim.deaths} deaths")
+                    is_through = not shim.deaths
+                    await go(shim, bench, plugins, pod, number)
+                    await shim.kill()
+                    if is_through:
+                        break
+                else:
+                    pytest.fail("there is always another call")
+                assert fatal > 0, "none died of a call"
+                assert notes(tmp_path) == ["network.json"]
+
+
+async def has_checked(shim: MortalDockershim) -> bool:
+    """Whether the one that lives has asked the last plugin, or one before it has noted that the network is broken."""
+    await shim.revive()
+    [note] = (shim.folder / "state" / "network").glob("*.json")
+    return "CHECK portmap" in shim.mortality.made or "broken" in json.loads(note.read_bytes())
+
+
+async def check(shim: MortalDockershim, *, is_broken: bool, why: str) -> None:
+    """Wait until the only pod is as ready as its network is whole."""
+    wanted = cri.SANDBOX_NOTREADY if is_broken else cri.SANDBOX_READY
+
+    async def state() -> Any:
+        [sandbox] = (await shim.ask("ListPodSandbox", cri.ListPodSandboxRequest())).items
+        return sandbox.state
+
+    async def is_so() -> bool:
+        return bool(await state() == wanted)
+
+    await until(is_so, what=f"the pod's state is {wanted}, {why}")
 
 
 async def come(shim: MortalDockershim, bench: Bench, plugins: FakePlugins, fatal: int) -> Any:

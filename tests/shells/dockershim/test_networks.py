@@ -202,9 +202,9 @@ async def network_problem(shim: Cri) -> str:
 
 
 async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
-    """A dockershim that starts has the plugins check: of two pods, the one that lost its link, and no other.
+    """A dockershim that starts has the plugins check: the pod that lost its link, the one that its port no longer leads to, no other.
 
-    The node has a table for IPv6, in which portmap looks for rules of pods without an address of it.
+    The node has a table for IPv6, in which portmap would look for rules of pods without an address of it.
     """
     in_node(shim, "ip6tables", "-t", "nat", "-A", "OUTPUT", "-j", "RETURN")
     limited = {
@@ -215,18 +215,24 @@ async def test_a_pod_whose_network_is_broken_is_not_ready(shim: Cri):
         annotations=limited, port_mappings=[cri.PortMapping(container_port=80, host_port=18072)]
     )
     broken, _ = await shim.run_sandbox()
+    unmapped, _ = await shim.run_sandbox(port_mappings=[cri.PortMapping(container_port=80, host_port=18073)])
     info = (await shim.call("PodSandboxStatus", pod_sandbox_id=broken, verbose=True)).info["info"]
     run("nsenter", "-t", str(json.loads(info)["pid"]), "--net", "ip", "link", "delete", "eth0")
+    rules = in_node(shim, "iptables", "-t", "nat", "-S", "CNI-HOSTPORT-DNAT").splitlines()
+    [number] = [at for at, rule in enumerate(rules) if "--dports 18073" in rule]  # after the chain's own line
+    in_node(shim, "iptables", "-t", "nat", "-D", "CNI-HOSTPORT-DNAT", str(number))
     shim.server.kill()
     shim.server.start()
 
     async def is_seen() -> bool:
-        return (await shim.sandbox_status(broken)).state == cri.SANDBOX_NOTREADY
+        states = [(await shim.sandbox_status(each)).state for each in (broken, unmapped)]
+        return states == [cri.SANDBOX_NOTREADY] * 2
 
     await until(is_seen)
     assert (await shim.sandbox_status(whole)).state == cri.SANDBOX_READY, shim.server.log.read_text()
     assert "network_not_checked" not in shim.server.log.read_text()
-    await shim.call("RemovePodSandbox", pod_sandbox_id=broken)
+    for each in (broken, unmapped):
+        await shim.call("RemovePodSandbox", pod_sandbox_id=each)
 
 
 @pytest.mark.parametrize("broken", ["link delete eth0", "link set eth0 down", "address flush dev eth0"])

@@ -9,7 +9,16 @@ import pytest
 
 from dockershim.core.bandwidth import EGRESS, INGRESS, bandwidth
 from dockershim.core.cni import is_broken, pod_arguments, wishes
-from dockershim.core.cni_conf import BUILT_IN, DEFAULT, ConfError, NetworkConf, noted, read_conf, variables
+from dockershim.core.cni_conf import (
+    BUILT_IN,
+    DEFAULT,
+    ConfError,
+    NetworkConf,
+    noted,
+    only_filter,
+    read_conf,
+    variables,
+)
 from machinery.model.errors import BadRequest
 from machinery.pb import cri_pb2 as cri
 from tests.support.dockershim import sandbox_config
@@ -52,16 +61,16 @@ def test_plugins_that_would_do_nothing_are_not_called(asked: dict[str, Any], plu
 
 
 @pytest.mark.parametrize(
-    ("addresses", "plugins"),
-    [(["10.0.0.2/24"], ["bridge", "bandwidth"]), (["fd00::2/64"], ["bridge", "bandwidth"]),
-     (["10.0.0.2/24", "fd00::2/64"], ["bridge", "portmap", "bandwidth"]), ([], ["bridge", "bandwidth"])],
+    ("addresses", "only"),
+    [(["10.0.0.2/24"], "iptables"), (["fd00::2/64"], "ip6tables"), (["10.0.0.2/24", "fd00::2/64"], ""), ([], "")],
 )  # fmt: skip
-def test_what_looks_for_rules_of_both_families_is_asked_about_pods_that_have_both(
-    addresses: list[str], plugins: list[str]
+def test_what_looks_for_rules_of_both_families_finds_the_program_of_the_pod_s_own(
+    addresses: list[str], only: str
 ):
-    """It would call every other pod broken."""
+    """It would call every pod of one family broken; others look for no such rules."""
     result = {"ips": [{"address": each} for each in addresses]}
-    assert [each["type"] for each in built_in().checked({**PORTS, **RATES}, result)] == plugins
+    found = {each["type"]: only_filter(each, result) for each in built_in().busy({**PORTS, **RATES})}
+    assert found == {"bridge": "", "portmap": only, "bandwidth": ""}
 
 
 def test_a_plugin_that_limits_every_pod_is_called_for_every_pod():
