@@ -62,18 +62,21 @@ class ImageStore:
 
 
 async def removed(store: ImageStore, name: str = "app:a") -> None:
-    """Ask dockershim to remove the image."""
+    """Ask dockershim to remove the image; who has brought it is forgotten, too."""
+    forgotten: list[str] = []
     shim: Any = SimpleNamespace(
         engine=Engine(store),
         clock=VirtualClock(),
         locks=Locks(),
         image_names={IMAGE_ID: ImageNames("app@sha256:2", "app:1")},
+        pulled_images=SimpleNamespace(forget=forgotten.append),
     )
     asked = asyncio.ensure_future(remove_image(shim, cri.RemoveImageRequest(image=cri.ImageSpec(image=name))))
     while not asked.done():
         await shim.clock.advance(0.1)
     await asked
     assert shim.image_names == {}
+    assert set(forgotten) == {IMAGE_ID}
 
 
 async def test_all_names_of_an_image_go():
