@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import Self
 
+from tests.support.yardstick import times_slower
+
 _EVERY_S = 0.05
 
 
@@ -44,7 +46,7 @@ class Stalls:
 
 @contextmanager
 def using(*, less_than_s: float) -> Iterator[None]:
-    """Check how many seconds of the CPU a block uses in this thread, which no other process makes more.
+    """Check how many seconds of the CPU a block uses in this thread; more may be used where the machine is slower.
 
     Raises:
         AssertionError: it used as many or more.
@@ -52,7 +54,7 @@ def using(*, less_than_s: float) -> Iterator[None]:
     began = time.thread_time()
     yield
     used_s = time.thread_time() - began
-    assert used_s < less_than_s, f"it used {used_s:.3f} s"
+    assert used_s < less_than_s or used_s < less_than_s * times_slower(), f"it used {used_s:.3f} s"
 
 
 @contextmanager
