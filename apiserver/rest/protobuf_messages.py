@@ -50,8 +50,8 @@ INLINED: Final = frozenset(
 def message_of(api_version: str, kind: str) -> str:
     """Return the name of the message that objects of a type are; there may be none of that name."""
     group, _, version = api_version.rpartition("/")
-    if (not group and kind in _OF_META) or group == "meta.k8s.io":
-        return f"{META}.{kind}"
+    if (not group and kind in _OF_META) or group == "meta.k8s.io" or kind == "DeleteOptions":
+        return f"{META}.{kind}"  # Go clients name the group of what they delete as that of its DeleteOptions
     if "." in group and not group.endswith(".k8s.io"):
         return ""  # a group of custom resources, which have no messages
     package = _PACKAGES.get(group) or f"k8s.io.api.{group.partition('.')[0]}"

@@ -134,3 +134,28 @@ async def test_discovery_is_told_in_protobuf(admin: aiohttp.ClientSession):
     assert content_type == MEDIA_TYPE + aggregated
     found = read("k8s.io.api.apidiscovery.v2.APIGroupDiscoveryList", unwrapped(body)[1])
     assert [each.metadata.name for each in found.items[:2]] == ["apiregistration.k8s.io", "apps"]
+
+
+def options(api_version: str, **fields: str) -> bytes:
+    """DeleteOptions, as a client in Go writes them: as a type of the group of what it deletes."""
+    message = GetMessageClass(message_pool().FindMessageTypeByName(f"{META}.DeleteOptions"))(**fields)
+    envelope = read(f"{RUNTIME}.Unknown", b"")
+    envelope.typeMeta.apiVersion, envelope.typeMeta.kind = api_version, "DeleteOptions"
+    envelope.raw = message.SerializeToString()
+    return MAGIC + bytes(envelope.SerializeToString())
+
+
+@pytest.mark.parametrize("api_version", ["v1", "coordination.k8s.io/v1", "meta.k8s.io/v1"])
+@pytest.mark.parametrize("what", ["/a", "?fieldSelector=metadata.name=a"])
+async def test_what_a_deletion_wants_may_be_said_in_any_group(
+    admin: aiohttp.ClientSession, api_version: str, what: str
+):
+    """Of one object and of a collection; with `Orphan` it stays until a finalizer has gone."""
+    path = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    async with admin.post(path, json={"metadata": {"name": "a"}}) as response:
+        assert response.status == 201
+    body = options(api_version, propagationPolicy="Orphan")
+    async with admin.delete(f"{path}{what}", data=body, headers={"Content-Type": MEDIA_TYPE}) as response:
+        assert response.status == 200, await response.text()
+    async with admin.get(f"{path}/a") as response:
+        assert (await response.json())["metadata"]["finalizers"] == ["orphan"]
