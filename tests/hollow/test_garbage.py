@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kubelet.core.pod_garbage import has_ended
+from machinery.model.conditions import find
 from machinery.model.k8s.core_v1 import Node, NodeSpec, Pod
 from machinery.model.k8s.meta_v1 import ObjectMeta
 from machinery.model.resources import NODES
@@ -18,6 +20,12 @@ def _ending(name: str, after: str = "0s", code: str = "0", **spec: Any) -> Pod:
     """Build a pod whose container ends by itself."""
     annotations = {f"{PREFIX}.exit-after": after, f"{PREFIX}.exit-code": code}
     return pod(name, meta_fields={"annotations": annotations}, **{"restartPolicy": "Never", **spec})
+
+
+def _is_told_to_be_over(it: Pod) -> bool:
+    """Whether the last status of a pod is there: its sandbox is stopped."""
+    ready = find(it.status.conditions, "PodReadyToStartContainers")
+    return it.status.phase == "Failed" and ready is not None and ready.status == "False"
 
 
 async def test_an_image_that_nobody_has_used_for_too_long_is_removed(tmp_path: Path):
@@ -56,7 +64,8 @@ async def test_what_is_left_of_a_pod_that_has_ended_goes_when_the_node_needs_roo
         async with running_kubelet(node) as node.kubelet:
             await node.create(_ending("over", code="3"))
             await node.create(pod("runs"))
-            await node.until("over", lambda it: it.status.phase == "Failed")
+            await node.until("over", _is_told_to_be_over)
+            await node.until_true(lambda: any(map(has_ended, node.running.workers.lives())))
             before = (await node.until("runs", lambda it: it.status.phase == "Running")).status
             ended = (await node.pod("over")).status
             await node.running.dead_containers.make_room()

@@ -63,7 +63,7 @@ def pod(name: str, mebibytes: int, requests: str = "0", **spec: Any) -> dict[str
             "volumes": [{"name": "data", "emptyDir": {}}],
             "nodeSelector": {"tests.kubarium.dev/disk": "small"},
             "tolerations": [{"key": "tests.kubarium.dev/disk", "operator": "Exists"}],
-            "terminationGracePeriodSeconds": 0,
+            "terminationGracePeriodSeconds": 1,  # with 0 its object would go before its volume
             **spec,
         },
     }
@@ -133,7 +133,8 @@ def test_a_node_short_of_disk_makes_room_then_evicts_by_rank_and_recovers(
     assert is_ready(kubectl.get("pod", "modest"))
     # --- and with nobody left to evict: nobody comes
     kubectl("delete", "pod", "modest", "--wait=true")
-    ballast.write_bytes(b"x" * (SIZE * 3 // 4 + 2**20))
+    eventually(lambda: used(disk) - ballast.stat().st_size < 2**20, timeout_s=90, what="their volumes gone")
+    ballast.write_bytes(b"x" * (SIZE * 3 // 4 + 2**21))
     eventually(lambda: pressure(kubectl) == SHORT, timeout_s=90, what="short")
     kubectl.apply(pod("late", 1), pod("bound", 1, nodeName=NAME))
     refused: Any = eventually(
