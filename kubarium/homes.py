@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from kubarium.core.layout import SOCKET_PATH_LIMIT, Layout
-from kubarium.core.spec import MAX_SLOTS, ClusterSpec, SpecError, checked, is_cluster_name
+from kubarium.core.spec import MAX_SLOTS, ClusterSpec, checked, is_cluster_name
+from kubarium.core.spec_rules import SpecError
 from kubarium.errors import KubariumError
 
 DEFAULT_NAME = "kubarium"

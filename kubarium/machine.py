@@ -28,7 +28,8 @@ from kubarium.core.compose import (
 )
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, Places
-from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
+from kubarium.core.spec import ClusterSpec, NodeSpec, checked
+from kubarium.core.spec_rules import SpecError
 from kubarium.errors import KubariumError
 from kubarium.host.containers import remove_containers
 from kubarium.host.machine_lock import MachineLock, hold_power

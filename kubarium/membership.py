@@ -8,7 +8,8 @@ from pathlib import Path
 from kubarium import homes, preflight
 from kubarium.claims import cluster_locked
 from kubarium.core.options.options import Options
-from kubarium.core.spec import ClusterSpec, SpecError
+from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec_rules import SpecError
 from kubarium.ending import end
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_kubelet_args

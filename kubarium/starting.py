@@ -10,11 +10,13 @@ import msgspec
 from kubarium import homes, preflight, remains
 from kubarium.claims import SlotClaims
 from kubarium.core.components import registry_config
+from kubarium.core.handed_flags import PLANE_FLAGS
 from kubarium.core.layout import Layout
 from kubarium.core.options.differences import differences
 from kubarium.core.options.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, SpecError
+from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec_rules import SpecError
 from kubarium.errors import KubariumError
 from kubarium.handed_flags import check_cni_conf, check_kubelet_args, check_plane_args
 from kubarium.host.kernel import check_kernel

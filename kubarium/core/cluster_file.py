@@ -13,18 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast
 
+from kubarium.core.handed_flags import KUBELET_FLAGS, PLANE_FLAGS
 from kubarium.core.options.options import DeclaredNode, Options
 from kubarium.core.options.up_options import OPTIONS, UpOptions
-from kubarium.core.spec import (
-    KUBELET_FLAGS,
-    MAX_NODES,
-    NO_TAINT,
-    PLANE_FLAGS,
-    ZONE,
-    ClusterSpec,
-    SpecError,
-    checked,
-)
+from kubarium.core.spec import MAX_NODES, NO_TAINT, ClusterSpec, checked
+from kubarium.core.spec_rules import ZONE, SpecError
 
 _CAPITAL: Final = re.compile("[A-Z]")
 API_VERSION: Final = "kubarium.dev/v1alpha1"

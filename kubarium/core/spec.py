@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
+from kubarium.core.handed_flags import KUBELET_FLAGS, PLANE_FLAGS
+from kubarium.core.spec_rules import (
+    DEFAULT_PROCESS_MEMORY,
+    NAME,
+    Profile,
+    SpecError,
+    check_capacity,
+    check_flags,
+    check_marks,
+    check_name,
+    check_process_memory,
+    check_published,
+    check_taint,
+    check_time_scale,
+    is_address,
+)
 from machinery.model.hollow_nodes import LABEL, MOST_NODES, VALUE, node_names
-from machinery.model.profile import intervals
 
 Runtime = Literal["docker", "hollow"]
-Profile = Literal["default", "fast"]
 Dns = Literal["process", "deployment"]
 IpFamilies = Literal["ipv4", "ipv4,ipv6"]
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_KUBERNETES = re.compile(r"(^|\.)(kubernetes|k8s)\.io$")
-_KUBELETS = re.compile(r"(^|\.)(kubelet|node)\.kubernetes\.io$")
-ZONE = "topology.kubernetes.io/zone"
-_TOPOLOGY = frozenset({ZONE, "topology.kubernetes.io/region"})
-_CAPACITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGTPE]i?)?")
 DOCKER_SOCKET = "/var/run/docker.sock"
 SLOT_PORTS = 10  # ports that a slot has for itself
 FIRST_PORT = 6443
 _LONGEST_NAME = 24
-DEFAULT_PROCESS_MEMORY = "1Gi"
-LEAST_PROCESS_MEMORY = "256Mi"  # one that has just started has 110 Mi, its threads' stacks included
 MAX_SLOTS = 250  # the third octet of the backbone
 MAX_NODES = 200
 MAX_HOLLOW_PODS = 110  # as of each node, unless it is said
@@ -44,93 +49,7 @@ PUBLISH = "publish"
 HOLLOW_NODES = "hollownodes"
 NO_TAINT = "none"
 MANY_HOLLOW_NODES = 50  # with more the usual range of pod addresses may be too small
-LEAST_RENEWAL_S = 0.25  # of real time: machines that are busy keep leaders waiting for so long
 REGISTRY_PORT = 5001  # as kind documents it
-KUBELET_FLAGS = (  # those that a user may hand to a kubelet; all others follow from the cluster
-    "allowed-unsafe-sysctls",
-    "container-log-max-files",
-    "container-log-max-size",
-    "eviction-hard",
-    "eviction-max-pod-grace-period-s",
-    "eviction-minimum-reclaim",
-    "eviction-pressure-transition-period-s",
-    "eviction-soft",
-    "eviction-soft-grace-period",
-    "image-gc-high-threshold",
-    "image-gc-low-threshold",
-    "image-maximum-gc-age-s",
-    "image-minimum-gc-age-s",
-    "image-pull-credentials-verification-policy",
-    "log-level",
-    "maximum-dead-containers",
-    "maximum-dead-containers-per-container",
-    "minimum-container-ttl-s",
-    "node-status-update-s",
-    "preloaded-images-verification-allowlist",
-    "record-messages",
-    "rotate-certificates",
-    "rotate-server-certificates",
-)
-APISERVER_FLAGS = (  # those that a user may hand to the apiservers
-    "admission-control-config-file",
-    "audit-log-compress",
-    "audit-log-maxage",
-    "audit-log-maxbackup",
-    "audit-log-maxsize",
-    "audit-log-path",
-    "audit-policy-file",
-    "audit-webhook-batch-buffer-size",
-    "audit-webhook-batch-max-size",
-    "audit-webhook-batch-max-wait-s",
-    "audit-webhook-config-file",
-    "authentication-config",
-    "authorization-config",
-    "disable-admission-plugins",
-    "enable-admission-plugins",
-    "log-level",
-    "max-requests-inflight",
-    "record-messages",
-)
-CONTROLLERS_FLAGS = (  # those that a user may hand to the controllers
-    "cluster-signing-duration-s",
-    "controllers",
-    "horizontal-pod-autoscaler-cpu-initialization-period-s",
-    "horizontal-pod-autoscaler-downscale-stabilization-s",
-    "horizontal-pod-autoscaler-initial-readiness-delay-s",
-    "horizontal-pod-autoscaler-sync-period-s",
-    "horizontal-pod-autoscaler-tolerance",
-    "large-cluster-size-threshold",
-    "legacy-service-account-token-clean-up-period-s",
-    "log-level",
-    "node-eviction-rate",
-    "record-messages",
-    "secondary-node-eviction-rate",
-    "terminated-pod-gc-threshold",
-    "unhealthy-zone-threshold",
-)
-SCHEDULER_FLAGS = (  # those that a user may hand to the schedulers
-    "bind-timeout-s",
-    "bindings",
-    "config",
-    "confirm-s",
-    "log-level",
-    "record-messages",
-    "requests",
-    "volume-bind-timeout-s",
-)
-PLANE_FLAGS: Mapping[str, tuple[str, ...]] = {  # by the program: see `ClusterSpec.args_of`
-    APISERVER: APISERVER_FLAGS,
-    CONTROLLERS: CONTROLLERS_FLAGS,
-    SCHEDULER: SCHEDULER_FLAGS,
-}
-
-
-class SpecError(ValueError):
-    """The cluster that was asked for cannot be: why, and the option that it is about ("" where it is about none)."""
-
-    def __init__(self, why: str, option: str = "") -> None:
-        super().__init__(f"{option}: {why}" if option else why)
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,12 +240,12 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 def is_cluster_name(text: str) -> bool:
     """Whether a cluster can be called so."""
-    return len(text) <= _LONGEST_NAME and _LABEL.fullmatch(text) is not None
+    return len(text) <= _LONGEST_NAME and NAME.fullmatch(text) is not None
 
 
 def is_node_name(text: str) -> bool:
     """Whether a node can be called so."""
-    return _LABEL.fullmatch(text) is not None
+    return NAME.fullmatch(text) is not None
 
 
 def checked(spec: ClusterSpec) -> ClusterSpec:
@@ -335,8 +254,8 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
     Raises:
         SpecError: it cannot; the message names the field.
     """
-    _check_label("--name", spec.name, longest=_LONGEST_NAME)
-    _check_time_scale(spec.time_scale, spec.profile)
+    check_name("--name", spec.name, longest=_LONGEST_NAME)
+    check_time_scale(spec.time_scale, spec.profile)
     _check_network(spec)
     if not 0 <= spec.api_port <= 65535 - SLOT_PORTS:
         raise SpecError(f"has to be a port below {65535 - SLOT_PORTS}, not {spec.api_port}", "--api-port")
@@ -344,15 +263,15 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
         raise SpecError(f"has to be a port, not {spec.registry_port}", "--registry")
     if spec.etcd not in {1, 3}:
         raise SpecError(f"has to be 1 or 3 members, not {spec.etcd}", "--etcd")
-    _check_process_memory(spec.process_memory)
-    _check_published(spec)
+    check_process_memory(spec.process_memory)
+    check_published(spec.publish, spec.load_balancer_pool)
     for field in ("apiservers", "schedulers", "controllers"):
         if not 1 <= (count := getattr(spec, field)) <= MAX_INSTANCES:
             raise SpecError(f"has to be from 1 to {MAX_INSTANCES}, not {count}", f"--{field}")
     _check_count(spec)
     _check_hollow(spec)
     for program, flags in PLANE_FLAGS.items():
-        _check_flags(spec.args_of(program), flags, f"--{program}-arg")
+        check_flags(spec.args_of(program), flags, f"--{program}-arg")
     for node in spec.nodes:
         _check_node(node)
     return spec
@@ -361,7 +280,7 @@ def checked(spec: ClusterSpec) -> ClusterSpec:
 def _check_network(spec: ClusterSpec) -> None:
     if spec.mtu and not LEAST_MTU <= spec.mtu <= MOST_MTU:
         raise SpecError(f"has to be from {LEAST_MTU} to {MOST_MTU} bytes, not {spec.mtu}", "--mtu")
-    if spec.listen and not _is_address(spec.listen):
+    if spec.listen and not is_address(spec.listen):
         raise SpecError(f'has to be an IPv4 address of this machine, not "{spec.listen}"', "--listen")
 
 
@@ -380,10 +299,10 @@ def _check_hollow(spec: ClusterSpec) -> None:
     if not 1 <= spec.hollow_pods <= MOST_HOLLOW_PODS:
         raise SpecError(f"has to be from 1 to {MOST_HOLLOW_PODS}, not {spec.hollow_pods}", "--hollow-pods")
     for flag, value in (("--hollow-cpu", spec.hollow_cpu), ("--hollow-memory", spec.hollow_memory)):
-        _check_capacity(flag, value)
+        check_capacity(flag, value)
     for taint in spec.hollow_taints:
         if taint != NO_TAINT:
-            _check_taint("--hollow-taint", taint)
+            check_taint("--hollow-taint", taint)
 
 
 def first_index(machine: int) -> int:
@@ -391,117 +310,11 @@ def first_index(machine: int) -> int:
     return 1 + (machine - 1) * MACHINE_NODES
 
 
-def _is_address(text: str) -> bool:
-    parts = text.split(".")
-    return len(parts) == 4 and all(
-        part.isdecimal() and part == str(int(part)) and int(part) < 256 for part in parts
-    )
-
-
-def _check_flags(handed: Iterable[str], known: tuple[str, ...], option: str) -> None:
-    for name in handed:
-        if name not in known:
-            raise SpecError(f'"{name}" is no flag to hand on (there are: {", ".join(known)})', option)
-
-
-def _check_time_scale(scale: float, profile: Profile) -> None:
-    renewal_s = intervals(profile).leader_renew_deadline_s
-    if not 0 < scale <= renewal_s / LEAST_RENEWAL_S:
-        most = f"{renewal_s / LEAST_RENEWAL_S:g} (with the profile {profile})"
-        why = (
-            f", or leaders have less than {LEAST_RENEWAL_S:g} s to renew their leases in" if scale > 0 else ""
-        )
-        raise SpecError(f"has to be above 0 and at most {most}, not {scale:g}{why}", "--time-scale")
-
-
-def _check_process_memory(text: str) -> None:
-    if text == DEFAULT_PROCESS_MEMORY:
-        return
-    from machinery.model.quantity import memory_bytes  # few clusters have another
-
-    if not _CAPACITY.fullmatch(text):
-        raise SpecError(f'"{text}" is no quantity; write it as 512Mi or 4Gi', "--process-memory")
-    if memory_bytes(text) < memory_bytes(LEAST_PROCESS_MEMORY):
-        raise SpecError(f"has to be at least {LEAST_PROCESS_MEMORY}, not {text}", "--process-memory")
-
-
-def _check_published(spec: ClusterSpec) -> None:
-    if spec.publish:
-        from kubarium.core.publications import read_publication, twice  # few clusters have any
-
-        try:
-            again = twice(map(read_publication, spec.publish))
-        except ValueError as error:
-            raise SpecError(str(error), "--publish") from error
-        if again:
-            raise SpecError(f"{again} is there twice", "--publish")
-    if spec.load_balancer_pool:
-        from kubarium.core.balancer_pool import read_pool
-
-        try:
-            read_pool(spec.load_balancer_pool)
-        except ValueError as error:
-            raise SpecError(str(error), "--load-balancer-pool") from error
-
-
 def _check_node(node: NodeSpec) -> None:
-    _check_label("node name", node.name, longest=63)
+    check_name("node name", node.name, longest=63)
     for flag, value in (("--cpu", node.cpu), ("--memory", node.memory)):
         if value:
-            _check_capacity(flag, value)
-    _check_flags(node.kubelet_args, KUBELET_FLAGS, "--kubelet-arg")
+            check_capacity(flag, value)
+    check_flags(node.kubelet_args, KUBELET_FLAGS, "--kubelet-arg")
     if node.labels or node.taints:
-        _check_marks(node)
-
-
-def _check_capacity(flag: str, value: str) -> None:
-    if not _CAPACITY.fullmatch(value):
-        raise SpecError(f'"{value}" is no quantity; write it as 2, 500m, 512Mi or 4Gi', flag)
-    if not re.search("[1-9]", value):
-        raise SpecError(f"has to be above 0, not {value}", flag)
-
-
-def _check_taint(flag: str, text: str) -> None:
-    from machinery.model.taints import read_taint
-
-    try:
-        read_taint(text)
-    except ValueError as error:
-        raise SpecError(str(error), flag) from error
-
-
-def _check_marks(node: NodeSpec) -> None:
-    """Check labels and taints: a kubelet could not register a node with what the apiserver refuses."""
-    from machinery.model.names import label_key_errors, label_value_errors  # few clusters have any
-
-    for key, value in node.labels.items():
-        if wrong := [*label_key_errors(key), *label_value_errors(value)]:
-            raise SpecError(f'"{key}={value}": {wrong[0]}', "--label")
-        if not _may_label_itself(key):
-            raise SpecError(
-                f'"{key}" is kept for administrators (NodeRestriction): '
-                f"`kubectl label node {node.name} {key}={value}` sets it",
-                "--label",
-            )
-    for taint in node.taints:
-        _check_taint("--taint", taint)
-
-
-def _may_label_itself(key: str) -> bool:
-    """Whether a kubelet may set a label: of Kubernetes' own only those for topology and for kubelets.
-
-    https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
-    """
-    prefix, slash, _ = key.rpartition("/")
-    if not slash or not _KUBERNETES.search(prefix):
-        return True
-    return key in _TOPOLOGY or _KUBELETS.search(prefix) is not None
-
-
-def _check_label(what: str, value: str, *, longest: int) -> None:
-    if len(value) > longest or not _LABEL.fullmatch(value):
-        raise SpecError(
-            f'"{value}" has to be lower-case letters, digits and "-", '
-            f"starting and ending with a letter or digit, at most {longest} long",
-            what,
-        )
+        check_marks(node.name, node.labels, node.taints)

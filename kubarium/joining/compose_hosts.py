@@ -20,7 +20,8 @@ from kubarium.core.layout import Layout
 from kubarium.core.machines import invitation
 from kubarium.core.network import backbone_namespace
 from kubarium.core.places import ComposePlaces, Places
-from kubarium.core.spec import ClusterSpec, NodeSpec, SpecError, checked
+from kubarium.core.spec import ClusterSpec, NodeSpec, checked
+from kubarium.core.spec_rules import SpecError
 from kubarium.errors import KubariumError
 from kubarium.host.machine_lock import MachineLock
 from kubarium.host.network import NAMESPACES, ip_says, run_all

@@ -12,7 +12,8 @@ import msgspec
 from kubarium.core.components import node_parts
 from kubarium.core.layout import Layout
 from kubarium.core.places import Places
-from kubarium.core.spec import HOLLOW_NODES, ClusterSpec, SpecError
+from kubarium.core.spec import HOLLOW_NODES, ClusterSpec
+from kubarium.core.spec_rules import SpecError
 from kubarium.core.supervision import Phase, Supervised, stop_order
 from kubarium.errors import KubariumError
 from kubarium.host import network

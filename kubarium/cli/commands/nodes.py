@@ -12,7 +12,8 @@ from kubarium.cli.up_arguments import read_each_node
 from kubarium.cli.words import count_of, say
 from kubarium.cluster import Cluster
 from kubarium.core.addresses import Addresses
-from kubarium.core.spec import HOLLOW_NODES, ZONE
+from kubarium.core.spec import HOLLOW_NODES
+from kubarium.core.spec_rules import ZONE
 from machinery.process.clock import WALL
 
 

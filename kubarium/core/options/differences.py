@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kubarium.core.handed_flags import PLANE_FLAGS
 from kubarium.core.options.options import DeclaredNode, Options
 from kubarium.core.options.up_options import flag
-from kubarium.core.spec import PLANE_FLAGS, ClusterSpec, NodeSpec
+from kubarium.core.spec import ClusterSpec, NodeSpec
 
 
 def differences(options: Options, spec: ClusterSpec) -> list[str]:

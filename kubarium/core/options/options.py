@@ -13,9 +13,11 @@ from typing import Any, Final, Self, TypeVar, Unpack, cast
 
 import msgspec
 
+from kubarium.core.handed_flags import PLANE_FLAGS
 from kubarium.core.options.option import check_known
 from kubarium.core.options.up_options import OPTIONS, EachNode, UpOptions, flag
-from kubarium.core.spec import PLANE_FLAGS, ZONE, ClusterSpec, Runtime, SpecError, checked
+from kubarium.core.spec import ClusterSpec, Runtime, checked
+from kubarium.core.spec_rules import ZONE, SpecError
 
 DEFAULT_NODES: Final = 3
 _UNSAID: Final[tuple[Any, ...]] = (None, "", {}, ())

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, TypedDict, get_args
 
+from kubarium.core.handed_flags import KUBELET_FLAGS, PLANE_FLAGS
 from kubarium.core.options.option import Option, described, flag_of
-from kubarium.core.spec import KUBELET_FLAGS, PLANE_FLAGS, REGISTRY_PORT, Dns, IpFamilies, Profile
+from kubarium.core.spec import REGISTRY_PORT, Dns, IpFamilies
+from kubarium.core.spec_rules import Profile
 
 _AGAIN: Final = "may be given several times"
 

@@ -6,7 +6,8 @@ import pytest
 
 from kubarium.core.addresses import Addresses
 from kubarium.core.balancer_pool import Pool, read_pool
-from kubarium.core.spec import ClusterSpec, SpecError, checked
+from kubarium.core.spec import ClusterSpec, checked
+from kubarium.core.spec_rules import SpecError
 
 
 @pytest.mark.parametrize(

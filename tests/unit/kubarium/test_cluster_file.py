@@ -11,7 +11,8 @@ from kubarium.cluster_file import read_cluster_text
 from kubarium.core.cluster_file import ClusterFile, FileError, field_names
 from kubarium.core.options.differences import differences
 from kubarium.core.options.options import Options
-from kubarium.core.spec import ZONE, ClusterSpec
+from kubarium.core.spec import ClusterSpec
+from kubarium.core.spec_rules import ZONE
 
 ROOT = Path(__file__).parents[3]
 HEAD = "apiVersion: kubarium.dev/v1alpha1\nkind: Cluster\n"

@@ -6,9 +6,10 @@ import dataclasses
 from pathlib import Path
 
 from kubarium.core.components import Component, components, registry_config
+from kubarium.core.handed_flags import KUBELET_FLAGS
 from kubarium.core.layout import Layout
 from kubarium.core.places import ComposePlaces, LocalPlaces
-from kubarium.core.spec import KUBELET_FLAGS, ClusterSpec
+from kubarium.core.spec import ClusterSpec
 from kubelet.config import KubeletConfig
 from machinery.model.hollow_nodes import node_names
 from machinery.process.config import flag

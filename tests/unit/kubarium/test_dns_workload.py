@@ -14,7 +14,8 @@ from kubarium.core.layout import Layout
 from kubarium.core.options.differences import differences
 from kubarium.core.options.options import Options
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import ClusterSpec, Dns, SpecError
+from kubarium.core.spec import ClusterSpec, Dns
+from kubarium.core.spec_rules import SpecError
 from machinery.model.k8s.apps_v1 import Deployment
 from machinery.model.k8s.core_v1 import Container, Service
 from machinery.process.config import parser_of

@@ -26,7 +26,8 @@ from kubarium.core.machines import (
 )
 from kubarium.core.network import plan_backbone
 from kubarium.core.places import LocalPlaces
-from kubarium.core.spec import MACHINE_NODES, MAX_MACHINES, ClusterSpec, SpecError, checked
+from kubarium.core.spec import MACHINE_NODES, MAX_MACHINES, ClusterSpec, checked
+from kubarium.core.spec_rules import SpecError
 
 FIRST = ClusterSpec(name="blue", slot=3, listen="192.0.2.1", profile="fast", time_scale=2.0).with_node()
 TOKEN = "abcdef.0123456789abcdef"

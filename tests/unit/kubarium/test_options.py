@@ -9,7 +9,7 @@ import pytest
 from kubarium.core.options.differences import differences
 from kubarium.core.options.options import Options
 from kubarium.core.options.up_options import OPTIONS, UpOptions
-from kubarium.core.spec import ZONE, SpecError
+from kubarium.core.spec_rules import ZONE, SpecError
 
 RUNNING = Options.of(nodes=2, cpu="500m", apiservers=2, time_scale=20.0).new_spec("t", "hollow")
 

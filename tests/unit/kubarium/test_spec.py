@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kubarium.core.spec import ClusterSpec, SpecError, checked
+from kubarium.core.spec import ClusterSpec, checked
+from kubarium.core.spec_rules import SpecError
 
 
 def three_nodes() -> ClusterSpec:

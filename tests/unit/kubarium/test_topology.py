@@ -14,7 +14,8 @@ from kubarium.core.kubeconfig import kubeconfig
 from kubarium.core.layout import Layout
 from kubarium.core.network import plan_backbone
 from kubarium.core.places import ComposePlaces, LocalPlaces, Places
-from kubarium.core.spec import MAX_INSTANCES, ClusterSpec, SpecError, checked
+from kubarium.core.spec import MAX_INSTANCES, ClusterSpec, checked
+from kubarium.core.spec_rules import SpecError
 from kubarium.core.supervision import Supervised, became_ready, due, started
 
 LAYOUT = Layout(Path("/home"), Path("/run"))
