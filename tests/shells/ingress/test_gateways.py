@@ -17,6 +17,7 @@ import grpc.aio
 import pytest
 
 from ingress import gateway_watching
+from ingress.core.gateway import services
 from ingress.core.gateway.objects import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -56,8 +57,10 @@ PAIR = certificate("a.com")
 
 @pytest.fixture(autouse=True)
 def proxy_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy's program; and kinds are looked for often."""
+    """The proxy's program; kinds are looked for often; and ports are other ones than those of a test beside this one."""
     need("haproxy")
+    first = random.SystemRandom().randrange(services.FIRST_PORT, services.LAST_PORT - 100)
+    monkeypatch.setattr(services, "FIRST_PORT", first)
     monkeypatch.setattr(gateway_watching, "LOOK_S", 0.1)
 
 
