@@ -110,6 +110,7 @@ def rest_services(core: Core, process: Process, config: ApiserverConfig | None =
         log=process.log,
         metrics=process.metrics,
         health=process.health,
+        storage_size=core.storage.size_bytes,
         aggregation=core.aggregation,
         configuration=asdict(config) if config else {},
     )

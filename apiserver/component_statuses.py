@@ -51,7 +51,7 @@ class ComponentStatuses:
         selected = selection(_KIND, request)
         every = await asyncio.gather(*map(self._status, component_health.NAMES))
         found = SharedItems([each for each in every if selected.matches(each)])
-        return ListReply(_KIND.api_version, _KIND.kind, found, 0, is_cached=False)
+        return ListReply(_KIND.api_version, _KIND.kind, found, 0, is_cached=False, items_say_kind=False)
 
     async def _status(self, name: str) -> CachedObject:
         try:

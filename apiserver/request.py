@@ -232,6 +232,7 @@ class ListReply:
     is_cached: bool = (
         True  # whether others may get the same items; what was read from the store is this reader's own
     )
+    items_say_kind: bool = True  # at the REST door; those of Kubernetes' own kinds do not
 
 
 class SharedEvent:

@@ -34,6 +34,7 @@ LONGEST_OPTIONS: Final = (
 _POLICIES: Final = ["Foreground", "Background", "Orphan", "nil"]  # in the order of Kubernetes' words
 _VALIDATIONS: Final = ("", "Ignore", "Strict", "Warn")
 _OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+_OF_A_NAMESPACE: Final = frozenset({"create", "deletecollection"})  # and not of all of them
 _OF_ONE: Final = frozenset({"get", "create", "update", "patch", "delete"})
 
 
@@ -145,7 +146,7 @@ def checked_verb(found: KindNames, request: Request) -> None:
     """
     verb, subresource = request.verb, request.subresource
     allowed = found.subresources[subresource].verbs if subresource else found.verbs
-    if verb == "create" and not subresource:
+    if verb in _OF_A_NAMESPACE and not subresource:
         is_misplaced = bool(request.name) or (found.namespaced and not request.namespace)
     else:
         is_misplaced = (verb in _OF_ONE or bool(subresource)) != bool(request.name)

@@ -146,4 +146,4 @@ def _usage(window: Any) -> Usage:
 
 def _list(kind: KindNames, found: list[Json], revision: int) -> ListReply:
     items = SharedItems([ObjectReply(objects.to_json(each)) for each in found])
-    return ListReply(kind.api_version, kind.kind, items, revision, is_cached=False)
+    return ListReply(kind.api_version, kind.kind, items, revision, is_cached=False, items_say_kind=False)

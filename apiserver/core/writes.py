@@ -167,11 +167,11 @@ def read_as(
         result = normalize(schemas, definition, raw)
     except WrongValue as wrong:
         raise DoesNotFit(prefix, wrong.describe()) from wrong
-    found: tuple[str, ...] = ()
+    found = () if validation is FieldValidation.IGNORE else document.found
     if validation is not FieldValidation.IGNORE and (document.repeats or result.has_unknown):
         said = raw if document.value is None else document.value
         more = strict_errors(said, schemas.struct(definition))
-        found = (*document.found, *more)[:MOST]
+        found = (*found, *more)[:MOST]
     if found and validation is FieldValidation.STRICT:
         raise DoesNotFit(prefix, f"strict decoding error: {', '.join(found)}")
     rest = {key: value for key, value in result.obj.items() if key not in {"apiVersion", "kind"}}

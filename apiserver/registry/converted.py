@@ -43,6 +43,7 @@ async def converted_list(kind: Kind, reply: ListReply) -> ListReply:
         reply.continue_,
         reply.remaining,
         is_cached=False,
+        items_say_kind=reply.items_say_kind,
     )
 
 

@@ -270,7 +270,8 @@ def _list(
 ) -> ListReply:
     is_cached = isinstance(found, SharedItems)
     items = found if isinstance(found, SharedItems) else SharedItems(found)
-    return ListReply(kind.api_version, kind.kind, items, revision, more, remaining, is_cached)
+    is_custom = kind.rules.read is not None
+    return ListReply(kind.api_version, kind.kind, items, revision, more, remaining, is_cached, is_custom)
 
 
 def _reply(obj: CachedObject) -> ObjectReply:

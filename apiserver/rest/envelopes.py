@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,34 @@ class _Marked(msgspec.Struct):
 def list_head(reply: ListReply) -> bytes:
     """Write what stands before the items of a list."""
     return _head(f"{reply.kind}List", reply.api_version, reply)
+
+
+def item_writer(reply: ListReply) -> Callable[[bytes], bytes]:
+    """Return what writes an object into a list: where the list says what its items are, they do not say it again."""
+    if reply.items_say_kind:
+        return bytes
+    head = _item_head(reply)
+    length = len(head)
+
+    def written(obj: bytes) -> bytes:
+        return b"{" + obj[length:] if obj.startswith(head) else obj
+
+    return written
+
+
+def items_inside(reply: ListReply) -> tuple[bytes, list[bytes | memoryview]]:
+    """Return what stands before each item of a list, and the items without that, of which nothing is copied."""
+    if reply.items_say_kind:
+        return b"", [item.json for item in reply.items]
+    head = _item_head(reply)
+    length = len(head)
+    return b"{", [
+        memoryview(item.json)[length if item.json.startswith(head) else 1 :] for item in reply.items
+    ]
+
+
+def _item_head(reply: ListReply) -> bytes:
+    return b'{"apiVersion":"%b","kind":"%b",' % (reply.api_version.encode(), reply.kind.encode())
 
 
 def metadata_list_head(reply: ListReply, api_version: str = META_V1) -> bytes:

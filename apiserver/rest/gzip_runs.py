@@ -7,7 +7,7 @@ stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from apiserver.request import Item
@@ -34,11 +34,20 @@ class Runs:
         self._left = budget
         self._found: dict[_Run, Part] = {}
 
-    async def part(self, items: Sequence[Item], written: Sequence[bytes], separator: bytes = b"") -> Part:
-        """Return the items of a list, as they are written, with separators between them, compressed."""
+    async def part(
+        self,
+        items: Sequence[Item],
+        written: Sequence[bytes],
+        separator: bytes = b"",
+        finish: Callable[[bytes], bytes] = bytes,
+    ) -> Part:
+        """Return the items of a list, as they are written, with separators between them, compressed.
+
+        `finish` makes of what is written of an item what stands in the list; only what is compressed anew is finished.
+        """
         runs = list(_runs(items, written))
         missing = [run for run in runs if run not in self._found]
-        contents = [separator.join(run) for run in missing]
+        contents = [separator.join([each and finish(each) for each in run]) for run in missing]
         made = dict(zip(missing, await _compressed(contents), strict=True))
         parts = [self._found.get(run) or made[run] for run in runs]
         for run, part in made.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from apiserver.request import ListReply
@@ -21,17 +21,18 @@ _MOST_PINNED: Final = protobuf_answers.BUDGET // 4  # bytes of messages that a l
 
 async def list_reply(answer: ListReply, runs: Runs, *, accepts_gzip: bool) -> Reply:
     """Answer with a list as JSON."""
-    items = answer.items
+    items, finish = answer.items, envelopes.item_writer(answer)
     if accepts_gzip and is_worth_compressing(items.size_bytes):
         kept: gzip_parts.Part | None = items.kept(_FORM)
-        part = kept or await _part(answer, _FORM, [item.json for item in items], b",", runs)
+        part = kept or await _part(answer, _FORM, [item.json for item in items], b",", runs, finish)
         body = gzip_parts.join(envelopes.list_head(answer), part, envelopes.LIST_TAIL)
         return reply(body, encoding="gzip")
     joined: bytes | None = items.kept(_PLAIN)
     if joined is None and (items.size_bytes > items.LARGEST or not items.repeats(_PLAIN)):
         return reply(_by_one_copy(answer))
     if joined is None:
-        joined = b",".join([item.json for item in items])
+        opener, inside = envelopes.items_inside(answer)
+        joined = (opener if inside else b"") + (b"," + opener).join(inside)
         items.keep(_PLAIN, joined, len(joined))
     return reply(b"".join((envelopes.list_head(answer), joined, envelopes.LIST_TAIL)))
 
@@ -76,15 +77,20 @@ async def _messages(answer: ListReply, form: str, elements: Elements) -> Sequenc
 
 
 async def _part(
-    answer: ListReply, form: str, written: Sequence[bytes], separator: bytes, runs: Runs
+    answer: ListReply,
+    form: str,
+    written: Sequence[bytes],
+    separator: bytes,
+    runs: Runs,
+    finish: Callable[[bytes], bytes] = bytes,
 ) -> gzip_parts.Part:
     """Return the items, as they are written, compressed, which is kept where they are asked for repeatedly."""
     items = answer.items
     part: gzip_parts.Part | None = items.kept(form)
     if part is None and answer.is_cached and len(written) == len(items):
-        part = await runs.part(items, written, separator)
+        part = await runs.part(items, written, separator, finish)
     elif part is None:
-        part = await _compressed(separator.join(written))
+        part = await _compressed(separator.join(map(finish, written)))
     if items.repeats(form):
         items.keep(form, part, len(part.deflated))
     return part
@@ -92,10 +98,12 @@ async def _part(
 
 def _by_one_copy(answer: ListReply) -> bytes:
     """Write a list of which nothing is kept: it is too large for that, or has not been asked for before."""
-    parts = [item.json for item in answer.items] or [b""]
-    parts[0] = envelopes.list_head(answer) + parts[0]
-    parts[-1] += envelopes.LIST_TAIL
-    return b",".join(parts)
+    opener, inside = envelopes.items_inside(answer)
+    if not inside:
+        return envelopes.list_head(answer) + envelopes.LIST_TAIL
+    inside[0] = b"".join((envelopes.list_head(answer), opener, inside[0]))
+    inside[-1] = b"".join((inside[-1], envelopes.LIST_TAIL))
+    return (b"," + opener).join(inside)
 
 
 async def _compressed(items: bytes) -> gzip_parts.Part:

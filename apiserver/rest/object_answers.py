@@ -6,6 +6,7 @@ how it is written (`Encoding`)  JSON, YAML, protobuf; tables are never protobuf
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from apiserver.aside import aside
@@ -120,12 +121,13 @@ class ObjectAnswers:
                 return await long_list(head, answer.items, write, envelopes.LIST_TAIL)
             case _:
                 head = envelopes.list_head(answer)
-                return await long_list(head, answer.items, _whole, envelopes.LIST_TAIL)
+                write = partial(_whole, envelopes.item_writer(answer))
+                return await long_list(head, answer.items, write, envelopes.LIST_TAIL)
 
 
 def _metadata(api_version: str, item: Item) -> bytes:
     return envelopes.metadata_json(item.json, api_version)
 
 
-def _whole(item: Item) -> bytes:
-    return item.json
+def _whole(finish: Callable[[bytes], bytes], item: Item) -> bytes:
+    return finish(item.json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from typing import Final
 
@@ -33,9 +34,10 @@ from apiserver.rest.protobuf_answers import element, object_body
 from apiserver.rest.replies import JSON, Reply, pretty, reply, text_reply, to_yaml
 from apiserver.rest.services import RestServices
 from apiserver.rest.z_pages import StructuredZPages
-from machinery.model.errors import MethodNotSupported, NotImplementedHere
+from machinery.model.errors import ApiError, MethodNotSupported, NotImplementedHere
 from machinery.process.build_info import version_info
 
+_PATIENCE_S: Final = 2.0  # wall seconds for the store to say how large it is
 _YEAR_S: Final = 365 * 86_400
 _APF: Final = "debug/api_priority_and_fairness"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -125,7 +127,15 @@ class Pages:
         if page is None:
             return None
         _check_get(http)
+        if path == "metrics":
+            await self._measure_storage()
         return page(http)
+
+    async def _measure_storage(self) -> None:
+        """Look how large the store is; where it does not answer, what was seen last is told."""
+        with suppress(ApiError, TimeoutError):
+            async with self._services.clock.timeout_wall(_PATIENCE_S):
+                await self._services.storage_size()
 
     def _roots(self, _: HttpRequest) -> Reply:
         lists = self._discovery().lists

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from apiserver.aggregation.build import Aggregation
@@ -34,6 +34,7 @@ class RestServices:
     log: EventLog
     metrics: Metrics
     health: Health
+    storage_size: Callable[[], Awaitable[int]]  # asked before metrics are told
     aggregation: Aggregation | None = None  # the servers behind APIServices
     configuration: Mapping[str, object] = field(default_factory=dict)  # what the apiserver was told
     definitions: Callable[[], bytes] = field(

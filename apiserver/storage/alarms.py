@@ -32,12 +32,17 @@ class Alarms:
             while await self._ask():
                 await sleep(_PERIOD_S)
 
+    async def status(self) -> pb.StatusResponse:
+        """Return what a member says of itself."""
+        answer: pb.StatusResponse = await self._endpoints.call(
+            lambda member, timeout: member.maintenance.Status(_REQUEST, timeout=timeout)
+        )
+        return answer
+
     async def _ask(self) -> bool:
         """Read the alarms; return whether to ask again: there is one, or etcd does not answer."""
         try:
-            status: pb.StatusResponse = await self._endpoints.call(
-                lambda member, timeout: member.maintenance.Status(_REQUEST, timeout=timeout)
-            )
+            status = await self.status()
         except ApiError:  # that it does not answer is seen by everybody
             return True
         self.problem = "; ".join(status.errors)

@@ -166,6 +166,10 @@ class Storage(Protocol):
         """Keep `problem` up to date, for ever; `sleep` takes wall seconds."""
         ...
 
+    async def size_bytes(self) -> int:
+        """Return what the store's database takes on its disk; 0 where it has none."""
+        ...
+
     async def aclose(self) -> None:
         """Close every connection. Idempotent."""
         ...

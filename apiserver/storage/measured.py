@@ -19,6 +19,7 @@ R = TypeVar("R")
 DURATIONS_S: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0,
                       15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
 _LABELS: Final = ("group", "operation", "resource")
+_SIZE: Final = "apiserver_storage_size_bytes"
 _ROOT: Final = len("/registry/")
 Names = Callable[[str], tuple[str, str]]
 """Group and plural of what is stored under a prefix; empty where it is no kind's."""
@@ -39,6 +40,7 @@ class MeasuredStorage:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._series: dict[tuple[str, str], _Series] = {}  # by operation and prefix
+        self._size_bytes = 0  # when it was asked for last
 
     async def revision(self) -> int:
         """Return the newest revision."""
@@ -90,6 +92,11 @@ class MeasuredStorage:
         """Keep `problem` up to date, for ever."""
         await self._storage.follow_problem(sleep)
 
+    async def size_bytes(self) -> int:
+        """Return what the store's database takes on its disk; `lines` tells it, too."""
+        self._size_bytes = await self._storage.size_bytes()
+        return self._size_bytes
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._storage.aclose()
@@ -127,6 +134,9 @@ class MeasuredStorage:
         yield from described("etcd_request_errors_total", "Requests to etcd that failed", "counter")
         for labels, series in found:
             yield sample("etcd_request_errors_total", _LABELS, labels, series.failed)
+        if self._size_bytes:
+            yield from described(_SIZE, "What the store's database takes on its disk", "gauge")
+            yield sample(_SIZE, ("storage_cluster_id",), ("etcd-0",), self._size_bytes)
 
 
 def _prefix(key: str) -> str:

@@ -126,6 +126,10 @@ class MemoryStorage:
     async def follow_problem(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Return at once: there is never one."""
 
+    async def size_bytes(self) -> int:
+        """Return 0: nothing is on a disk."""
+        return 0
+
     async def aclose(self) -> None:
         """Return at once: there is no connection."""
 

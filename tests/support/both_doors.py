@@ -260,6 +260,7 @@ def rest_services(bench: RegistryBench, authenticator: Authenticator) -> RestSer
         log=Log("apiserver", "error"),
         metrics=metrics,
         health=Health(metrics),
+        storage_size=core.storage.size_bytes,
     )
 
 

@@ -9,6 +9,8 @@ from contextlib import aclosing
 import pytest
 
 from apiserver.storage.interface import Differs, EventBatch, Moved, Storage, StorageEvent, Unmoved, Written
+from apiserver.storage.measured import MeasuredStorage
+from apiserver.storage.memory import MemoryStorage
 from machinery.model.errors import BadRequest, Expired, TooLarge
 
 
@@ -256,3 +258,15 @@ async def test_large_values_pass_and_too_large_ones_are_refused(storage: Storage
     assert [event.value for event in events] == [big] * 4
     with pytest.raises(TooLarge):
         await storage.create(prefix + "e", b"x" * 3_000_000)
+
+
+async def test_the_size_of_the_database(storage: Storage, prefix: str) -> None:
+    """On a disk, as the metric apiserver_storage_size_bytes tells it; a store without one has none."""
+    await storage.create(f"{prefix}large", b"x" * 100_000)
+    assert (await storage.size_bytes() > 10_000) is not isinstance(storage, MemoryStorage)
+    measured = MeasuredStorage(storage)
+    size = await measured.size_bytes()
+    told = [
+        line for line in measured.lines(lambda _prefix: ("", "")) if line.startswith("apiserver_storage_size")
+    ]
+    assert told == ([f'apiserver_storage_size_bytes{{storage_cluster_id="etcd-0"}} {size}'] if size else [])

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 from google.protobuf.message_factory import GetMessageClass
 
 from apiserver.core.kinds import KINDS
@@ -107,6 +108,7 @@ TWICE = '{"spec":{"odd":1,"replicas":2,"replicas":3}}'
     [
         ("POST", DEPLOYMENTS, "json", TWICE, IN_ORDER),
         ("POST", DEPLOYMENTS, "yaml", "spec: {odd: 1, replicas: 2, replicas: 3}", IN_YAML),
+        ("POST", DEPLOYMENTS, "yaml", "spec: {replicas: 2, replicas: 3}", 'yaml: unmarshal errors:\n  line 1: key "replicas" already set in map'),
         ("PUT", f"{DEPLOYMENTS}/web", "json", TWICE, IN_ORDER),
         ("PUT", f"{DEPLOYMENTS}/web/status", "json", TWICE, IN_ORDER),
         ("PUT", f"{DEPLOYMENTS}/web/scale", "json", TWICE, IN_ORDER),
@@ -136,6 +138,40 @@ async def test_what_is_said_in_vain_is_told_in_its_order(
             assert ", ".join(json.loads(text) for text in warned) == told
         async with admin.request(method, f"{path}?dryRun=All&fieldValidation=Ignore", **request) as response:
             assert "Warning" not in response.headers
+
+
+async def test_what_lists_say_of_their_items(admin: aiohttp.ClientSession):
+    """What the list says, which kind they are, they do not say again, in whichever form; one object, and an event, do."""
+    await call(admin, "POST", MAPS, json=config_map("one", a="1"))
+    await call(admin, "POST", MAPS, json=config_map("large", a="x" * 200_000))
+    _, one = await call(admin, "GET", f"{MAPS}/one")
+    assert (one["kind"], one["apiVersion"]) == ("ConfigMap", "v1")
+    headers: tuple[dict[str, str], ...] = (
+        {},
+        {"Accept-Encoding": "identity"},
+        {"Accept": "application/yaml"},
+    )
+    for _ in range(2):  # the second is answered by what is kept of the first
+        for each in headers:
+            async with admin.get(MAPS, headers=each) as response:
+                listed = yaml.safe_load(await response.text())
+            assert (listed["kind"], listed["apiVersion"]) == ("ConfigMapList", "v1")
+            assert len(listed["items"]) == 2
+            for item in listed["items"]:
+                assert item.keys() == one.keys() - {"kind", "apiVersion"}
+            assert one["metadata"] in [item["metadata"] for item in listed["items"]]
+    async with admin.get(f"{MAPS}?watch=1&timeoutSeconds=1") as response:
+        assert json.loads(await response.content.readline())["object"]["kind"] == "ConfigMap"
+
+
+async def test_a_collection_is_deleted_in_one_namespace(admin: aiohttp.ClientSession):
+    """Nobody empties all namespaces by one request."""
+    await call(admin, "POST", MAPS, json=config_map("one"))
+    status, answer = await call(admin, "DELETE", "/api/v1/configmaps")
+    assert (status, answer["reason"]) == (405, "MethodNotAllowed")
+    assert (await call(admin, "GET", f"{MAPS}/one"))[0] == 200
+    assert (await call(admin, "DELETE", MAPS))[0] == 200
+    assert (await call(admin, "GET", f"{MAPS}/one"))[0] == 404
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
