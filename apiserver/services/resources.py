@@ -318,7 +318,8 @@ class Resources:
         """Return the request of one of several objects, or why there can be none."""
         try:
             body = item.patch if whole.verb == "patch" else item.json
-            request = structs.replace(whole, namespace=item.namespace, name=item.name, body=body)
+            name = item.name or whole.name
+            request = structs.replace(whole, namespace=item.namespace, name=name, body=body)
             checked = await self._checked(await self._acting(request, context))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's
             return error
