@@ -31,7 +31,7 @@ from kubarium.waiting import connect
 from machinery.client.api import Api
 from machinery.model.conditions import find
 from machinery.model.errors import AlreadyExists, ApiError, NotFound
-from machinery.model.k8s.core_v1 import Node, Pod, Service
+from machinery.model.k8s.core_v1 import Pod, Service
 from machinery.model.load_balancers import addresses as balancer_addresses
 from machinery.model.requests import Selection
 from machinery.model.resources import (
@@ -55,6 +55,7 @@ _SETTLED_S: Final = (
     6.0  # until then what has not come out as it has to is tried again: rules follow the API within a second
 )
 _PAUSE_S: Final = 1.0
+_NAMED: Final = 8  # nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def _check(
     began = WALL.monotonic_wall()
     api = connect(spec, layout)
     try:
-        nodes = await _ready_nodes(api, spec)
+        nodes = await _ready_nodes(api, spec, told)
         async with _deployed(api, spec, image, nodes, told) as namespace:
             grounds = await _waited_for(api, spec, namespace, nodes, timeout_s)
             ground = grounds[0]
@@ -129,13 +130,17 @@ async def _tried(
     return [results[number] for number in range(len(probes))]
 
 
-async def _ready_nodes(api: Api, spec: ClusterSpec) -> tuple[str, str]:
-    ours = {node.name for node in spec.nodes}
-    nodes = [each for each in (await api.list(NODES)).items if each.metadata.name in ours]
-    ready = sorted(each.metadata.name for each in nodes if _is_node_ready(each))
-    if not ready:
-        raise KubariumError("no node is Ready: `kubectl get nodes` says what they wait for")
-    return ready[0], ready[min(1, len(ready) - 1)]
+async def _ready_nodes(api: Api, spec: ClusterSpec, told: Callable[[str], None]) -> tuple[str, str]:
+    here, elsewhere = check_ground.choose_nodes(
+        (await api.list(NODES)).items, {node.name for node in spec.nodes}
+    )
+    if not here:
+        raise KubariumError("no node of this machine is Ready: `kubectl get nodes` says what they wait for")
+    if elsewhere:
+        more = f" and {len(elsewhere) - _NAMED} more" if len(elsewhere) > _NAMED else ""
+        names = ", ".join(elsewhere[:_NAMED]) + more
+        told(f"nodes of other machines, or simulated ones, are not tried: {names}")
+    return here[0], here[min(1, len(here) - 1)]
 
 
 @asynccontextmanager
@@ -238,11 +243,6 @@ def _waiting(pods: Sequence[Pod], services: Sequence[Service]) -> str:
 def _is_ready(pod: Pod) -> bool:
     ready = find(pod.status.conditions, "Ready")
     return ready is not None and ready.status == "True"
-
-
-def _is_node_ready(node: Node) -> bool:
-    ready = find(node.status.conditions, "Ready")
-    return ready is not None and ready.status == "True" and not node.spec.unschedulable
 
 
 async def _has_account(api: Api, namespace: str) -> bool:

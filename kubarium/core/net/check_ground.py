@@ -6,18 +6,31 @@ no other). Every server answers with its name and the address that it was asked 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kubarium.core.addresses import CLUSTER_DOMAIN
 from kubarium.core.net.scene import MACHINE
+from machinery.model.conditions import find
+from machinery.model.k8s.core_v1 import Node
 
 PORT: Final = 8080  # of every server; not 80, which something on the way may answer
 PROTOCOLS: Final = ("tcp", "udp")
 PODS: Final = ("client-a", "client-b", "server-a", "server-b", "guarded-a", "guarded-b", "confined-b")
 SERVERS: Final = tuple(name for name in PODS if name.startswith(("server", "guarded")))
 CLIENTS: Final = ("client-a", "client-b")
+
+
+def choose_nodes(nodes: Iterable[Node], own: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return which nodes of this machine can be tried, and those of others, in whose networks nobody from here can be; both by name."""
+    names = sorted(each.metadata.name for each in nodes if _is_ready(each))
+    return [each for each in names if each in own], [each for each in names if each not in own]
+
+
+def _is_ready(node: Node) -> bool:
+    ready = find(node.status.conditions, "Ready")
+    return ready is not None and ready.status == "True" and not node.spec.unschedulable
 
 
 class Addresses(NamedTuple):

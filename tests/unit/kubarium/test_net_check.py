@@ -8,16 +8,30 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from kubarium.core.net.check_ground import PODS, SERVERS, Addresses, Ground, objects
+from kubarium.core.net.check_ground import PODS, SERVERS, Addresses, Ground, choose_nodes, objects
 from kubarium.core.net.matrix import REFUSED, SILENCE, Probe, Result, probes, table_rows
 from kubarium.net.names import full_names, read_resolv_conf
 from kubarium.net.probing import judged
 from machinery.model.k8s.core_v1 import Namespace, Pod, Service
 from machinery.model.k8s.networking_v1 import NetworkPolicy
+from tests.support.builders import changed, node
 from tests.support.families import twin
 
 IMAGE = "busybox:1.36"
 TYPES = {"Namespace": Namespace, "NetworkPolicy": NetworkPolicy, "Pod": Pod, "Service": Service}
+
+
+def test_nodes_of_this_machine_are_tried():
+    """Those that are Ready and take pods; others are named, for nobody from here can be in their networks."""
+    nodes = [
+        node("node-2-1", ready=True),
+        node("node-2", ready=True),
+        node("node-1", ready=True),
+        node("node-3", ready=False),
+        changed(node("node-4", ready=True), spec__unschedulable=True),
+    ]
+    own = {"node-1", "node-2", "node-3", "node-4"}
+    assert choose_nodes(nodes, own) == (["node-1", "node-2"], ["node-2-1"])
 
 
 def ground(*nodes: str) -> Ground:
