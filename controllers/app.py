@@ -58,32 +58,7 @@ async def serve(
         LeadershipLost: the lease could not be kept; the process ends, and starts afresh.
     """
     api = process.connect()
-    settings = Settings(
-        intervals=intervals(config.profile),
-        kinds=KINDS,
-        cluster_cidr=config.cluster_cidr,
-        load_balancer_pool=config.load_balancer_pool,
-        root_ca=_read(config.root_ca_file),
-        sign_token=_signer_of_tokens(config.service_account_private_key_file),
-        sign_certificate=_signing(config),
-        published=published_schemas.document,
-        evictions=EvictionRates(
-            config.node_eviction_rate,
-            config.secondary_node_eviction_rate,
-            config.large_cluster_size_threshold,
-            config.unhealthy_zone_threshold,
-        ),
-        ended_pods=config.terminated_pod_gc_threshold,
-        autoscaling=Autoscaling(
-            config.horizontal_pod_autoscaler_sync_period_s,
-            config.horizontal_pod_autoscaler_downscale_stabilization_s,
-            config.horizontal_pod_autoscaler_tolerance,
-            config.horizontal_pod_autoscaler_cpu_initialization_period_s,
-            config.horizontal_pod_autoscaler_initial_readiness_delay_s,
-        ),
-        signing_duration_s=config.cluster_signing_duration_s,
-        legacy_token_period_s=config.legacy_service_account_token_clean_up_period_s,
-    )
+    settings = _settings(config)
     identity = new_identity(process.name)
     controllers = build(
         api,
@@ -129,15 +104,7 @@ def build(
     for controller in controllers:
         for noted in controller.notes:
             informers.subscribe(noted.source, bind(note, noted, clock))
-    elector = component_candidate(
-        api,
-        LEASE,
-        identity=identity,
-        clock=clock,
-        table=settings.intervals,
-        log=log,
-        is_own_past=lambda holder: is_own_past(holder, identity),
-    )
+    elector = _elector(api, clock, log, settings, identity)
     leading = limited(fenced(api, elector.fence, elector.held), REQUESTS_AT_ONCE)
     managers = [
         Manager(
@@ -157,6 +124,47 @@ def build(
     others = OtherKinds(api, kinds, clock, log)
     informers.subscribe(services, others.follow)
     return Controllers(informers, managers, elector, others)
+
+
+def _settings(config: ControllersConfig) -> Settings:
+    return Settings(
+        intervals=intervals(config.profile),
+        kinds=KINDS,
+        cluster_cidr=config.cluster_cidr,
+        load_balancer_pool=config.load_balancer_pool,
+        root_ca=_read(config.root_ca_file),
+        sign_token=_signer_of_tokens(config.service_account_private_key_file),
+        sign_certificate=_signing(config),
+        published=published_schemas.document,
+        evictions=EvictionRates(
+            config.node_eviction_rate,
+            config.secondary_node_eviction_rate,
+            config.large_cluster_size_threshold,
+            config.unhealthy_zone_threshold,
+        ),
+        ended_pods=config.terminated_pod_gc_threshold,
+        autoscaling=Autoscaling(
+            config.horizontal_pod_autoscaler_sync_period_s,
+            config.horizontal_pod_autoscaler_downscale_stabilization_s,
+            config.horizontal_pod_autoscaler_tolerance,
+            config.horizontal_pod_autoscaler_cpu_initialization_period_s,
+            config.horizontal_pod_autoscaler_initial_readiness_delay_s,
+        ),
+        signing_duration_s=config.cluster_signing_duration_s,
+        legacy_token_period_s=config.legacy_service_account_token_clean_up_period_s,
+    )
+
+
+def _elector(api: Api, clock: Clock, log: EventLog, settings: Settings, identity: str) -> LeaderElector:
+    return component_candidate(
+        api,
+        LEASE,
+        identity=identity,
+        clock=clock,
+        table=settings.intervals,
+        log=log,
+        is_own_past=lambda holder: is_own_past(holder, identity),
+    )
 
 
 def prepare() -> None:

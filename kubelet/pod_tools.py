@@ -36,9 +36,7 @@ def make_tools(
     writer: StatusWriter,
 ) -> Tools:
     """Construct what turns the decisions about a pod into calls of the runtime, volumes, images and hooks."""
-    clock, log, situation, device_claims = ground.clock, ground.log, ground.situation, plugins.device_claims
-    hooks = Hooks(ground.runtime, clock)
-    stopper = ContainerStopper(ground.runtime, hooks, ground.events, clock, log)
+    situation, device_claims = ground.situation, plugins.device_claims
     sandboxes = Sandboxes(
         ground.runtime,
         relist,
@@ -47,7 +45,7 @@ def make_tools(
         ground.cgroups,
         ground.files,
         ground.events,
-        clock,
+        ground.clock,
         RuntimeHandlers(ground.api, node.handlers),
         is_draining=situation.is_draining,
         cluster_dns=ClusterDns(ground.config.cluster_dns, ground.config.cluster_domain),
@@ -62,30 +60,35 @@ def make_tools(
         device_claims=device_claims,
         enforces_cpu=ground.enforces_cpu,
     )
-    starter = ContainerStarter(
-        ground.runtime,
-        relist,
-        providers,
-        hooks,
-        stopper,
-        ground.events,
-        clock,
-        log,
-        is_draining=situation.is_draining,
-    )
-    resizer = ContainerResizer(
-        ground.runtime, ground.cgroups, ground.machine, log, enforces_cpu=ground.enforces_cpu
-    )
-    executor = PodExecutor(ground.runtime, relist, sandboxes, starter, stopper, resizer, ground.events, log)
     return Tools(
-        executor=executor,
+        executor=_make_executor(ground, relist, sandboxes, providers),
         pictures=relist,
         probes=ProbeStateView(probes),
         writer=writer,
         events=ground.events,
-        clock=clock,
-        log=log,
+        clock=ground.clock,
+        log=ground.log,
         surroundings=situation.surroundings,
         is_draining=situation.is_draining,
         checks_invariants=ground.config.check_invariants,
     )
+
+
+def _make_executor(ground: Ground, relist: Relist, sandboxes: Sandboxes, providers: Providers) -> PodExecutor:
+    """Construct what carries out the steps of a pod: its containers started, resized and stopped."""
+    runtime, events, log = ground.runtime, ground.events, ground.log
+    hooks = Hooks(runtime, ground.clock)
+    stopper = ContainerStopper(runtime, hooks, events, ground.clock, log)
+    starter = ContainerStarter(
+        runtime,
+        relist,
+        providers,
+        hooks,
+        stopper,
+        events,
+        ground.clock,
+        log,
+        is_draining=ground.situation.is_draining,
+    )
+    resizer = ContainerResizer(runtime, ground.cgroups, ground.machine, log, enforces_cpu=ground.enforces_cpu)
+    return PodExecutor(runtime, relist, sandboxes, starter, stopper, resizer, events, log)
