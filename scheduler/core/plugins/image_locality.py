@@ -14,6 +14,9 @@ from scheduler.core.pod import PodInfo
 from scheduler.core.snapshot import Snapshot
 
 NAME: Final = "ImageLocality"
+_KEPT: Final = (
+    256  # ratings, by the sizes of the images: nodes that have an image have the same one as a rule
+)
 _LEAST_BYTES: Final = 23 * 1024 * 1024
 _MOST_BYTES: Final = 1000 * 1024 * 1024  # for each container
 
@@ -43,16 +46,27 @@ class ImageLocality(Plugin):
 
 
 class _Images:
-    """Which share of the nodes has each image."""
+    """Which share of the nodes has each image, and how nodes are rated by that.
+
+    A share changes with every node that pulls the image, a rating at most a hundred times in all: nodes are rated anew then.
+    """
 
     def __init__(self, names: tuple[str, ...], snapshot: Snapshot) -> None:
         self._names = names
         self._snapshot = snapshot
         self._version = -1
         self._shares: dict[str, float] = {}
+        self._ratings: dict[tuple[int, ...], int] = {}  # of nodes, by the sizes of the images there
 
     def rate(self, node: NodeInfo) -> int:
-        return locality(self._names, node.images, self._shares)
+        sizes = tuple([node.images.get(name, 0) for name in self._names])
+        rating = self._ratings.get(sizes)
+        if rating is None:
+            rating = self._ratings[sizes] = self._rated(sizes)
+        return rating
+
+    def _rated(self, sizes: tuple[int, ...]) -> int:
+        return locality(self._names, dict(zip(self._names, sizes, strict=True)), self._shares)
 
     def renew(self) -> bool:
         snapshot = self._snapshot
@@ -60,8 +74,7 @@ class _Images:
             return False
         self._version = snapshot.images_version
         have, total = snapshot.image_nodes, snapshot.node_count or 1
-        before, self._shares = (
-            self._shares,
-            {each: have[each] / total for each in self._names if each in have},
-        )
-        return self._shares != before
+        self._shares = {each: have[each] / total for each in self._names if each in have}
+        before = self._ratings
+        self._ratings = {sizes: self._rated(sizes) for sizes in before} if len(before) <= _KEPT else {}
+        return self._ratings != before

@@ -6,6 +6,7 @@ import pytest
 
 from machinery.model.k8s.core_v1 import (
     Affinity,
+    ContainerImage,
     ContainerPort,
     NodeAffinity,
     NodeSelector,
@@ -30,7 +31,8 @@ from scheduler.core.plugins import (
     taint_toleration,
 )
 from scheduler.core.pod import PodReader
-from tests.support.builders import container, node, pod, taint, toleration
+from scheduler.core.snapshot import Snapshot
+from tests.support.builders import changed, container, node, pod, taint, toleration
 
 MIB = 1024 * 1024
 
@@ -181,6 +183,31 @@ def test_images_count_by_size_and_by_share_of_nodes():
     assert image_locality.locality(["big:1"], sizes, {"big:1": 1.0}) == 100
     assert image_locality.locality(["app:1"], {}, {}) == 0
     assert image_locality.locality([], sizes, {}) == 0
+
+
+def test_nodes_are_rated_anew_only_where_a_share_makes_a_difference():
+    """A small image makes none, whoever pulls it; a large one does from the share on where it counts."""
+    snapshot = Snapshot()
+    for number in range(40):
+        snapshot.set_node(node(f"n{number}"))
+    plugin = image_locality.ImageLocality()
+    small, large = plugin.score(("small:1",), snapshot), plugin.score(("large:1",), snapshot)
+    assert small.renew is not None
+    assert large.renew is not None
+    before = 0
+    for number in range(40):
+        images = [
+            ContainerImage(names=["small:1"], sizeBytes=20 * MIB),
+            ContainerImage(names=["large:1"], sizeBytes=600 * MIB),
+        ]
+        snapshot.set_node(changed(node(f"n{number}"), status__images=images))
+        first = snapshot.node("n0")
+        assert first is not None
+        expected = image_locality.locality(["large:1"], first.images, {"large:1": (number + 1) / 40})
+        assert (small.renew(), small.rate(first)) == (False, 0)
+        assert (large.renew(), large.rate(first)) == (expected != before, expected)
+        before = expected
+    assert before == 59
 
 
 @pytest.mark.parametrize(
