@@ -2,7 +2,8 @@
 
 Its schemas do not say it: it follows from its Go types. An optional string, list or map is left out when empty,
 unless its type is a pointer; a number or boolean is kept when zero, unless its type is a plain value. Both
-exceptions stand here, by the last part of the definition's name, for the kinds that have rules.
+exceptions stand here, by the last part of the definition's name, for the kinds that have rules; where another group has
+another type of that name, by the last three.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ KEPT_WHEN_EMPTY: Final[dict[str, frozenset[str]]] = {
     "DeviceRequestAllocationResult": frozenset({"shareID"}),
     "Endpoint": frozenset({"hostname", "nodeName", "zone"}),
     "EndpointPort": frozenset({"appProtocol", "name", "protocol"}),
+    "core.v1.EndpointPort": frozenset({"appProtocol"}),
     "GRPCAction": frozenset({"service"}),
     "HPAScalingRules": frozenset({"selectPolicy"}),
     "HTTPIngressPath": frozenset({"pathType"}),
@@ -74,7 +76,7 @@ LEFT_OUT_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
             "updatedReplicas",
         },
     ),
-    "Event": frozenset({"count"}),
+    "Event": frozenset({"count", "deprecatedCount"}),
     "HorizontalPodAutoscalerStatus": frozenset({"currentReplicas"}),
     "JobStatus": frozenset({"active", "failed", "succeeded"}),
     "NFSVolumeSource": frozenset({"readOnly"}),
@@ -127,3 +129,9 @@ LEFT_OUT_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
     "StorageOSPersistentVolumeSource": frozenset({"readOnly"}),
     "StorageOSVolumeSource": frozenset({"readOnly"}),
 }
+
+
+def kept_when_empty(definition: str) -> frozenset[str]:
+    """Return the fields of a definition, by its whole name, that are stored although they are empty."""
+    parts = definition.split(".")
+    return KEPT_WHEN_EMPTY.get(".".join(parts[-3:]), KEPT_WHEN_EMPTY.get(parts[-1], frozenset()))

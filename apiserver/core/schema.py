@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from apiserver.core.emptiness import KEPT_WHEN_EMPTY, LEFT_OUT_WHEN_ZERO
+from apiserver.core.emptiness import LEFT_OUT_WHEN_ZERO, kept_when_empty
 from apiserver.core.values import Json
 
 _REF: Final = "#/$defs/"
@@ -120,7 +120,7 @@ class Struct:
     def left_out_when_empty(self) -> frozenset[str]:
         """The fields that are not stored when they are "", [], {}, 0 or false (Go's omitempty)."""
         required = self.definition.get("required") or ()
-        kept = KEPT_WHEN_EMPTY.get(self.title, frozenset())
+        kept = kept_when_empty(self.name)
         emptied = {
             name
             for name, shape in self.fields.items()

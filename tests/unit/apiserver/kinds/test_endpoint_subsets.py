@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from machinery.model.endpoint_subsets import repack
+from machinery.model.errors import Invalid
 from tests.support.served_kinds import KINDS, created, example, updated
 
 
@@ -69,3 +70,14 @@ def test_a_write_stores_them_so() -> None:
     stored = created(made)
     assert stored["subsets"] == [{"addresses": addresses(A, B), "ports": [WEB]}]
     assert updated({**stored, "subsets": made["subsets"]}, stored) == stored
+
+
+def test_what_a_client_in_go_leaves_empty_is_as_if_it_were_absent() -> None:
+    """Its protobuf has all plain fields: here the protocol and the name are such, in EndpointSlices they are pointers."""
+    empty = {"name": "", "port": 80, "protocol": ""}
+    stored = created(
+        {**example(KINDS["Endpoints"]), "subsets": [{"addresses": addresses(A), "ports": [empty]}]}
+    )
+    assert stored["subsets"] == [{"addresses": addresses(A), "ports": [port(80)]}]
+    with pytest.raises(Invalid, match=r"ports\[0\].protocol"):
+        created({**example(KINDS["EndpointSlice"]), "ports": [empty]})
