@@ -95,6 +95,13 @@ CALM = ("False", "KubeletHasNoDiskPressure", [])
 SHORT = ("True", "KubeletHasDiskPressure", ["NoSchedule"])
 
 
+def is_over(kubectl: Kubectl, name: str) -> bool:
+    """Whether a pod has succeeded, and has its last status: its sandbox is stopped."""
+    status = kubectl.get("pod", name)["status"]
+    conditions = {each["type"]: each["status"] for each in status["conditions"]}
+    return status["phase"] == "Succeeded" and conditions.get("PodReadyToStartContainers") == "False"
+
+
 def logs(disk: Path, name: str) -> int:
     """Return how many bytes the logs of a pod take."""
     return sum(each.stat().st_size for each in disk.glob(f"logs/*_{name}_*/**/*") if each.is_file())
@@ -105,7 +112,7 @@ def test_a_node_short_of_disk_makes_room_then_evicts_by_rank_and_recovers(
 ) -> None:
     """What an ended pod left behind goes before anybody has to; then who wrote more than asked for, the largest first."""
     kubectl.apply(talker(), pod("modest", 20, requests="30Mi"), pod("greedy", 6))
-    eventually(lambda: kubectl.get("pod", "talker")["status"]["phase"] == "Succeeded", timeout_s=90)
+    eventually(lambda: is_over(kubectl, "talker"), timeout_s=90)
     for name in ("modest", "greedy"):
         eventually(lambda name=name: is_ready(kubectl.get("pod", name)), timeout_s=90)
     left = logs(disk, "talker")
