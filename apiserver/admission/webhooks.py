@@ -17,10 +17,10 @@ from apiserver.admission import webhook_call
 from apiserver.admission.configurations import Configurations
 from apiserver.admission.evaluation import Evaluation
 from apiserver.admission.forms import Forms
-from apiserver.admission.metrics import CALLS_S, MATCHES_S
 from apiserver.admission.service_dialer import ServiceDialer
 from apiserver.admission.web_client import CallFailed, WebClient
 from apiserver.admission.webhook_call import AsWhom, as_nobody
+from apiserver.admission.webhook_metrics import WebhookMetrics
 from apiserver.aside import aside
 from apiserver.audit_notes import PATCHES, annotate, is_noted
 from apiserver.core.admission.attributes import forbidden
@@ -140,44 +140,7 @@ class Webhooks:
         self._dialer = dialer
         self._clock = clock
         self._log = log
-        self._rejected = metrics.counter(
-            "apiserver_admission_webhook_rejection_count",
-            "Requests that a webhook has ended",
-            ("name", "type", "operation", "error_type", "rejection_code"),
-        )
-        self._failed_open = metrics.counter(
-            "apiserver_admission_webhook_fail_open_count",
-            "Calls of webhooks that failed and were ignored",
-            ("name", "type"),
-        )
-        self._durations = metrics.histogram(
-            "apiserver_admission_webhook_admission_duration_seconds",
-            "Wall time of the calls of webhooks",
-            ("name", "type", "operation", "rejected"),
-            CALLS_S,
-        )
-        self._requests = metrics.counter(
-            "apiserver_admission_webhook_request_total",
-            "Calls of webhooks",
-            ("name", "type", "operation", "code", "rejected"),
-        )
-        conditions = ("name", "kind", "type", "operation")
-        self._excluded = metrics.counter(
-            "apiserver_admission_match_condition_exclusions_total",
-            "Requests that a webhook's match conditions leave out",
-            conditions,
-        )
-        self._unmatched = metrics.counter(
-            "apiserver_admission_match_condition_evaluation_errors_total",
-            "Match conditions of webhooks that could not be evaluated",
-            conditions,
-        )
-        self._matching = metrics.histogram(
-            "apiserver_admission_match_condition_evaluation_seconds",
-            "Wall time of the evaluation of a webhook's match conditions",
-            conditions,
-            MATCHES_S,
-        )
+        self._numbers = WebhookMetrics(metrics)
 
     def about(self, group: str, plural: str) -> bool:
         """Whether there is a webhook that can be about a resource: a look into an index."""
@@ -265,8 +228,8 @@ class Webhooks:
             if found.is_match:
                 return form
         finally:
-            self._matching.observe(self._clock.monotonic_wall() - begun_s, *about)
-        counted = self._unmatched if error else self._excluded
+            self._numbers.matching.observe(self._clock.monotonic_wall() - begun_s, *about)
+        counted = self._numbers.unmatched if error else self._numbers.excluded
         counted.add(1, *about)
         if error and hook.spec.get("failurePolicy") != "Ignore":
             raise forbidden(attributes, obj or old, error)
@@ -348,14 +311,16 @@ class Webhooks:
             return answer
         denial = reviews.denial(hook.name, answer.status)
         self._count(hook, occasion, begun, denial.code, is_rejected=True)
-        self._rejected.add(1, hook.name, self._stage, occasion.operation, "no_error", str(denial.code))
+        self._numbers.rejected.add(
+            1, hook.name, self._stage, occasion.operation, "no_error", str(denial.code)
+        )
         raise _Refusal(denial)
 
     def _count(self, hook: Hook, occasion: Occasion, begun: float, code: int, *, is_rejected: bool) -> None:
         """Count a call; the code is 0 where nobody answered."""
         took_s, rejected = self._clock.monotonic_wall() - begun, str(is_rejected).lower()
-        self._durations.observe(took_s, hook.name, self._stage, occasion.operation, rejected)
-        self._requests.add(1, hook.name, self._stage, occasion.operation, str(code), rejected)
+        self._numbers.durations.observe(took_s, hook.name, self._stage, occasion.operation, rejected)
+        self._numbers.requests.add(1, hook.name, self._stage, occasion.operation, str(code), rejected)
 
     async def _call(self, hook: Hook, form: Form, subject: Subject) -> Answer:
         occasion, attributes = subject.occasion, subject.occasion.attributes
@@ -386,10 +351,10 @@ class Webhooks:
             error=why,
         )
         if fails_open:
-            self._failed_open.add(1, hook.name, self._stage)
+            self._numbers.failed_open.add(1, hook.name, self._stage)
             annotate(f"failed-open.{self._stage_prefix()}{_WEBHOOK}/{position}", hook.name)
             return
-        self._rejected.add(1, hook.name, self._stage, operation, "calling_webhook_error", "0")
+        self._numbers.rejected.add(1, hook.name, self._stage, operation, "calling_webhook_error", "0")
         raise _Refusal(reviews.call_failed(hook.name, why))
 
     def _stage_prefix(self) -> str:
