@@ -8,7 +8,7 @@ from tests.support.client_projects import python_project
 from tests.support.kubectl import Kubectl, eventually
 from tests.support.stories import DEADLY, User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(900)]
 
 BACKUPS = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -71,7 +71,8 @@ def test_an_operator_works_through_the_apiservers_death_and_its_own(user: User):
     ]
     with user.running(command) as operator:
         kubectl.apply(backup("one", "a"))
-        eventually(lambda: _source(kubectl, "one") == "a", what="the child")
+        # Python compiles what it imports for the first time, beside other programs that do.
+        eventually(lambda: _source(kubectl, "one") == "a", timeout_s=400, what="the child")
         eventually(lambda: _status(kubectl, "one").get("phase") == "Made", what="its status")
         assert kubectl.get("backup", "one")["metadata"]["finalizers"] == ["backups.example.com/finalizer"]
         kubectl.apply(backup("one", "b"))
