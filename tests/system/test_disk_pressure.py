@@ -140,6 +140,7 @@ def test_a_node_short_of_disk_makes_room_then_evicts_by_rank_and_recovers(
     assert is_ready(kubectl.get("pod", "modest"))
     # --- and with nobody left to evict: nobody comes
     kubectl("delete", "pod", "modest", "--wait=true")
+    eventually(lambda: pressure(kubectl) == CALM, timeout_s=90, what="calm after the eviction")
     eventually(lambda: used(disk) - ballast.stat().st_size < 2**20, timeout_s=90, what="their volumes gone")
     ballast.write_bytes(b"x" * (SIZE * 3 // 4 + 2**21))
     eventually(lambda: pressure(kubectl) == SHORT, timeout_s=90, what="short")
