@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from kubelet.core.actions import Verb
 from kubelet.core.life import Life
 from kubelet.core.pod_garbage import ContainerLimits, plan_collection
 from machinery.model.clock import Clock
 from machinery.model.log import EventLog
 
-_LONGEST_S: Final = 30.0  # cluster seconds that a removal is waited for
+_LONGEST_S: Final = 120.0  # cluster seconds that a removal is waited for
 _LOOK_S: Final = 0.5  # cluster seconds
 
 
@@ -61,4 +62,7 @@ class ContainerGarbage:
         return going
 
     def _left(self) -> set[str]:
-        return {each.id for life in self.pods.lives() for each in life.observed.containers}
+        """Return the containers that are there, and those whose removal is under way: their logs go after them."""
+        lives = list(self.pods.lives())
+        there = {each.id for life in lives for each in life.observed.containers}
+        return there | {key.target for life in lives for key in life.actions if key.verb is Verb.REMOVE}
