@@ -13,7 +13,7 @@ from tests.support.kubectl import Kubectl, eventually, is_ready
 from tests.support.python_images import build_python_image
 from tests.support.stories import DEADLY, User, story
 
-pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(900)]
 
 IMAGE = "ghcr.io/dask/dask:2026.3.0"
 COMMANDS = ("dask-scheduler", "dask-worker")
@@ -33,7 +33,7 @@ def test_a_dask_cluster_scales_adapts_and_goes(user: User):
     with user.running(operator) as first:
         described = user.run(project.command("describe.py", "numbers", IMAGE))
         kubectl("apply", "--server-side", "-f", "-", stdin=described)
-        eventually(lambda: _workers(kubectl) == 1, timeout_s=180, what="the first worker")
+        eventually(lambda: _workers(kubectl) == 1, timeout_s=400, what="the first worker")
         first.kill()
     kubectl("scale", "daskworkergroup/numbers-default", "--replicas=2")
     with user.running(operator):
