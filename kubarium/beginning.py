@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from kubarium.claims import cluster_locked
 from kubarium.core.options.options import Options
@@ -18,8 +17,7 @@ from machinery.process.clock import WALL
 _HOLLOW_NODES_A_SECOND: Final = 25  # that at least become Ready: `up` is so much more patient
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """What there is of a cluster after `begin`, and what was to be done for it."""
 
     spec: ClusterSpec

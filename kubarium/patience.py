@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from kubarium.errors import KubariumError
 
@@ -17,8 +16,7 @@ def silent(_: str) -> None:
     """Be told of progress, and do nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(NamedTuple):
     """How long to wait after the processes have started, and whom to tell what has come about."""
 
     wait: bool = True  # whether for the nodes at all

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from kubarium.core.compose import IMAGE
 from kubarium.core.spec import DOCKER_SOCKET
 from kubarium.errors import KubariumError
 
@@ -39,6 +38,8 @@ def docker_socket() -> str:
 
 def product_image() -> str:
     """Return the name of the product's own image: KUBARIUM_IMAGE, as `scripts/image` and the compose files have it."""
+    from kubarium.core.compose import IMAGE  # few commands ask for it
+
     return os.environ.get("KUBARIUM_IMAGE") or IMAGE
 
 

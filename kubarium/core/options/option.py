@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import get_args, get_origin, get_type_hints
+from typing import NamedTuple, get_args, get_origin, get_type_hints
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """What people are told of an option, and how its value is written."""
 
     value: str  # what its value is called; "" where it has none, or where there are `choices`
@@ -29,7 +27,7 @@ def described(options: type) -> dict[str, Option]:
         kind, *notes = get_args(hint) or (hint,)
         for note in notes:
             if isinstance(note, Option):
-                found[name] = replace(note, kind=get_origin(kind) or kind)
+                found[name] = note._replace(kind=get_origin(kind) or kind)
     return found
 
 
