@@ -74,11 +74,11 @@ def call(
             line = reader.read()
     if not line:
         raise ConnectionResetError(f"the supervisor at {control} closed the connection without an answer")
-    if until_ended and pid:
-        wait_ended(pid, timeout_s)
     answer = json.loads(line)
     if "error" in answer:
         raise KubariumError(answer["error"])
+    if until_ended and pid:
+        wait_ended(pid, timeout_s)
     return answer["ok"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kubarium import Cluster
+from kubarium import Cluster, KubariumError
 from tests.support.images import build_all
 from tests.support.requirements import need
 
@@ -23,11 +23,11 @@ StartCluster = Callable[..., Cluster]
 def clusters() -> Iterator[StartCluster]:
     """Start clusters in a folder of their own, and take all of them down at the end."""
     home = Path(tempfile.mkdtemp(prefix="kb-", dir="/tmp"))
-    started: list[Cluster] = []
+    ends = contextlib.ExitStack()
 
     def start(name: str, **options: Any) -> Cluster:
         cluster = Cluster(name, home=home)
-        started.append(cluster)
+        ends.callback(_take_down, cluster)
         try:
             Cluster.up(name, home=home, check_invariants=True, **options)
         except KeyboardInterrupt:
@@ -35,12 +35,18 @@ def clusters() -> Iterator[StartCluster]:
             raise
         return cluster
 
-    try:
+    ends.callback(shutil.rmtree, home, ignore_errors=True)
+    with ends:
         yield start
-    finally:
-        for cluster in started:
-            cluster.down()
-        shutil.rmtree(home, ignore_errors=True)
+
+
+def _take_down(cluster: Cluster) -> None:
+    """End a cluster. One that does not go at once fails its test, and is not in the way of the next ones."""
+    try:
+        cluster.down()
+    except KubariumError:
+        cluster.down()
+        raise
 
 
 def _await_answer(cluster: Cluster, within_s: float = 30.0) -> None:

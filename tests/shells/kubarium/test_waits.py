@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,40 @@ def test_the_end_of_somebody_elses_process_is_told_too():
     assert not wait_ended(pid, 0.1)
     os.kill(pid, signal.SIGTERM)
     assert wait_ended(pid, 60)
+
+
+def test_a_number_that_a_thread_has_by_now_is_no_process():
+    """The kernel has a word of its own for that, which differs from version to version."""
+    told, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (told.set(), over.wait()))
+    thread.start()
+    try:
+        assert told.wait(60)
+        assert thread.native_id not in {None, os.getpid()}
+        assert wait_ended(thread.native_id or 0, 60)
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_nobody_waits_for_the_end_of_who_refused_to_end(layout: Layout):
+    """What it could not do is told at once, and not when the patience for its end is over."""
+    layout.run.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(layout.control))
+        listener.listen(1)
+        answering = threading.Thread(target=_refuse_one, args=(listener,), daemon=True)
+        answering.start()
+        with taking(less_than_s=60), pytest.raises(KubariumError, match="the disk is full"):
+            call(layout.control, "down", timeout_s=300, until_ended=True)  # it is this process that answers
+        answering.join()
+
+
+def _refuse_one(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.makefile("rb").readline()
+        connection.sendall(b'{"error": "the disk is full"}\n')
 
 
 def test_a_supervisor_that_ends_at_once_is_told_with_its_last_words(layout: Layout):
