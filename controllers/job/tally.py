@@ -9,6 +9,7 @@ https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-tracking-with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from controllers.core.batch import Job
@@ -83,14 +84,16 @@ def uncounted_of(job: Job) -> UncountedTerminatedPods:
 def newly_ended(job: Job, pods: Iterable[Pod]) -> tuple[list[Pod], list[Pod]]:
     """Return the pods that have succeeded, and those that have failed, and are in no count yet."""
     uncounted = uncounted_of(job)
+    known = {*uncounted.succeeded, *uncounted.failed}
     return (
-        _not_in(uncounted.succeeded, job, pods, lambda pod: pod.status.phase == "Succeeded"),
-        _not_in(uncounted.failed, job, pods, lambda pod: is_failed(pod, job)),
+        _not_in(known, job, pods, lambda pod: pod.status.phase == "Succeeded"),
+        _not_in(known, job, pods, lambda pod: is_failed(pod, job)),
     )
 
 
-def _not_in(uids: Sequence[str], job: Job, pods: Iterable[Pod], ended: Callable[[Pod], bool]) -> list[Pod]:
-    known = set(uids)
+def _not_in(
+    known: AbstractSet[str], job: Job, pods: Iterable[Pod], ended: Callable[[Pod], bool]
+) -> list[Pod]:
     return [
         pod
         for pod in pods
@@ -99,9 +102,15 @@ def _not_in(uids: Sequence[str], job: Job, pods: Iterable[Pod], ended: Callable[
 
 
 def _completed(job: Job, pods: Iterable[Pod], before: Ranges) -> Ranges:
+    """Return the indexes that are done. A pod that ended well after it was counted as failed (it was being deleted) stays failed."""
     if not is_indexed(job):
         return index_ranges.NONE
-    succeeded = (pod for pod in pods if pod.status.phase == "Succeeded" and is_tracked(pod))
+    failed = frozenset(uncounted_of(job).failed)
+    succeeded = (
+        pod
+        for pod in pods
+        if pod.status.phase == "Succeeded" and is_tracked(pod) and pod.metadata.uid not in failed
+    )
     indexes = (valid_index(pod, job) for pod in succeeded)
     return index_ranges.union(before, index_ranges.of(index for index in indexes if index is not None))
 

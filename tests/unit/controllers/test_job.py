@@ -244,6 +244,17 @@ def test_too_many_successes_are_told():
     assert events(plan_for(job_))[0] == ("Warning", "TooManySucceededPods", text)
 
 
+@pytest.mark.parametrize("fields", [{}, INDEXED], ids=["a number", "indexes"])
+def test_who_was_counted_as_failed_does_not_succeed_afterwards(fields: dict[str, str]):
+    """A pod that was being deleted may still end well: its completion is another pod's to make."""
+    uncounted = {"succeeded": [], "failed": ["uid-default-late"]}
+    job_ = started(status={"uncountedTerminatedPods": uncounted}, completions=1, **fields)
+    made = plan_for(job_, pod_of(job_, "late", "Succeeded", index=0 if fields else None))
+    assert conditions(made) == []
+    assert released(made) == ["late"]
+    assert len(created(made)) == 1
+
+
 def test_suspension_is_told_and_a_resumed_job_begins_anew():
     """Its pods go; its deadline counts from when it is resumed."""
     job_ = started(suspend=True, activeDeadlineSeconds=60)
