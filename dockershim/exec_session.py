@@ -16,6 +16,7 @@ from typing import Final
 from dockershim.core.process_stat import ENDED, read_stat
 
 _PROC: Final = Path("/proc")
+_ROUNDS: Final = 10  # of killing: a fork bomb is the limit of processes' to stop
 
 
 def is_alive(pid: int, container_id: str) -> bool:
@@ -24,10 +25,17 @@ def is_alive(pid: int, container_id: str) -> bool:
 
 
 def signal_session(pid: int, container_id: str, number: signal.Signals) -> None:
-    """Send a signal to all processes of the session that a command's first process has made."""
-    for member in list(_members(pid, container_id)):
-        with suppress(OSError):  # it has ended
-            os.kill(member, number)
+    """Send a signal to all processes of the session that a command's first process has made.
+
+    Where they are killed, what one of them has forked meanwhile is, too.
+    """
+    for _ in range(_ROUNDS if number is signal.SIGKILL else 1):
+        members = list(_members(pid, container_id))
+        if not members:
+            return
+        for member in members:
+            with suppress(OSError):  # it has ended
+                os.kill(member, number)
 
 
 def _members(session: int, container_id: str) -> Iterator[int]:
