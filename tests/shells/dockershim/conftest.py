@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -22,3 +23,17 @@ async def shim(dockershim: CriServer) -> AsyncIterator[Cri]:
     async with connected(dockershim) as client:
         await client.use_pod_range()
         yield client
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[list[CriServer]]:
+    """Two of them, as two nodes that share an engine have."""
+    with dockershim_server() as one, dockershim_server() as other:
+        yield [one, other]
+
+
+@pytest.fixture
+async def nodes(servers: list[CriServer]) -> AsyncIterator[list[Cri]]:
+    """A client of each of the two."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(connected(server)) for server in servers]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,24 +14,12 @@ from dockershim.loading import load
 from machinery.pb import cri_pb2 as cri
 from machinery.process.clock import SystemClock
 from machinery.rpc.status import RpcError
-from tests.support.cri_servers import DOCKER, Cri, CriServer, connected, dockershim_server
+from tests.support.cri_servers import DOCKER, Cri
 from tests.support.registry_server import PASSWORD, USER, private_registry
 
 pytestmark = pytest.mark.docker
 
 CREDENTIALS = cri.AuthConfig(username=USER, password=PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[list[CriServer]]:
-    with dockershim_server() as one, dockershim_server() as other:
-        yield [one, other]
-
-
-@pytest.fixture
-async def nodes(servers: list[CriServer]) -> AsyncIterator[list[Cri]]:
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(connected(server)) for server in servers]
 
 
 @pytest.fixture

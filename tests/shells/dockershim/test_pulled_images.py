@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 
 import pytest
 
 from machinery.pb import cri_pb2 as cri
-from tests.support.cri_servers import Cri, CriServer, connected, dockershim_server
+from tests.support.cri_servers import Cri
 from tests.support.registry_server import PASSWORD, USER, private_registry
 
 pytestmark = pytest.mark.docker
 
 CREDENTIALS = cri.AuthConfig(username=USER, password=PASSWORD)
 OWN = "kubarium-test/named-by-somebody:1"
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[list[CriServer]]:
-    with dockershim_server() as one, dockershim_server() as other:
-        yield [one, other]
-
-
-@pytest.fixture
-async def nodes(servers: list[CriServer]) -> AsyncIterator[list[Cri]]:
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(connected(server)) for server in servers]
 
 
 @pytest.fixture
